@@ -1,0 +1,93 @@
+"""What every contract is made of: the base model, pages, problems and the field types."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+
+T = TypeVar("T")
+
+
+class Schema(BaseModel):
+    """Base of every request, response and event: unknown fields are refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=10_000, ser_json_bytes="base64")
+
+
+def _plain(value: Decimal) -> str:
+    return format(value, "f")
+
+
+Money = Annotated[
+    Decimal,
+    Field(max_digits=20, decimal_places=2, allow_inf_nan=False, examples=["1200.00"]),
+    PlainSerializer(_plain, return_type=str, when_used="json"),
+]
+Number = Annotated[
+    Decimal,
+    Field(max_digits=30, allow_inf_nan=False, examples=["0.0125"]),
+    PlainSerializer(_plain, return_type=str, when_used="json"),
+]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(examples=["CNY"])]
+Key = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,79}$"),
+    Field(description="Natural key: lower case letters, digits, '_', '.', '-'", examples=["wealth-50plus"]),
+]
+Code = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"), Field(examples=["S0012"])
+]
+OrgPath = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+){0,7}$", max_length=200),
+    Field(description="Dotted path from head office down", examples=["hq.sh.pudong"]),
+]
+Timestamp = Annotated[AwareDatetime, Field(description="RFC 3339 with offset")]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Note = Annotated[str, StringConstraints(max_length=4000)]
+
+
+class LocalText(Schema):
+    """A text for people, in Chinese and English."""
+
+    zh: Name
+    en: Name
+
+
+class Page(Schema, Generic[T]):
+    items: list[T]
+    next_cursor: str | None = Field(None, description="Pass as `cursor` for the next page; null at the end")
+
+
+class ProblemItem(Schema):
+    pointer: str = Field(description="JSON pointer into the request", examples=["/people/owner"])
+    detail: str = Field(examples=["is required"])
+
+
+class Problem(Schema):
+    """RFC 9457 problem document."""
+
+    type: str = Field(examples=["/problems/invalid"])
+    title: str = Field(examples=["The request is not valid"])
+    status: int = Field(examples=[422])
+    detail: str | None = None
+    instance: str | None = Field(None, description="Request id; the same as in the logs")
+    errors: list[ProblemItem] | None = None
+
+
+class Envelope(Schema):
+    """CloudEvents 1.0 in structured JSON, as published on every stream."""
+
+    specversion: str = "1.0"
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    datacontenttype: str = "application/json"
+    dataschema: str | None = None
+    partitionkey: str
+    traceparent: str | None = None
+    data: dict[str, object]
