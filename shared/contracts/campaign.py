@@ -391,8 +391,6 @@ class AudienceMember(Schema):
     customer_id: UUID
     segment: Key
     branch: OrgPath
-    primary_manager: Code | None
-    backup_manager: Code | None
     wave: int
     state: LedgerState
     reason: SuppressionReason | None = None

@@ -1,0 +1,93 @@
+"""The five fixes: what is missing, and what cannot be carried out."""
+
+import math
+from collections.abc import Iterator
+from datetime import date
+
+from shared.contracts.base import OrgPath
+from shared.contracts.campaign import CampaignContent, Scheme
+from shared.errors import FieldError
+
+FIXES = ("objective", "scheme", "people", "schedule", "responsibility")
+REQUIRED = (*FIXES, "audience")
+CHANNELS = {"manager_task": "call"}
+"""Channel of an arm → the consent it needs."""
+CONTACT_POLICIES = frozenset({"default"})
+_SHARE_TOLERANCE = 1e-9
+
+
+def missing(content: CampaignContent) -> list[FieldError]:
+    """One error for each fix that is not there yet."""
+    return [
+        FieldError(f"/{fix}", "is required before submission")
+        for fix in REQUIRED
+        if getattr(content, fix) is None
+    ]
+
+
+def unavailable(content: CampaignContent) -> list[FieldError]:
+    """What no campaign here can do, draft or not."""
+    return [] if content.scheme is None else list(_unavailable_in(content.scheme))
+
+
+def _unavailable_in(scheme: Scheme) -> Iterator[FieldError]:
+    for index, arm in enumerate(scheme.arms):
+        if arm.channel not in CHANNELS:
+            yield FieldError(
+                f"/scheme/arms/{index}/channel",
+                f"channel {arm.channel} is not available; available: {', '.join(CHANNELS)}",
+            )
+    if scheme.contact_policy not in CONTACT_POLICIES:
+        yield FieldError(
+            "/scheme/contact_policy",
+            f"contact policy {scheme.contact_policy} is not available; available: default",
+        )
+
+
+def contradictions(content: CampaignContent, today: date) -> list[FieldError]:
+    """What would make a complete campaign fail or mean nothing."""
+    return [*_in_scheme(content), *_in_schedule(content, today), *_in_orgs(content), *_in_audience(content)]
+
+
+def _in_scheme(content: CampaignContent) -> Iterator[FieldError]:
+    if content.scheme is None:
+        return
+    arms = content.scheme.arms
+    total = math.fsum([content.scheme.hold_out, *(arm.share for arm in arms)])
+    if abs(total - 1) > _SHARE_TOLERANCE:
+        yield FieldError("/scheme/arms", f"shares and hold-out add up to {total:.6g}, not 1")
+    if len({arm.key for arm in arms}) < len(arms):
+        yield FieldError("/scheme/arms", "arm keys must differ")
+
+
+def _in_schedule(content: CampaignContent, today: date) -> Iterator[FieldError]:
+    if content.schedule is None:
+        return
+    if content.schedule.end < content.schedule.start:
+        yield FieldError("/schedule/end", "is before the start")
+    elif content.schedule.end < today:
+        yield FieldError("/schedule/end", "has passed")
+
+
+def _in_orgs(content: CampaignContent) -> Iterator[FieldError]:
+    if content.people is None or content.responsibility is None:
+        return
+    for index, measure in enumerate(content.responsibility.measures):
+        if not any(within(measure.org, org) for org in content.people.orgs):
+            yield FieldError(
+                f"/responsibility/measures/{index}/org", "is not among the campaign's organisations"
+            )
+
+
+def _in_audience(content: CampaignContent) -> Iterator[FieldError]:
+    if content.audience is None:
+        return
+    both = set(content.audience.include) & set(content.audience.exclude)
+    for index, key in enumerate(content.audience.exclude):
+        if key in both:
+            yield FieldError(f"/audience/exclude/{index}", f"{key} is also included")
+
+
+def within(path: OrgPath, scope: OrgPath) -> bool:
+    """Whether `path` is `scope` or lies below it."""
+    return path == scope or path.startswith(f"{scope}.")
