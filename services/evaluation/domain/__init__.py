@@ -1,0 +1,1 @@
+"""What can be concluded from numbers: pure functions over mergeable moments."""

@@ -1,0 +1,187 @@
+"""The effect of a treatment: difference in means against the hold-out, with its interval.
+
+Results are data. What cannot be computed is a `NoEffect` with a code and a reason: callers have
+to handle it, and nobody can mistake it for an effect of zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import isfinite, sqrt
+from typing import Literal
+
+from scipy import stats
+
+from services.evaluation.domain.moments import Moments, merged
+
+WEAK_CORRELATION = 0.05
+Kind = Literal["sum", "count", "proportion"]
+Method = Literal["welch", "welch+cuped", "newcombe"]
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeEffect:
+    """Difference ÷ mean of the hold-out."""
+
+    value: float
+    interval: Interval
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """What CUPED found, and whether it was used."""
+
+    theta: float
+    correlation: float
+    applied: bool
+
+    @property
+    def variance_reduction(self) -> float:
+        return self.correlation**2 if self.applied else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Difference of two means in the outcome's unit; `interval` at level 1 − α."""
+
+    n: int
+    n_control: int
+    mean: float
+    mean_control: float
+    difference: float
+    standard_error: float
+    interval: Interval
+    p_value: float
+    method: Method
+    relative: RelativeEffect | None = None
+    adjustment: Adjustment | None = None
+
+    def significantly(self, direction: int) -> bool:
+        """Whether the whole interval lies on the side of `direction` (1 above zero, −1 below)."""
+        low, high = self.interval
+        return low > 0 if direction > 0 else high < 0
+
+
+@dataclass(frozen=True, slots=True)
+class NoEffect:
+    """Why there is no estimate."""
+
+    code: Literal["too-few", "no-variance"]
+    detail: str
+
+
+def compare(
+    treated: Moments, control: Moments, kind: Kind, alpha: float, at_least: int = 2
+) -> Effect | NoEffect:
+    """The effect by the method that fits the outcome.
+
+    Proportions: Newcombe. Sums and counts: Welch on the CUPED-adjusted outcome where the
+    covariate helps, on the outcome itself where it does not.
+    """
+    if min(treated.n, control.n) < max(at_least, 2):
+        return NoEffect(
+            "too-few", f"{treated.n} treated and {control.n} held out; {max(at_least, 2)} of each are needed"
+        )
+    if kind == "proportion":
+        return newcombe(treated, control, alpha)
+    adjustment = cuped(treated, control)
+    if adjustment is None or not adjustment.applied:
+        plain = welch(treated, control, alpha)
+        return plain if isinstance(plain, NoEffect) else replace(plain, adjustment=adjustment)
+    centre = merged((treated, control)).mean_x
+    adjusted = welch(treated.less(adjustment.theta, centre), control.less(adjustment.theta, centre), alpha)
+    if isinstance(adjusted, NoEffect):
+        return adjusted
+    return replace(adjusted, method="welch+cuped", adjustment=adjustment)
+
+
+def welch(treated: Moments, control: Moments, alpha: float) -> Effect | NoEffect:
+    """Difference in means with unequal variances, degrees of freedom by Welch–Satterthwaite."""
+    part_t, part_c = treated.variance / treated.n, control.variance / control.n
+    error = sqrt(part_t + part_c)
+    if error == 0 or not isfinite(error):
+        return NoEffect("no-variance", "the outcome is the same for everybody, so chance cannot be judged")
+    freedom = (part_t + part_c) ** 2 / (_freedom_part(part_t, treated.n) + _freedom_part(part_c, control.n))
+    difference = treated.mean_y - control.mean_y
+    margin = float(stats.t.ppf(1 - alpha / 2, freedom)) * error
+    return Effect(
+        n=treated.n,
+        n_control=control.n,
+        mean=treated.mean_y,
+        mean_control=control.mean_y,
+        difference=difference,
+        standard_error=error,
+        interval=(difference - margin, difference + margin),
+        p_value=float(2 * stats.t.sf(abs(difference) / error, freedom)),
+        method="welch",
+        relative=_relative(treated, control, freedom, alpha),
+    )
+
+
+def _freedom_part(variance_of_mean: float, n: int) -> float:
+    return variance_of_mean**2 / (n - 1)
+
+
+def _relative(treated: Moments, control: Moments, freedom: float, alpha: float) -> RelativeEffect | None:
+    """Ratio of two means by the delta method; none when the hold-out's mean is not positive.
+
+    A share of a negative or vanishing base says nothing to anybody.
+    """
+    base = control.mean_y
+    base_variance = control.variance / control.n
+    if base <= 0 or base < sqrt(base_variance):
+        return None
+    value = (treated.mean_y - base) / base
+    variance = treated.variance / treated.n / base**2 + base_variance * treated.mean_y**2 / base**4
+    error = sqrt(variance)
+    margin = float(stats.t.ppf(1 - alpha / 2, freedom)) * error
+    p_value = float(2 * stats.t.sf(abs(value) / error, freedom)) if error > 0 else 1.0
+    return RelativeEffect(value, (value - margin, value + margin), p_value)
+
+
+def wilson(successes: int, n: int, alpha: float) -> Interval:
+    """Score interval of a proportion (Wilson 1927)."""
+    interval = stats.binomtest(successes, n).proportion_ci(1 - alpha, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def newcombe(treated: Moments, control: Moments, alpha: float) -> Effect:
+    """Difference of proportions, interval from two Wilson intervals (Newcombe 1998, method 10).
+
+    Outcomes are 0 or 1. The p-value is that of the pooled score test.
+    """
+    rate_t, rate_c = treated.mean_y, control.mean_y
+    low_t, high_t = wilson(round(rate_t * treated.n), treated.n, alpha)
+    low_c, high_c = wilson(round(rate_c * control.n), control.n, alpha)
+    difference = rate_t - rate_c
+    pooled = merged((treated, control)).mean_y
+    error = sqrt(max(pooled * (1 - pooled), 0.0) * (1 / treated.n + 1 / control.n))
+    freedom = float(treated.n + control.n - 2)
+    return Effect(
+        n=treated.n,
+        n_control=control.n,
+        mean=rate_t,
+        mean_control=rate_c,
+        difference=difference,
+        standard_error=sqrt(rate_t * (1 - rate_t) / treated.n + rate_c * (1 - rate_c) / control.n),
+        interval=(
+            difference - sqrt((rate_t - low_t) ** 2 + (high_c - rate_c) ** 2),
+            difference + sqrt((high_t - rate_t) ** 2 + (rate_c - low_c) ** 2),
+        ),
+        p_value=float(2 * stats.norm.sf(abs(difference) / error)) if error > 0 else 1.0,
+        method="newcombe",
+        relative=_relative(treated, control, freedom, alpha),
+    )
+
+
+def cuped(treated: Moments, control: Moments) -> Adjustment | None:
+    """θ pooled within groups (Deng, Xu, Kohavi, Walker 2013); none without a varying covariate."""
+    spread_x = treated.m2_x + control.m2_x
+    spread_y = treated.m2_y + control.m2_y
+    if spread_x <= 0 or spread_y <= 0:
+        return None
+    product = treated.c_xy + control.c_xy
+    correlation = product / sqrt(spread_x * spread_y)
+    return Adjustment(product / spread_x, correlation, applied=abs(correlation) >= WEAK_CORRELATION)
