@@ -64,11 +64,20 @@ class NatsServer:
         self._held = False
 
     @property
-    def url(self) -> str:
-        """With user and password: even on a laptop, not everybody who can reach the port may publish."""
+    def address(self) -> str:
+        """For clients that take user (`USER`) and password (`password_file`) apart."""
         if not self.port:
             raise StackError("nats-server has not been started")
-        return f"nats://{USER}:{self._password()}@127.0.0.1:{self.port}"
+        return f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """With user and password: even on a laptop, not everybody who can reach the port may publish."""
+        return self.address.replace("//", f"//{USER}:{self._password()}@")
+
+    @property
+    def password_file(self) -> Path:
+        return self.store / "password"
 
     @property
     def pid(self) -> int | None:
@@ -145,12 +154,11 @@ class NatsServer:
 
     def _password(self) -> str:
         """Made once per data directory."""
-        path = self.store / "password"
-        if not path.exists():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if not self.password_file.exists():
+            descriptor = os.open(self.password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_urlsafe(24))
-        return path.read_text()
+        return self.password_file.read_text()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         command: list[str | Path] = [self._program, "-c", self.config_file]

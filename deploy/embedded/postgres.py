@@ -22,6 +22,7 @@ from deploy.embedded.lock import DirectoryLock
 
 MAJOR = 18
 SUPERUSER = "postgres"
+SOCKET_PREFIX = "huanying-pg-"
 
 SETTINGS = {
     "listen_addresses": "",
@@ -62,6 +63,8 @@ class PostgresServer:
         self.data_dir = data_dir.resolve()
         self.cluster = self.data_dir / "pg"
         self.log_file = self.data_dir / "logs" / "postgres.log"
+        self.socket_file = self.data_dir / "pg.socket"
+        """Names the socket's directory while the server runs, for other programs of this installation."""
         self._output = output
         self._lock = DirectoryLock(self.data_dir / "pg.lock", f"The database in {self.cluster}")
         self._socket_dir: Path | None = None
@@ -113,7 +116,7 @@ class PostgresServer:
             log.warning("PostgreSQL did not stop in 30 s and was killed; it recovers at the next start")
         self._process = None
         if self._socket_dir is not None:
-            shutil.rmtree(self._socket_dir, ignore_errors=True)
+            self._remove_socket_dir()
             self._socket_dir = None
         self._lock.release()
 
@@ -193,14 +196,23 @@ class PostgresServer:
             log.warning("Stale %s: the server it names is gone; recovering", pid_file)
         # Its pid may by now belong to another program, which PostgreSQL would take for itself.
         pid_file.unlink(missing_ok=True)
-        if len(lines) > 4:
-            _remove_socket_dir(Path(lines[4]))
 
     def _make_socket_dir(self) -> None:
-        if self._socket_dir is None:
-            # Short and outside the data directory: a socket's path is limited to about 100 bytes.
-            self._socket_dir = Path(tempfile.mkdtemp(prefix="huanying-pg-", dir=_short_tmp()))
-            give(self._socket_dir, self._account)
+        """Short and outside the data directory: a socket's path is limited to about 100 bytes."""
+        if self._socket_dir is not None:
+            return
+        self._remove_socket_dir()
+        self._socket_dir = Path(tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir=_short_tmp()))
+        give(self._socket_dir, self._account)
+        self.socket_file.write_text(str(self._socket_dir))
+
+    def _remove_socket_dir(self) -> None:
+        """The one noted in `socket_file`: ours, or that of a killed predecessor."""
+        if self.socket_file.exists():
+            path = Path(self.socket_file.read_text())
+            if path.name.startswith(SOCKET_PREFIX):
+                shutil.rmtree(path, ignore_errors=True)
+            self.socket_file.unlink()
 
     def _run(self) -> None:
         command: list[str | Path] = [self._bin / "postgres", "-D", self.cluster, "-k", self.socket_dir]
@@ -272,8 +284,3 @@ def _environment() -> dict[str, str]:
 def _short_tmp() -> str:
     tmp = tempfile.gettempdir()
     return tmp if len(tmp) < 60 else "/tmp"  # noqa: S108  mkdtemp makes it private
-
-
-def _remove_socket_dir(path: Path) -> None:
-    if path.name.startswith("huanying-pg-"):
-        shutil.rmtree(path, ignore_errors=True)
