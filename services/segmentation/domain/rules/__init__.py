@@ -1,0 +1,1 @@
+"""Rule segments: one checked tree, two written forms, one compiled query."""
