@@ -14,7 +14,7 @@ import jwt
 import orjson
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from shared.contracts.base import Code, OrgPath, Schema
 from shared.errors import Unauthorized
@@ -54,7 +54,7 @@ class Principal:
         return "*" if self.org == "hq" else self.org
 
     def covers(self, org_path: str) -> bool:
-        return self.org == "hq" or org_path == self.org or org_path.startswith(self.org + ".")
+        return self.org in {"hq", org_path} or org_path.startswith(self.org + ".")
 
     def has(self, *roles: Role) -> bool:
         return Role.admin in self.roles or not self.roles.isdisjoint(roles)
@@ -122,7 +122,7 @@ class ApiKeys:
 class Claims(Schema):
     """The claims we read of a token; an identity provider maps its own to these."""
 
-    model_config = {"extra": "ignore"}
+    model_config = ConfigDict(extra="ignore")
     sub: str
     roles: list[Role]
     org: OrgPath

@@ -154,6 +154,7 @@ class Database:
             pool_size=settings.database_pool_size,
             max_overflow=settings.database_pool_size,
             pool_timeout=10,
+            hide_parameters=True,  # an error message must not carry a customer's data
             connect_args={
                 "connect_timeout": 5,
                 "options": f"-c statement_timeout={settings.statement_timeout_ms} -c lock_timeout=10000"

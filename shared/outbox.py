@@ -45,7 +45,7 @@ async def emit_each(
     await emit(
         session,
         *(
-            event.model_construct(**{field: part})
+            event.model_construct(None, **{field: part})
             for group in by_partition.values()
             for part in _chunks(group, BATCH_ITEMS)
         ),

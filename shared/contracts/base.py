@@ -2,9 +2,18 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
+from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    StringConstraints,
+)
 
 T = TypeVar("T")
 
@@ -91,3 +100,46 @@ class Envelope(Schema):
     partitionkey: str
     traceparent: str | None = None
     data: dict[str, object]
+
+
+class JobView(Schema):
+    """Background work as its caller sees it."""
+
+    id: UUID
+    task: str
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    progress: Annotated[float, Field(ge=0, le=1)] = 0
+    step: str | None = None
+    counts: dict[str, int] = Field(default_factory=dict)
+    result: dict[str, JsonValue] | None = None
+    problem: Problem | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class AuditEntryView(Schema):
+    seq: int
+    at: datetime
+    principal: str
+    action: str
+    object: str
+    org_path: str
+    detail: dict[str, JsonValue]
+
+
+class AuditVerification(Schema):
+    entries: int = Field(description="Entries that follow from one another")
+    intact: bool
+    broken_at: int | None = Field(None, description="First entry that does not follow from the one before")
+
+
+class Check(Schema):
+    name: str
+    ok: bool
+    detail: str | None = Field(None, description="What is wrong")
+
+
+class Readiness(Schema):
+    ready: bool
+    checks: list[Check]

@@ -45,6 +45,7 @@ CampaignVerb = Literal[
 ]
 SuppressionReason = Literal[
     "inactive",
+    "moved",
     "do_not_contact",
     "consent",
     "suitability",

@@ -29,6 +29,7 @@ from shared.contracts.events import RegisteredArm
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Interval = Annotated[tuple[Number, Number], Field(description="Lower and upper end at level 1 − alpha")]
 EventType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=80)]
+EventField = Literal["direction", "channel", "product", "currency", "granted"]
 Dimension = Literal["segment", "branch"]
 
 
@@ -58,7 +59,7 @@ class EventSource(Schema):
 
     type: EventType = Field(examples=["transaction.posted"])
     sign: Literal[1, -1] = 1
-    where: dict[Literal["direction", "channel", "product", "currency"], str] = Field(
+    where: dict[EventField, str] = Field(
         default_factory=dict, description="Equality conditions on the event's own fields"
     )
 

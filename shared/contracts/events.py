@@ -286,7 +286,7 @@ class CampaignResumed(_CampaignKeyed):
 
 
 class LedgerTotals(Schema):
-    """The books of one campaign. audience = suppressed + held_out + assigned; assigned = open + done + expired."""
+    """The books: audience = suppressed + held_out + assigned; assigned = open + done + expired."""
 
     audience: int
     suppressed: dict[str, int]

@@ -1,0 +1,325 @@
+"""NATS JetStream: connect for ever, publish with acknowledgement, consume durably, dead-letter.
+
+The only module that speaks nats-py's message API. Delivery is at least once; the inbox (for
+PostgreSQL effects) and the watermark (for DuckDB stores) make the effect exactly once.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import nats
+import orjson
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from opentelemetry import context, propagate, trace
+
+from shared.contracts.events import EVENTS, EventData
+from shared.settings import Settings
+from shared.topology import DURABLES, MAX_ATTEMPTS, Durable, ensure_durable, ensure_streams
+
+logger = structlog.get_logger()
+tracer = trace.get_tracer("huanying.bus")
+
+_FETCH_SECONDS = 5.0
+_GATHER_SECONDS = 0.02
+_FEED_BATCH = 256
+_RETRY_SECONDS = (0.5, 1, 2, 5, 10, 20, 30)
+
+
+class PoisonError(Exception):
+    """A message that no retry can help: not an event of the catalogue, or not its shape."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One event as it came from a stream."""
+
+    event_id: str
+    type: str
+    data: EventData
+    time: datetime
+    stream: str
+    seq: int
+    subject: str
+    attempt: int = 1
+
+
+class FeedTarget(Protocol):
+    """A columnar store that keeps its own position: `apply` writes rows and watermark in one transaction."""
+
+    def watermark(self, stream: str) -> int: ...
+
+    async def apply(self, stream: str, deliveries: Sequence[Delivery], last_seq: int) -> None: ...
+
+
+def decode(msg: Msg) -> Delivery:
+    try:
+        envelope = orjson.loads(msg.data)
+        data = EVENTS[envelope["type"]].model_validate(envelope["data"])
+        event_id, time = str(envelope["id"]), datetime.fromisoformat(envelope["time"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise PoisonError(f"not an event of the catalogue: {error}") from error
+    meta = msg.metadata
+    return Delivery(
+        event_id=event_id,
+        type=envelope["type"],
+        data=data,
+        time=time,
+        stream=meta.stream,
+        seq=meta.sequence.stream,
+        subject=msg.subject,
+        attempt=meta.num_delivered or 1,
+    )
+
+
+class Bus:
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._settings = settings
+        self._name = name
+        self._client = Client()
+        self.js: JetStreamContext = self._client.jetstream()
+
+    @property
+    def connected(self) -> bool:
+        return bool(self._client.is_connected)
+
+    async def connect(self) -> None:
+        """Connect, waiting for a broker that is not up yet; from then on reconnect for ever."""
+        while True:
+            try:
+                self._client = await nats.connect(
+                    self._settings.nats_url,
+                    name=self._name,
+                    user=self._settings.nats_user,
+                    password=self._settings.secret(self._settings.nats_password_file),
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.5,
+                    ping_interval=10,
+                    error_cb=_log_error,
+                    disconnected_cb=_log_disconnected,
+                    reconnected_cb=_log_reconnected,
+                )
+                self.js = self._client.jetstream(timeout=10, publish_async_max_pending=2048)
+                await ensure_streams(
+                    self.js,
+                    replicas=self._settings.nats_replicas,
+                    max_bytes=self._settings.nats_stream_max_bytes,
+                )
+            except (OSError, NatsError) as error:
+                logger.warning("broker_not_ready", error=str(error))
+                with contextlib.suppress(NatsError, OSError):
+                    await self._client.close()
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def close(self) -> None:
+        with contextlib.suppress(NatsError, TimeoutError, OSError):
+            await asyncio.wait_for(self._client.drain(), timeout=5)
+
+    async def publish_all(self, messages: Sequence[tuple[str, bytes, str]]) -> list[bool]:
+        """Publish (subject, payload, message id) in order; for each, whether the broker has it on disk."""
+        pending = [
+            await self.js.publish_async(subject, payload, headers={"Nats-Msg-Id": message_id}, wait_stall=10)
+            for subject, payload, message_id in messages
+        ]
+        done, late = await asyncio.wait(pending, timeout=15)
+        for future in late:
+            future.cancel()
+        return [
+            future in done and not future.cancelled() and future.exception() is None for future in pending
+        ]
+
+    async def last_sequence(self, stream: str) -> int:
+        return (await self.js.stream_info(stream)).state.last_seq
+
+    async def backlog(self, durable: str) -> int:
+        """Messages this durable has still to work on."""
+        spec = DURABLES[durable]
+        info = await self.js.consumer_info(spec.stream, durable)
+        return (info.num_pending or 0) + (info.num_ack_pending or 0)
+
+    async def consume(self, name: str, handle: Callable[[Delivery], Awaitable[None]]) -> None:
+        """Hand every message of the durable to `handle`, one after another, until cancelled.
+
+        `handle` must have committed when it returns. Its failure naks with growing delay and, after
+        `MAX_ATTEMPTS`, moves the message with its error to the dead-letter queue.
+        """
+        durable = DURABLES[name]
+        async for message in self._pull_durable(name):
+            await _to_its_end(self._work(message, durable, handle))
+
+    async def _work(
+        self, message: Msg, durable: Durable, handle: Callable[[Delivery], Awaitable[None]]
+    ) -> None:
+        attempt = message.metadata.num_delivered or 1
+        try:
+            if attempt > MAX_ATTEMPTS:
+                raise PoisonError(f"gave up after {MAX_ATTEMPTS} attempts")  # noqa: TRY301 - one exit for poison
+            with _span(durable.name, message):
+                await handle(decode(message))
+            await message.ack_sync(timeout=10)
+        except PoisonError as error:
+            await self._bury(message, durable.stream, durable.name, error)
+        except NatsError as error:
+            logger.warning("ack_failed", durable=durable.name, error=str(error))
+        except Exception as error:
+            logger.exception("handler_failed", durable=durable.name, attempt=attempt)
+            if attempt >= MAX_ATTEMPTS:
+                await self._bury(message, durable.stream, durable.name, error)
+            else:
+                await message.nak(delay=_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS)) - 1])
+
+    async def _pull_durable(self, name: str) -> AsyncIterator[Msg]:
+        durable = DURABLES[name]
+        while True:
+            try:
+                await ensure_durable(self.js, durable)
+                subscription = await self.js.pull_subscribe_bind(durable=name, stream=durable.stream)
+            except (NatsError, OSError) as error:
+                logger.warning("subscribe_failed", durable=name, error=str(error))
+                await asyncio.sleep(1)
+                continue
+            try:
+                while True:
+                    for message in await _fetch(subscription, 32):
+                        yield message
+            except (NatsError, OSError) as error:
+                logger.warning("fetch_failed", durable=name, error=str(error))
+                await asyncio.sleep(0.5)
+            finally:
+                with contextlib.suppress(NatsError, OSError):
+                    await subscription.unsubscribe()
+
+    async def feed(self, name: str, stream: str, subjects: Sequence[str], target: FeedTarget) -> None:
+        """Apply `stream` to a store in order, exactly once, from the store's own watermark, until cancelled.
+
+        Nothing is acknowledged: the position is the store's. Any gap or failure starts again behind it.
+        """
+        failures = 0
+        while True:
+            try:
+                await self._follow(name, stream, subjects, target)
+            except Exception:
+                logger.exception("feed_failed", feed=name, stream=stream)
+                await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
+                failures += 1
+
+    async def _follow(self, name: str, stream: str, subjects: Sequence[str], target: FeedTarget) -> None:
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=target.watermark(stream) + 1,
+            ack_policy=AckPolicy.NONE,
+            filter_subjects=list(subjects),
+            inactive_threshold=60,
+            mem_storage=True,
+            num_replicas=1,
+        )
+        subscription = await self.js.pull_subscribe(subjects[0], stream=stream, config=config)
+        expected = 1
+        try:
+            while True:
+                messages = await _fetch(subscription, _FEED_BATCH)
+                if not messages:
+                    await subscription.consumer_info()  # raises when the broker has forgotten us
+                    continue
+                first = messages[0].metadata.sequence.consumer
+                last = messages[-1].metadata.sequence.consumer
+                if first != expected or last != expected + len(messages) - 1:
+                    logger.warning(
+                        "feed_gap", feed=name, stream=stream, expected=expected, first=first, last=last
+                    )
+                    return
+                expected = last + 1
+                deliveries = await self._decode_all(messages, stream, f"feed_{name}")
+                await _to_its_end(target.apply(stream, deliveries, messages[-1].metadata.sequence.stream))
+        finally:
+            with contextlib.suppress(NatsError, OSError):
+                await subscription.unsubscribe()
+
+    async def _decode_all(self, messages: Sequence[Msg], stream: str, consumer: str) -> list[Delivery]:
+        deliveries = []
+        for message in messages:
+            try:
+                deliveries.append(decode(message))
+            except PoisonError as error:
+                await self._publish_dead(message, stream, consumer, error)
+        return deliveries
+
+    async def _bury(self, message: Msg, stream: str, consumer: str, error: Exception) -> None:
+        try:
+            await self._publish_dead(message, stream, consumer, error)
+            await message.term()
+        except NatsError:
+            # Not buried: it is delivered again and tried again.
+            logger.exception("dead_letter_failed", consumer=consumer)
+
+    async def _publish_dead(self, message: Msg, stream: str, consumer: str, error: Exception) -> None:
+        sequence = message.metadata.sequence.stream
+        await self.js.publish(
+            f"dlq.{stream}.{consumer}",
+            message.data,
+            headers={
+                "Nats-Msg-Id": f"{consumer}-{sequence}",
+                "Huanying-Subject": message.subject,
+                "Huanying-Sequence": str(sequence),
+                "Huanying-Error": f"{type(error).__name__}: {error}".replace("\n", " ")[:500],
+            },
+        )
+        logger.error("dead_letter", consumer=consumer, stream=stream, sequence=sequence, error=str(error))
+
+
+async def _fetch(subscription: JetStreamContext.PullSubscription, batch: int) -> list[Msg]:
+    """Wait for a first message, then take what follows at once.
+
+    Asking for the whole batch would wait until it is full or the time is over.
+    """
+    try:
+        first = await subscription.fetch(1, timeout=_FETCH_SECONDS)
+    except (NatsTimeoutError, TimeoutError):
+        return []
+    try:
+        return first + await subscription.fetch(batch - 1, timeout=_GATHER_SECONDS)
+    except (NatsTimeoutError, TimeoutError):
+        return first
+
+
+async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Cancelled while working, finish this piece first: that is what draining means."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+@contextlib.contextmanager
+def _span(durable: str, message: Msg) -> Iterator[None]:
+    try:
+        parent = propagate.extract({"traceparent": str(orjson.loads(message.data).get("traceparent") or "")})
+    except orjson.JSONDecodeError:
+        parent = context.get_current()
+    with tracer.start_as_current_span(f"consume {durable}", context=parent, kind=trace.SpanKind.CONSUMER):
+        yield
+
+
+async def _log_error(error: Exception) -> None:
+    logger.warning("broker_error", error=str(error))
+
+
+async def _log_disconnected() -> None:
+    logger.warning("broker_disconnected")
+
+
+async def _log_reconnected() -> None:
+    logger.info("broker_reconnected")

@@ -1,0 +1,65 @@
+"""Around every request: its id, its log line, its metric."""
+
+import time
+from typing import cast
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.ids import new_id
+from shared.telemetry import REQUESTS
+
+logger = structlog.get_logger()
+
+_QUIET = {"/healthz", "/readyz", "/metrics"}
+_MAX_ID = 100
+
+
+class RequestContext:
+    """Gives each request an id (the caller's X-Request-Id if sane), binds it to the logs, measures."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self.app = app
+        self.service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _sane(Headers(scope=scope).get("x-request-id")) or str(new_id())
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        began = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self.app(scope, receive, send_with_id)
+            finally:
+                self._record(scope, status, time.perf_counter() - began)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        # The template, not the path: ids would make a metric each.
+        route = cast("str", getattr(scope.get("route"), "path", "unmatched"))
+        REQUESTS.labels(self.service, scope["method"], route, str(status)).observe(seconds)
+        if route not in _QUIET:
+            principal = scope["state"].get("principal")
+            logger.info(
+                "request",
+                method=scope["method"],
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 1),
+                principal=getattr(principal, "id", None),
+            )
+
+
+def _sane(value: str | None) -> str | None:
+    return value if value and len(value) <= _MAX_ID and value.isascii() and value.isprintable() else None

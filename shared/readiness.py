@@ -1,0 +1,76 @@
+"""Readiness that tells the truth: database, broker, backlog, feeds, disk; each in a sentence."""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from sqlalchemy import text
+
+from shared.contracts.base import Check, Readiness
+from shared.service import Runtime
+
+_TIMEOUT_SECONDS = 3.0
+_MAX_OUTBOX_SECONDS = 60
+_MAX_FEED_LAG = 10_000
+
+_OUTBOX_AGE = text("""
+    SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float
+    FROM outbox WHERE sent_at IS NULL
+""")
+
+
+async def readiness(runtime: Runtime) -> Readiness:
+    checks = {
+        "database": _database,
+        "broker": _broker,
+        "outbox": _outbox,
+        "feeds": _feeds,
+        "disk": _disk,
+    }
+    results = await asyncio.gather(*(_check(name, check, runtime) for name, check in checks.items()))
+    return Readiness(ready=all(result.ok for result in results), checks=list(results))
+
+
+async def _check(name: str, check: Callable[[Runtime], Awaitable[str | None]], runtime: Runtime) -> Check:
+    """`check` returns what is wrong, or nothing."""
+    try:
+        wrong = await asyncio.wait_for(check(runtime), _TIMEOUT_SECONDS)
+    except TimeoutError:
+        wrong = f"no answer within {_TIMEOUT_SECONDS:g} s"
+    except Exception as error:  # noqa: BLE001 - whatever it is, the service is not ready
+        wrong = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'failed'}"
+    return Check(name=name, ok=wrong is None, detail=wrong)
+
+
+async def _database(runtime: Runtime) -> None:
+    async with runtime.db.transaction() as session:
+        await session.execute(text("SELECT 1"))
+
+
+async def _broker(runtime: Runtime) -> str | None:
+    if not runtime.bus.connected:
+        return "not connected; reconnecting"
+    await runtime.bus.last_sequence(runtime.service.name.upper())
+    return None
+
+
+async def _outbox(runtime: Runtime) -> str | None:
+    async with runtime.db.transaction() as session:
+        age = float(await session.scalar(_OUTBOX_AGE) or 0)
+    return f"oldest unpublished event is {age:.0f} s old" if age > _MAX_OUTBOX_SECONDS else None
+
+
+async def _feeds(runtime: Runtime) -> str | None:
+    for feed in runtime.service.feeds:
+        lag = await runtime.bus.last_sequence(feed.stream) - feed.target(runtime).watermark(feed.stream)
+        if lag > _MAX_FEED_LAG:
+            return f"{feed.name} is {lag} messages behind {feed.stream}"
+    return None
+
+
+async def _disk(runtime: Runtime) -> str | None:
+    place = runtime.settings.data_dir
+    free = shutil.disk_usage(place if place.exists() else Path()).free
+    need = runtime.settings.min_free_disk_bytes
+    return f"{free // 2**20} MiB free, {need // 2**20} MiB needed" if free < need else None

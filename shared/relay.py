@@ -1,0 +1,95 @@
+"""The outbox relay: one per service at a time publishes committed events in order."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from nats.errors import Error as NatsError
+
+from shared.bus import Bus
+
+logger = structlog.get_logger()
+
+_BATCH = 512
+_BATCH_BYTES = 16 * 1024**2
+_IDLE_SECONDS = 1.0
+_KEEP_DAYS = 7
+_PURGE_SECONDS = 600.0
+
+_LEAD = "SELECT pg_try_advisory_lock(hashtext('huanying.relay'))"
+_UNSENT = """
+    SELECT seq, event_id, subject, payload FROM outbox WHERE sent_at IS NULL ORDER BY seq LIMIT %s
+"""
+_SENT = "UPDATE outbox SET sent_at = clock_timestamp() WHERE seq = ANY(%s)"
+_PURGE = "DELETE FROM outbox WHERE sent_at < clock_timestamp() - make_interval(days => %s)"
+
+
+@dataclass(frozen=True)
+class Relay:
+    conninfo: str
+    bus: Bus
+
+    async def run(self) -> None:
+        """Publish until cancelled; a lost database or broker is waited for."""
+        while True:
+            try:
+                await self._lead()
+            except (psycopg.Error, NatsError, OSError, TimeoutError) as error:
+                logger.warning("relay_interrupted", error=str(error))
+                await asyncio.sleep(1)
+
+    async def _lead(self) -> None:
+        # The lock lives as long as this connection: a second replica takes over when it ends.
+        async with await psycopg.AsyncConnection.connect(self.conninfo, autocommit=True) as connection:
+            while not await _scalar(connection, _LEAD):  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(_IDLE_SECONDS)
+            await connection.execute("LISTEN outbox")
+            purged_at = 0.0
+            while True:
+                if await self._publish_batch(connection) == 0:
+                    await _wait_for_notice(connection)
+                if asyncio.get_running_loop().time() - purged_at > _PURGE_SECONDS:
+                    await connection.execute(_PURGE, (_KEEP_DAYS,))
+                    purged_at = asyncio.get_running_loop().time()
+
+    async def _publish_batch(self, connection: psycopg.AsyncConnection[Any]) -> int:
+        cursor = await connection.execute(_UNSENT, (_BATCH,), binary=True)
+        rows = _within_bytes(await cursor.fetchall())
+        if not rows:
+            return 0
+        taken = await self.bus.publish_all(
+            [(subject, payload, str(event_id)) for _, event_id, subject, payload in rows]
+        )
+        sent = [row[0] for row, ok in zip(rows, taken, strict=True) if ok]
+        await connection.execute(_SENT, (sent,))
+        if len(sent) < len(rows):
+            logger.warning("publish_refused", count=len(rows) - len(sent))
+            await asyncio.sleep(1)
+        return len(sent)
+
+
+def _within_bytes(rows: Sequence[tuple[int, UUID, str, bytes]]) -> list[tuple[int, UUID, str, bytes]]:
+    taken: list[tuple[int, UUID, str, bytes]] = []
+    total = 0
+    for row in rows:
+        total += len(row[3])
+        if taken and total > _BATCH_BYTES:
+            break
+        taken.append(row)
+    return taken
+
+
+async def _wait_for_notice(connection: psycopg.AsyncConnection[Any]) -> None:
+    async with contextlib.aclosing(connection.notifies(timeout=_IDLE_SECONDS, stop_after=1)) as notices:
+        async for _ in notices:
+            pass
+
+
+async def _scalar(connection: psycopg.AsyncConnection[Any], statement: str) -> object:
+    row = await (await connection.execute(statement)).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,121 @@
+"""Streams, durables and feeds of the whole system. Declared here and nowhere else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import NotFoundError
+
+from shared.contracts.events import (
+    CampaignApproved,
+    CampaignCompleted,
+    CampaignEvaluated,
+    CampaignLaunched,
+    CampaignPaused,
+    CampaignResumed,
+    ContactRecorded,
+    CustomersChanged,
+    EventData,
+    RecommendationIssued,
+    SegmentPublished,
+    SegmentUpdated,
+)
+
+STREAMS = {
+    "CUSTOMER": "customer.>",
+    "SEGMENTATION": "segmentation.>",
+    "CAMPAIGN": "campaign.>",
+    "EVALUATION": "evaluation.>",
+    "DLQ": "dlq.>",
+}
+
+DUPLICATE_WINDOW_SECONDS = 600
+RETENTION_SECONDS = 30 * 86_400
+ACK_WAIT_SECONDS = 30
+MAX_ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class Durable:
+    """A named position in a stream, shared by the replicas of one consumer."""
+
+    name: str
+    stream: str
+    events: Sequence[type[EventData]]
+
+
+DURABLES = {
+    durable.name: durable
+    for durable in (
+        Durable("campaign__customers", "CUSTOMER", (CustomersChanged,)),
+        Durable("campaign__segments", "SEGMENTATION", (SegmentPublished, SegmentUpdated)),
+        Durable("campaign__reviews", "EVALUATION", (CampaignEvaluated, RecommendationIssued)),
+        Durable("customer__contacts", "CAMPAIGN", (ContactRecorded,)),
+        Durable(
+            "evaluation__campaigns",
+            "CAMPAIGN",
+            (CampaignApproved, CampaignLaunched, CampaignPaused, CampaignResumed, CampaignCompleted),
+        ),
+    )
+}
+
+
+def stream_of(event: type[EventData]) -> str:
+    return event.service().upper()
+
+
+async def ensure_streams(js: JetStreamContext, *, replicas: int, max_bytes: int) -> None:
+    """Create what is missing. What exists keeps its limits: they are the operator's to change.
+
+    A full stream refuses (the outbox keeps its rows) rather than forgetting its oldest messages.
+    """
+    for name, subject in STREAMS.items():
+        try:
+            await js.stream_info(name)
+        except NotFoundError:
+            await js.add_stream(
+                StreamConfig(
+                    name=name,
+                    subjects=[subject],
+                    retention=RetentionPolicy.LIMITS,
+                    storage=StorageType.FILE,
+                    discard=DiscardPolicy.NEW,
+                    max_age=RETENTION_SECONDS,
+                    max_bytes=max_bytes,
+                    num_replicas=replicas,
+                    duplicate_window=DUPLICATE_WINDOW_SECONDS,
+                    allow_direct=True,
+                )
+            )
+
+
+async def ensure_durable(js: JetStreamContext, durable: Durable) -> None:
+    """Create the durable if missing.
+
+    JetStream delivers without end; the consumer counts the attempts itself. So a message that
+    kills its worker every time still reaches the dead-letter queue.
+    """
+    try:
+        await js.consumer_info(durable.stream, durable.name)
+    except NotFoundError:
+        await js.add_consumer(
+            durable.stream,
+            ConsumerConfig(
+                durable_name=durable.name,
+                deliver_policy=DeliverPolicy.ALL,
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=ACK_WAIT_SECONDS,
+                max_deliver=-1,
+                max_ack_pending=256,
+                filter_subjects=[f"{event.SUBJECT}.>" for event in durable.events],
+            ),
+        )

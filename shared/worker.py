@@ -1,0 +1,123 @@
+"""The working half of a service: relay, consumers, jobs, feeds; supervised and drained on stop."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.bus import Delivery, PoisonError
+from shared.db import Inbox
+from shared.jobs import run_jobs
+from shared.logging import configure_logging
+from shared.relay import Relay
+from shared.service import Handler, Runtime, Service
+
+logger = structlog.get_logger()
+
+_RESTART_SECONDS = 2.0
+
+
+@asynccontextmanager
+async def running(service: Service, *, feeds: bool, worker: bool) -> AsyncIterator[Runtime]:
+    """A process of `service`: connected, resources open, its endless tasks running until the block ends."""
+    runtime = Runtime(service, service.settings())
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(runtime.close)
+        await runtime.bus.connect()
+        if service.resources is not None:
+            runtime.resources |= await stack.enter_async_context(service.resources(runtime))
+        tasks = _feed_tasks(runtime) if feeds else {}
+        if worker:
+            tasks |= _worker_tasks(runtime)
+        running_tasks = [asyncio.create_task(_endless(name, run), name=name) for name, run in tasks.items()]
+        try:
+            yield runtime
+        finally:
+            await _stop(running_tasks)
+
+
+def _feed_tasks(runtime: Runtime) -> dict[str, Callable[[], Awaitable[None]]]:
+    def follow(index: int) -> Callable[[], Awaitable[None]]:
+        feed = runtime.service.feeds[index]
+        subjects = [f"{event.SUBJECT}.>" for event in feed.events]
+        return lambda: runtime.bus.feed(feed.name, feed.stream, subjects, feed.target(runtime))
+
+    return {f"feed {feed.name} {feed.stream}": follow(i) for i, feed in enumerate(runtime.service.feeds)}
+
+
+def _worker_tasks(runtime: Runtime) -> dict[str, Callable[[], Awaitable[None]]]:
+    tasks: dict[str, Callable[[], Awaitable[None]]] = {
+        "relay": Relay(runtime.db.conninfo, runtime.bus).run,
+        "jobs": lambda: run_jobs(runtime),
+    }
+    for durable in runtime.service.handlers:
+        tasks[f"consumer {durable}"] = _consumer(runtime, durable)
+    for number, work in enumerate(runtime.service.background):
+        tasks[f"background {number}"] = _bound(work, runtime)
+    return tasks
+
+
+def _bound(work: Callable[[Runtime], Awaitable[None]], runtime: Runtime) -> Callable[[], Awaitable[None]]:
+    return lambda: work(runtime)
+
+
+def _consumer(runtime: Runtime, durable: str) -> Callable[[], Awaitable[None]]:
+    handlers = runtime.service.handlers[durable]
+
+    async def handle(delivery: Delivery) -> None:
+        handler = handlers.get(type(delivery.data))
+        if handler is None:
+            raise PoisonError(f"{durable} has no handler for {delivery.type}")
+        await apply_once(runtime, durable, delivery, handler)
+
+    return lambda: runtime.bus.consume(durable, handle)
+
+
+async def apply_once(runtime: Runtime, durable: str, delivery: Delivery, handler: Handler) -> None:
+    """Inbox row, effects and outbox rows in one transaction; a second delivery changes nothing."""
+    async with runtime.db.transaction() as session:
+        fresh = await session.scalar(
+            insert(Inbox)
+            .values(durable=durable, event_id=delivery.event_id)
+            .on_conflict_do_nothing()
+            .returning(Inbox.event_id)
+        )
+        if fresh is not None:
+            await handler(session, delivery.data, runtime)
+
+
+async def _endless(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await run()
+        except Exception:
+            logger.exception("task_failed", task=name)
+        await asyncio.sleep(_RESTART_SECONDS)
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _until_signalled(service: Service) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(service, feeds=True, worker=True):
+        logger.info("worker_running", service=service.name)
+        await stop.wait()
+    logger.info("worker_stopped", service=service.name)
+
+
+def run_worker(service: Service) -> None:
+    """Body of `python -m services.<name>.worker`."""
+    configure_logging(service.name, service.settings().log_level)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_until_signalled(service))
