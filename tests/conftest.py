@@ -1,0 +1,80 @@
+"""Real servers for the whole session: PostgreSQL and nats-server from their wheels."""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from deploy.embedded.nats import NatsServer
+from deploy.embedded.postgres import PostgresServer
+from shared.auth import LocalIssuer, Role
+from shared.migrate import upgrade
+from shared.settings import SERVICES
+from tests.support import Running, Servers, run_service
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Empty, unmigrated databases; ask for `migrated` or a service fixture to get schemas."""
+    directory = tmp_path_factory.mktemp("servers")
+    keys = directory / "secrets"
+    keys.mkdir()
+    issuer = LocalIssuer.create(keys / "issuer.pem", keys / "jwks.json")
+    (keys / "pii.key").write_text(secrets.token_hex(32))
+    postgres, nats = PostgresServer(directory / "postgres"), NatsServer(directory / "nats")
+    postgres.start()
+    try:
+        postgres.create_databases()
+        nats.start()
+        running = Servers(postgres, nats, directory, issuer)
+        (keys / "service.key").write_text(running.api_key(None, Role.admin))
+        yield running
+    finally:
+        nats.stop()
+        postgres.stop()
+
+
+def _migrate(servers: Servers, service: str) -> None:
+    upgrade(service, make_url(servers.postgres.url(service, f"{service}_owner")), f"{service}_app")
+
+
+@pytest.fixture(scope="session")
+def migrated(servers: Servers) -> Servers:
+    for service in SERVICES:
+        _migrate(servers, service)
+    return servers
+
+
+@pytest.fixture(scope="session")
+async def customer(servers: Servers) -> AsyncIterator[Running]:
+    _migrate(servers, "customer")
+    async with run_service(servers, "customer") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def segmentation(servers: Servers) -> AsyncIterator[Running]:
+    _migrate(servers, "segmentation")
+    async with run_service(servers, "segmentation") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def campaign(servers: Servers) -> AsyncIterator[Running]:
+    _migrate(servers, "campaign")
+    async with run_service(servers, "campaign") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def evaluation(servers: Servers) -> AsyncIterator[Running]:
+    _migrate(servers, "evaluation")
+    async with run_service(servers, "evaluation") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return Path(__file__).parents[1]

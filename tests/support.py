@@ -1,0 +1,156 @@
+"""What tests of running services share: a service inside the test's process, principals, patience."""
+
+import asyncio
+import importlib
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import orjson
+import psycopg
+from fastapi import FastAPI
+
+from deploy.embedded.nats import NatsServer
+from deploy.embedded.postgres import PostgresServer
+from shared.auth import ApiKey, LocalIssuer, Role, new_api_key
+from shared.contracts.events import EventData
+from shared.outbox import row
+from shared.service import Runtime
+
+KEPT_TABLES = {"alembic_version"}
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Real PostgreSQL and nats-server of this test session, and the issuer its services trust."""
+
+    postgres: PostgresServer
+    nats: NatsServer
+    directory: Path
+    issuer: LocalIssuer
+
+    def environment(self, service: str) -> dict[str, str]:
+        """The settings a process of `service` runs with."""
+        data = self.directory / "data" / service
+        data.mkdir(parents=True, exist_ok=True)
+        secrets = self.directory / "secrets"
+        return {
+            "HUANYING_DATABASE_URL": self.postgres.url(service, f"{service}_app"),
+            "HUANYING_MIGRATION_URL": self.postgres.url(service, f"{service}_owner"),
+            "HUANYING_NATS_URL": self.nats.url,
+            "HUANYING_JWKS_FILE": str(secrets / "jwks.json"),
+            "HUANYING_API_KEYS_FILE": str(secrets / "api_keys.json"),
+            "HUANYING_SERVICE_KEY_FILE": str(secrets / "service.key"),
+            "HUANYING_PII_KEY_FILE": str(secrets / "pii.key"),
+            "HUANYING_DATA_DIR": str(data),
+            "HUANYING_INLINE_WORKER": "true",
+        }
+
+    def token(self, *roles: Role, org: str = "hq", staff: str | None = None, name: str = "tester") -> str:
+        return self.issuer.token(staff or name, roles=list(roles), org=org, staff=staff, name=name)
+
+    def api_key(self, source: str | None = None, *roles: Role, org: str = "hq") -> str:
+        """A new key, known to every service from now on."""
+        file = self.directory / "secrets" / "api_keys.json"
+        key, digest = new_api_key()
+        entry = ApiKey(
+            id=f"k{time.monotonic_ns()}",
+            sha256=digest,
+            roles=list(roles or (Role.integrator,)),
+            org=org,
+            source=source,
+        )
+        entries = orjson.loads(file.read_bytes()) if file.exists() else []
+        aside = file.with_suffix(".new")
+        aside.write_bytes(orjson.dumps([*entries, entry.model_dump(mode="json")]))
+        aside.replace(file)
+        return key
+
+
+@dataclass(frozen=True)
+class Running:
+    """A service inside this process: its routes over ASGI, its worker's tasks running."""
+
+    name: str
+    app: FastAPI
+    runtime: Runtime
+    servers: Servers
+
+    def client(
+        self, *roles: Role, org: str = "hq", staff: str | None = None, key: str | None = None
+    ) -> httpx.AsyncClient:
+        """A caller with these roles (a person) or this API key; without either, nobody."""
+        headers = {}
+        if key:
+            headers["X-API-Key"] = key
+        elif roles:
+            headers["Authorization"] = f"Bearer {self.servers.token(*roles, org=org, staff=staff)}"
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers, timeout=60)
+
+    async def publish(self, *events: EventData) -> int:
+        """Put events on their streams as their owner's relay would; the last stream sequence."""
+        last = 0
+        for event in events:
+            message = row(event)
+            ack = await self.runtime.bus.js.publish(
+                str(message["subject"]),
+                bytes(message["payload"]),  # type: ignore[call-overload]
+                headers={"Nats-Msg-Id": str(message["event_id"])},
+            )
+            last = ack.seq
+        return last
+
+
+@contextmanager
+def environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@asynccontextmanager
+async def run_service(servers: Servers, name: str, **settings: str) -> AsyncIterator[Running]:
+    """Start `name` as its process would: connected, worker inline, resources open."""
+    app: FastAPI = importlib.import_module(f"services.{name}.app").app
+    with environment({**servers.environment(name), **settings}):
+        async with app.router.lifespan_context(app):
+            yield Running(name, app, app.state.runtime, servers)
+
+
+async def empty_database(servers: Servers, service: str) -> None:
+    """Delete all rows, keep the schema."""
+    conninfo = servers.postgres.url(service, "postgres").replace("+psycopg", "")
+    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        await connection.execute("SET session_replication_role = replica")
+        tables = await (
+            await connection.execute(
+                "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'"
+                " AND tablename NOT LIKE 'procrastinate%%'"
+            )
+        ).fetchall()
+        names = [name for (name,) in tables if name not in KEPT_TABLES]
+        if names:
+            await connection.execute(f"TRUNCATE {', '.join(names)} RESTART IDENTITY")
+
+
+async def eventually(
+    check: Callable[[], Awaitable[bool]], *, seconds: float = 20, what: str = "the condition"
+) -> None:
+    """Wait for something that other tasks bring about."""
+    deadline = time.monotonic() + seconds
+    while not await check():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not hold within {seconds:g} s")
+        await asyncio.sleep(0.05)
