@@ -1,0 +1,18 @@
+"""Configuration of the evaluation service beyond what every service has."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.settings import Settings
+
+
+class EvaluationSettings(Settings):
+    store_file: str = "evaluation.duckdb"
+    """Exposures and outcomes, under `data_dir`. Every process needs a file of its own."""
+    store_memory: str = "1GB"
+    store_threads: Annotated[int, Field(ge=1)] = 2
+    catch_up_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """How long an evaluation waits for the store to reach the streams' ends before it fails."""
+    due_every_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """How often the worker looks for campaigns whose outcome windows have closed."""

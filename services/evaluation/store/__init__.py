@@ -1,0 +1,6 @@
+"""Exposures and outcomes in DuckDB: fed by the streams, read in aggregates, never row by row."""
+
+from services.evaluation.store.feed import StoreFeed
+from services.evaluation.store.open import Store, open_store
+
+__all__ = ["Store", "StoreFeed", "open_store"]

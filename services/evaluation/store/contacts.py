@@ -1,0 +1,125 @@
+"""Exposures and contacts of campaigns, counted."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import duckdb
+
+from services.evaluation.store.outcomes import IN_SCOPE, Question, Value, naive_utc, select
+from shared.contracts.evaluation import MetricCreate
+
+# Somebody was reached, or at least tried: a planned or expired contact touched nobody.
+_TOUCHED = "(c.disposition IS NOT NULL OR c.state = 'done')"
+_RESPONDED = "c.disposition IN ('interested', 'accepted', 'call_back')"
+
+
+@dataclass(frozen=True)
+class Exposures:
+    """How many were assigned to each arm (hold-out: ''), and of how many the window has passed."""
+
+    by_arm: dict[str, int]
+    matured: int
+    window_closes: datetime | None
+    """When the last outcome window ends; none without exposures."""
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_arm.values())
+
+
+def exposures(cursor: duckdb.DuckDBPyConnection, question: Question, window_days: int) -> Exposures:
+    rows = select(
+        cursor,
+        f"""
+        SELECT arm, count(*), count(*) FILTER (assigned_at + INTERVAL {int(window_days)} DAY <= $until),
+               max(assigned_at) + INTERVAL {int(window_days)} DAY
+        FROM exposure WHERE campaign_id = $campaign AND {IN_SCOPE} GROUP BY arm
+        """,  # noqa: S608 - an integer and a constant
+        question.parameters(),
+    )
+    closes = max((row[3] for row in rows), default=None)
+    return Exposures(
+        {arm: n for arm, n, _, _ in rows},
+        sum(matured for _, _, matured, _ in rows),
+        closes.replace(tzinfo=UTC) if closes else None,
+    )
+
+
+@dataclass(frozen=True)
+class Stages:
+    assigned: int
+    contacted: int
+    responded: int
+    converted: int
+
+
+def funnel(
+    cursor: duckdb.DuckDBPyConnection, question: Question, conversion: MetricCreate
+) -> dict[str, Stages]:
+    """Stages by arm (hold-out: ''). Conversion counts events in the window, as far as it has been lived."""
+    value = Value(conversion, "m")
+    rows = select(
+        cursor,
+        f"""
+        WITH exposed AS (FROM exposure WHERE campaign_id = $campaign AND {IN_SCOPE}),
+        touched AS (
+            SELECT c.customer_id, bool_or({_RESPONDED}) AS responded
+            FROM contact AS c WHERE c.campaign_id = $campaign AND {_TOUCHED} GROUP BY c.customer_id
+        ),
+        converted AS (
+            SELECT DISTINCT u.customer_id FROM event AS e JOIN exposed AS u USING (customer_id)
+            WHERE e.time >= u.assigned_at AND e.time < u.assigned_at + INTERVAL {conversion.window_days} DAY
+              AND e.time < $until AND {value.sql} IS NOT NULL
+        )
+        SELECT u.arm, count(*), count(t.customer_id), count(*) FILTER (t.responded), count(v.customer_id)
+        FROM exposed AS u
+        LEFT JOIN touched AS t USING (customer_id) LEFT JOIN converted AS v USING (customer_id)
+        GROUP BY u.arm
+        """,  # noqa: S608 - names come from contracts' literals, values are bound
+        question.parameters() | value.parameters,
+    )
+    return {arm: Stages(*counts) for arm, *counts in rows}
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a campaign's contacts took; `cost` is None when none was recorded."""
+
+    assigned: int = 0
+    held_out: int = 0
+    contacted: int = 0
+    contacts: int = 0
+    minutes: Decimal = Decimal(0)
+    cost: Decimal | None = None
+
+
+def efforts(cursor: duckdb.DuckDBPyConnection, scope: str, until: datetime) -> dict[UUID, Effort]:
+    """Of every campaign with an exposure in `scope`."""
+    rows = select(
+        cursor,
+        f"""
+        WITH exposed AS (FROM exposure WHERE {IN_SCOPE}),
+        per_campaign AS (
+            SELECT c.campaign_id, count(DISTINCT c.customer_id) FILTER ({_TOUCHED}) AS contacted,
+                   count(*) FILTER ({_TOUCHED}) AS contacts, sum(c.minutes) AS minutes, sum(c.cost) AS cost
+            FROM contact AS c SEMI JOIN exposed AS u
+              ON u.campaign_id = c.campaign_id AND u.customer_id = c.customer_id
+            WHERE c.recorded_at <= $until GROUP BY c.campaign_id
+        ),
+        people AS (
+            SELECT campaign_id, count(*) FILTER (arm <> '') AS assigned,
+                   count(*) FILTER (arm = '') AS held_out
+            FROM exposed GROUP BY campaign_id
+        )
+        SELECT campaign_id, assigned, held_out, coalesce(contacted, 0), coalesce(contacts, 0),
+               coalesce(minutes, 0), cost
+        FROM people LEFT JOIN per_campaign USING (campaign_id)
+        """,  # noqa: S608 - constants
+        {"scope": scope, "until": naive_utc(until)},
+    )
+    return {
+        key: Effort(assigned, held_out, contacted, contacts, Decimal(str(round(minutes, 1))), cost)
+        for key, assigned, held_out, contacted, contacts, minutes, cost in rows
+    }

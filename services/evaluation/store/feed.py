@@ -1,0 +1,197 @@
+"""From deliveries to rows: one DuckDB transaction per batch, with the position reached."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar, get_args
+from uuid import UUID
+
+import duckdb
+import pyarrow as pa
+from pydantic import JsonValue
+
+from services.evaluation.store.open import Store
+from shared.bus import Delivery
+from shared.contracts.evaluation import EventField
+from shared.contracts.events import ContactRecorded, ContactsAssigned, CustomerEventsRecorded, EventData
+
+Kind = TypeVar("Kind", bound=EventData)
+Row = Mapping[str, object]
+
+_MOMENT = pa.timestamp("us")
+_IDS = [(name, pa.uuid()) for name in ("campaign_id", "contact_id", "customer_id")]
+_EXPOSURE = pa.schema(
+    [
+        *_IDS,
+        ("arm", pa.string()),
+        ("propensity", pa.float64()),
+        ("assigned_at", _MOMENT),
+        ("wave", pa.int32()),
+        *((name, pa.string()) for name in ("segment", "branch", "manager", "offer", "channel", "script")),
+    ]
+)
+_CONTACT = pa.schema(
+    [
+        *_IDS,
+        ("version", pa.int32()),
+        ("state", pa.string()),
+        ("disposition", pa.string()),
+        ("minutes", pa.float64()),
+        ("cost", pa.decimal128(18, 2)),
+        ("recorded_at", _MOMENT),
+    ]
+)
+EVENT_TEXTS: tuple[EventField, ...] = get_args(EventField)
+"""Fields of an event that a metric may ask for, besides its amount."""
+_EVENT = pa.schema(
+    [
+        ("customer_id", pa.uuid()),
+        ("type", pa.string()),
+        ("time", _MOMENT),
+        ("amount", pa.float64()),
+        *((name, pa.string()) for name in EVENT_TEXTS),
+    ]
+)
+
+# A customer is exposed to a campaign once: the first assignment is the one that was randomised.
+_INSERT_EXPOSURE = """
+    INSERT INTO exposure BY NAME
+    SELECT * FROM batch AS new
+    WHERE NOT EXISTS (
+        FROM exposure AS old WHERE old.campaign_id = new.campaign_id AND old.customer_id = new.customer_id
+    )
+    QUALIFY row_number() OVER (PARTITION BY campaign_id, customer_id ORDER BY assigned_at) = 1
+"""
+_INSERT_CONTACT = """
+    INSERT INTO contact BY NAME
+    SELECT * FROM batch AS new
+    WHERE NOT EXISTS (
+        FROM contact AS old WHERE old.contact_id = new.contact_id AND old.version = new.version
+    )
+    QUALIFY row_number() OVER (PARTITION BY contact_id, version) = 1
+"""
+_INSERT_EVENT = "INSERT INTO event BY NAME SELECT * FROM batch"
+
+
+class StoreFeed:
+    """Target of this service's feeds: idempotent by position, and by envelope id behind it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def watermark(self, stream: str) -> int:
+        return self._store.watermark(stream)
+
+    async def apply(self, stream: str, deliveries: Sequence[Delivery], last_seq: int) -> None:
+        await self._store.write(lambda cursor: _apply(cursor, stream, deliveries, last_seq))
+
+
+def _apply(
+    cursor: duckdb.DuckDBPyConnection, stream: str, deliveries: Sequence[Delivery], last_seq: int
+) -> None:
+    reached = cursor.execute("SELECT seq FROM watermark WHERE stream = ?", [stream]).fetchall()
+    position = int(reached[0][0]) if reached else 0
+    if last_seq <= position:
+        return
+    fresh = _unseen(cursor, [delivery for delivery in deliveries if delivery.seq > position])
+    _insert(cursor, _INSERT_EXPOSURE, _EXPOSURE, _exposures(fresh))
+    _insert(cursor, _INSERT_CONTACT, _CONTACT, _contacts(fresh))
+    _insert(cursor, _INSERT_EVENT, _EVENT, _events(fresh))
+    cursor.execute("INSERT OR REPLACE INTO watermark VALUES (?, ?)", [stream, last_seq])
+
+
+def _unseen(cursor: duckdb.DuckDBPyConnection, deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Each message once, with its id noted; messages this store has no use for are left out."""
+    relevant = {
+        UUID(delivery.event_id): delivery
+        for delivery in deliveries
+        if isinstance(delivery.data, ContactsAssigned | ContactRecorded | CustomerEventsRecorded)
+    }
+    if not relevant:
+        return []
+    ids = pa.table({"event_id": pa.array([key.bytes for key in relevant], pa.uuid())})
+    cursor.register("ids", ids)
+    rows = cursor.execute(
+        "INSERT OR IGNORE INTO applied SELECT event_id FROM ids RETURNING event_id"
+    ).fetchall()
+    cursor.unregister("ids")
+    new = {row[0] for row in rows}
+    return [delivery for key, delivery in relevant.items() if key in new]
+
+
+def _exposures(deliveries: Iterable[Delivery]) -> Iterator[Row]:
+    for assigned in _of(deliveries, ContactsAssigned):
+        for contact in assigned.contacts:
+            yield {
+                "campaign_id": assigned.campaign_id.bytes,
+                "contact_id": contact.contact_id.bytes,
+                "customer_id": contact.customer_id.bytes,
+                "arm": contact.arm or "",
+                "propensity": contact.propensity,
+                "assigned_at": _utc(assigned.assigned_at),
+                "wave": assigned.wave,
+                "segment": contact.segment,
+                "branch": contact.branch,
+                "manager": contact.manager,
+                "offer": contact.offer,
+                "channel": contact.channel,
+                "script": contact.script,
+            }
+
+
+def _contacts(deliveries: Iterable[Delivery]) -> Iterator[Row]:
+    for contact in _of(deliveries, ContactRecorded):
+        yield {
+            "campaign_id": contact.campaign_id.bytes,
+            "contact_id": contact.contact_id.bytes,
+            "customer_id": contact.customer_id.bytes,
+            "version": contact.version,
+            "state": contact.state,
+            "disposition": contact.disposition,
+            "minutes": None if contact.minutes is None else float(contact.minutes),
+            "cost": contact.cost,
+            "recorded_at": _utc(contact.recorded_at),
+        }
+
+
+def _events(deliveries: Iterable[Delivery]) -> Iterator[Row]:
+    for batch in _of(deliveries, CustomerEventsRecorded):
+        for event in batch.events:
+            yield {
+                "customer_id": event.customer_id.bytes,
+                "type": event.type,
+                "time": _utc(event.time),
+                "amount": _number(event.data.get("amount")),
+                **{name: _text(event.data.get(name)) for name in EVENT_TEXTS},
+            }
+
+
+def _of(deliveries: Iterable[Delivery], kind: type[Kind]) -> Iterator[Kind]:
+    return (delivery.data for delivery in deliveries if isinstance(delivery.data, kind))
+
+
+def _insert(
+    cursor: duckdb.DuckDBPyConnection, statement: str, schema: pa.Schema, rows: Iterator[Row]
+) -> None:
+    batch = pa.Table.from_pylist(list(rows), schema)
+    if batch.num_rows:
+        cursor.register("batch", batch)
+        cursor.execute(statement)
+        cursor.unregister("batch")
+
+
+def _utc(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(tzinfo=None)
+
+
+def _number(value: JsonValue) -> float | None:
+    """Amounts travel as decimal strings; anything else in that place is no amount."""
+    try:
+        return float(value) if isinstance(value, str | int | float) else None
+    except ValueError:
+        return None
+
+
+def _text(value: JsonValue) -> str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else None
