@@ -30,6 +30,7 @@ logger = structlog.get_logger()
 tracer = trace.get_tracer("huanying.bus")
 
 _FETCH_SECONDS = 5.0
+_FEED_IDLE_SECONDS = 1.0
 _GATHER_SECONDS = 0.02
 _FEED_BATCH = 256
 _RETRY_SECONDS = (0.5, 1, 2, 5, 10, 20, 30)
@@ -228,9 +229,9 @@ class Bus:
         expected = 1
         try:
             while True:
-                messages = await _fetch(subscription, _FEED_BATCH)
+                messages = await _fetch(subscription, _FEED_BATCH, _FEED_IDLE_SECONDS)
                 if not messages:
-                    await subscription.consumer_info()  # raises when the broker has forgotten us
+                    await self._pass_foreign(subscription, stream, expected - 1, target)
                     continue
                 first = messages[0].metadata.sequence.consumer
                 last = messages[-1].metadata.sequence.consumer
@@ -245,6 +246,23 @@ class Bus:
         finally:
             with contextlib.suppress(NatsError, OSError):
                 await subscription.unsubscribe()
+
+    async def _pass_foreign(
+        self,
+        subscription: JetStreamContext.PullSubscription,
+        stream: str,
+        applied: int,
+        target: FeedTarget,
+    ) -> None:
+        """Nothing is waiting: move the position past messages of other subjects.
+
+        Otherwise a store that has everything it wants would look as if it lagged behind the stream.
+        """
+        last = await self.last_sequence(stream)  # before asking what is pending: later messages do not count
+        info = await subscription.consumer_info()  # raises when the broker has forgotten us
+        complete = info.num_pending == 0 and info.delivered and info.delivered.consumer_seq == applied
+        if complete and last > target.watermark(stream):
+            await _to_its_end(target.apply(stream, [], last))
 
     async def _decode_all(self, messages: Sequence[Msg], stream: str, consumer: str) -> list[Delivery]:
         deliveries = []
@@ -278,13 +296,15 @@ class Bus:
         logger.error("dead_letter", consumer=consumer, stream=stream, sequence=sequence, error=str(error))
 
 
-async def _fetch(subscription: JetStreamContext.PullSubscription, batch: int) -> list[Msg]:
+async def _fetch(
+    subscription: JetStreamContext.PullSubscription, batch: int, patience: float = _FETCH_SECONDS
+) -> list[Msg]:
     """Wait for a first message, then take what follows at once.
 
     Asking for the whole batch would wait until it is full or the time is over.
     """
     try:
-        first = await subscription.fetch(1, timeout=_FETCH_SECONDS)
+        first = await subscription.fetch(1, timeout=patience)
     except (NatsTimeoutError, TimeoutError):
         return []
     try:

@@ -5,15 +5,41 @@ from typing import cast
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.errors import TooLarge
 from shared.ids import new_id
+from shared.problems import respond
 from shared.telemetry import REQUESTS
 
 logger = structlog.get_logger()
 
 _QUIET = {"/healthz", "/readyz", "/metrics"}
 _MAX_ID = 100
+
+
+class TooLargeAsProblem:
+    """The body limit answers in plain text before any exception handler sees it; say it as a problem."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        replaced = False
+
+        async def send_problem(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start":
+                kind = Headers(raw=message["headers"]).get("content-type", "")
+                replaced = message["status"] == 413 and kind.startswith("text/plain")
+                if replaced:
+                    error = TooLarge("The body is larger than this operation takes.")
+                    await respond(error, Request(scope))(scope, receive, send)
+            if not replaced:
+                await send(message)
+
+        await self.app(scope, receive, send_problem)
 
 
 class RequestContext:

@@ -15,7 +15,7 @@ from shared.auth import Principal, Role
 from shared.contracts.base import Problem
 from shared.errors import BadRequest, Forbidden, PreconditionFailed, PreconditionRequired, Unauthorized
 from shared.logging import configure_logging
-from shared.middleware import RequestContext
+from shared.middleware import RequestContext, TooLargeAsProblem
 from shared.service import Runtime, Service
 from shared.worker import running
 
@@ -186,13 +186,16 @@ def create_app(service: Service) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
         separate_input_output_schemas=False,
-        max_body_size=service.settings().max_body_bytes,
         telemetry={"auto_configure": True, "exclude": ["/healthz", "/readyz", "/metrics"]},
     )
     app.state.service = service
     problems.install(app)
+    limit = service.settings().max_body_bytes
     for router in (*service.routers, system, health):
+        # On the router and not the application, whose own limit answers outside every handler of ours.
+        router.max_body_size = router.max_body_size or limit
         app.include_router(router)
+    app.add_middleware(TooLargeAsProblem)
     app.add_middleware(RequestContext, service=service.name)
     return app
 
