@@ -7,16 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from deploy.demo.bank.names import GIVEN_FEMALE, GIVEN_MALE, REGIONS, STREETS, SURNAMES
+from shared.auth import DEMO_USERS
 
 CUSTOMERS_PER_SUBBRANCH = 800
 CUSTOMERS_PER_MANAGER = 200
-HEAD_OFFICE_STAFF = (
-    ("S0001", "strategist"),
-    ("S0002", "approver"),
-    ("S0003", "admin"),
-    ("S0004", "auditor"),
-    ("S0005", "strategist"),
-)
 
 Row = dict[str, str | None]
 
@@ -77,12 +71,18 @@ def _subbranch(parent: str, city_zh: str, city_en: str, number: int) -> Row:
     )
 
 
+def head_office() -> list[Row]:
+    """Those who can sign in at head office: the demo users of the local issuer."""
+    return [
+        {"code": user.staff, "name": user.name, "role": user.roles[0].value, "org": user.org}
+        for user in DEMO_USERS
+    ]
+
+
 def _staff(
     subbranches: list[str], per_branch: int, rng: np.random.Generator
 ) -> tuple[list[Row], list[list[str]]]:
-    rows: list[Row] = [
-        {"code": code, "name": _name(rng), "role": role, "org": "hq"} for code, role in HEAD_OFFICE_STAFF
-    ]
+    rows = head_office()
     managers = []
     serial = 100
     for org in subbranches:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from deploy.demo.bank.organisation import HEAD_OFFICE_STAFF, Row
+from deploy.demo.bank.organisation import Row, head_office
 from deploy.demo.berka.tables import Tables
 
 MANAGERS = 2
@@ -29,7 +29,7 @@ def slug(name: str) -> str:
 def organise(tables: Tables) -> Organisation:
     """Head office, one branch and one office a region (A3), one sub-branch a district (A2)."""
     orgs: list[Row] = [_org("hq", None, "hq", "总行", "Head Office")]
-    staff: list[Row] = [_person(code, role, "hq") for code, role in HEAD_OFFICE_STAFF]
+    staff = head_office()
     branch: dict[int, str] = {}
     managers: dict[int, list[str]] = {}
     for region in sorted(set(tables.district["A3"].to_pylist())):
