@@ -1,0 +1,85 @@
+"""One campaign: its five fixes, what may be done with it, its books, and what it has changed."""
+
+import asyncio
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from services.console.api import segment
+from services.console.formats import moment
+from services.console.frame import heading
+from services.console.pages.campaign_actions import Reload, action_buttons
+from services.console.pages.campaign_books import draw_books
+from services.console.pages.campaign_fixes import draw_fixes
+from services.console.pages.campaign_result import draw_result
+from services.console.pages.words import Metrics, metrics, state_tag
+from services.console.view import View, page
+from services.console.widgets.html import html, link
+from shared.contracts.campaign import CampaignProgress, CampaignView
+from shared.contracts.evaluation import CampaignBoard
+
+_BEFORE_LAUNCH = {"draft", "in_review", "approved", "scheduled"}
+
+
+@dataclass(frozen=True)
+class CampaignFacts:
+    campaign: CampaignView
+    progress: CampaignProgress | None
+    board: CampaignBoard | None
+    metrics: Metrics
+
+
+@page("/campaigns/{campaign_id}", title="campaign.title", nav="campaigns")
+async def campaign_page(view: View, campaign_id: str) -> None:
+    async def again() -> None:
+        await load()
+
+    load = view.section(
+        lambda: _fetch(view, campaign_id), lambda facts: _draw(view, facts, again), height=560
+    )
+
+
+async def _fetch(view: View, campaign_id: str) -> CampaignFacts:
+    path = f"/v1/campaigns/{segment(campaign_id)}"
+    campaign = await view.api.get("campaign", path, CampaignView)
+    known = await metrics(view)
+    if campaign.status in _BEFORE_LAUNCH:
+        return CampaignFacts(campaign, None, None, known)
+    progress, board = await asyncio.gather(
+        view.optional(view.api.get("campaign", f"{path}/progress", CampaignProgress)),
+        view.optional(
+            view.api.get("evaluation", f"/v1/boards/campaigns/{segment(campaign_id)}", CampaignBoard)
+        ),
+    )
+    return CampaignFacts(campaign, progress, board, known)
+
+
+def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
+    t, campaign = view.t, facts.campaign
+    crumb = link(t("campaigns.title"), "/campaigns")
+    with heading(t.local(campaign.name), crumb=crumb):
+        action_buttons(view, campaign, again)
+    html(
+        Markup('{} <span class="muted" style="margin-left:10px">{}</span>').format(
+            state_tag(t, campaign.status), _history(view, campaign)
+        )
+    )
+    draw_fixes(view, campaign, facts.metrics)
+    if facts.progress is not None:
+        draw_books(view, facts.progress)
+    if facts.board is not None:
+        draw_result(view, facts.board, facts.metrics, again)
+
+
+def _history(view: View, campaign: CampaignView) -> str:
+    t = view.t
+    parts = [campaign.key, t("campaign.created", time=moment(campaign.created_at), by=campaign.created_by)]
+    if campaign.approved_at:
+        parts.append(t("campaign.approved", time=moment(campaign.approved_at), by=campaign.approved_by or ""))
+    if campaign.launched_at:
+        parts.append(t("campaign.launched", time=moment(campaign.launched_at)))
+    if campaign.completed_at:
+        parts.append(t("campaign.completed", time=moment(campaign.completed_at)))
+    if campaign.status_reason:
+        parts.append(campaign.status_reason)
+    return " · ".join(parts)

@@ -1,0 +1,108 @@
+"""The five fixes 五定 of a campaign, side by side; a missing one is marked, not hidden."""
+
+from markupsafe import Markup
+from nicegui import ui
+
+from services.console.formats import NOTHING, day, percent, whole
+from services.console.i18n import Texts
+from services.console.pages.words import Metrics, metric_name, quantity
+from services.console.view import View
+from services.console.widgets.html import Cell, facts, html
+from shared.contracts.campaign import CampaignView
+
+Pairs = list[tuple[str, Cell]]
+
+
+def draw_fixes(view: View, campaign: CampaignView, known: Metrics) -> None:
+    t = view.t
+    fixes: tuple[tuple[str, Pairs | None], ...] = (
+        ("objective", _objective(t, campaign, known)),
+        ("scheme", _scheme(t, campaign)),
+        ("people", _people(t, campaign)),
+        ("schedule", _schedule(t, campaign)),
+        ("responsibility", _responsibility(t, campaign, known)),
+    )
+    with ui.element("section").classes("grid cols-5").props(f'aria-label="{t("fixes.title")}"'):
+        for number, (name, pairs) in enumerate(fixes, 1):
+            head = Markup("<h3><span>{}</span>{}</h3>").format(number, t(f"fix.{name}"))
+            body = facts(pairs) if pairs else Markup('<p class="muted small">{}</p>').format(t("fix.missing"))
+            html(head + body).classes("fix" if pairs else "fix missing")
+
+
+def _objective(t: Texts, campaign: CampaignView, known: Metrics) -> Pairs | None:
+    objective = campaign.objective
+    if objective is None:
+        return None
+    unit = quantity(t, known, objective.primary_metric, _currency(known, objective.primary_metric))
+    guards = "、".join(metric_name(t, known, key) for key in objective.guardrails) or NOTHING
+    return [
+        (t("fix.metric"), metric_name(t, known, objective.primary_metric)),
+        (t("fix.target"), unit.total(objective.target)),
+        (t("fix.guardrails"), guards),
+        (t("fix.window"), t("days", n=objective.window_days)),
+    ]
+
+
+def _scheme(t: Texts, campaign: CampaignView) -> Pairs | None:
+    scheme = campaign.scheme
+    if scheme is None:
+        return None
+    arms: Pairs = [
+        (
+            f"{arm.key} {percent(arm.share, 0)}",
+            f"{arm.offer} · {t.word('channel', arm.channel)} · {arm.script}",
+        )
+        for arm in scheme.arms
+    ]
+    return [
+        (t("fix.scenario"), t.word("scenario", scheme.scenario.kind)),
+        *arms,
+        (t("fix.hold_out"), percent(scheme.hold_out, 0)),
+    ]
+
+
+def _people(t: Texts, campaign: CampaignView) -> Pairs | None:
+    people = campaign.people
+    if people is None:
+        return None
+    pairs: Pairs = [
+        (t("fix.owner"), people.owner),
+        (t("fix.assign"), t("fix.assign.backup" if people.use_backup else "fix.assign.primary")),
+        (t("fix.orgs"), ", ".join(people.orgs)),
+    ]
+    if campaign.audience:
+        pairs.append((t("fix.include"), ", ".join(campaign.audience.include)))
+        if campaign.audience.exclude:
+            pairs.append((t("fix.exclude"), ", ".join(campaign.audience.exclude)))
+        if campaign.audience.limit:
+            pairs.append((t("fix.limit"), whole(campaign.audience.limit)))
+    return pairs
+
+
+def _schedule(t: Texts, campaign: CampaignView) -> Pairs | None:
+    schedule = campaign.schedule
+    if schedule is None:
+        return None
+    released = sum(wave.released_at is not None for wave in campaign.waves)
+    waves = f"{released} / {schedule.waves}" if campaign.waves else str(schedule.waves)
+    return [
+        (t("fix.start"), day(schedule.start)),
+        (t("fix.end"), day(schedule.end)),
+        (t("fix.waves"), waves),
+    ]
+
+
+def _responsibility(t: Texts, campaign: CampaignView, known: Metrics) -> Pairs | None:
+    duty = campaign.responsibility
+    if duty is None:
+        return None
+    key = campaign.objective.primary_metric if campaign.objective else ""
+    unit = quantity(t, known, key, _currency(known, key))
+    shown: Pairs = [(measure.org, unit.total(measure.target)) for measure in duty.measures[:5]]
+    if len(duty.measures) > len(shown):
+        shown.append((t("fix.more", n=len(duty.measures) - len(shown)), ""))
+    return [(t("fix.accountable"), duty.accountable), *shown]
+
+
+def _currency(known: Metrics, key: str) -> str | None:
+    return known[key].currency if key in known else None

@@ -1,0 +1,254 @@
+"""The side panel of one task: customer, offer, script step by step, history, and recording a result."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+
+from markupsafe import Markup
+from nicegui import ui
+
+from services.console.api import segment
+from services.console.formats import NOTHING, day, exact_money, moment, percent
+from services.console.view import View
+from services.console.widgets.dialogs import confirm
+from services.console.widgets.html import Cell, facts, html, link, tag
+from shared.clock import ZONE
+from shared.contracts.campaign import (
+    AttemptView,
+    OfferView,
+    Outcome,
+    ScriptView,
+    TaskDetail,
+    TaskRecord,
+    TaskView,
+)
+from shared.contracts.customer import CustomerView
+from shared.ids import new_id
+
+Reload = Callable[[], Awaitable[None]]
+_DISPOSITIONS = (
+    "accepted",
+    "interested",
+    "call_back",
+    "no_answer",
+    "refused",
+    "wrong_number",
+    "do_not_contact",
+    "complaint",
+)
+_NEEDS_NEXT = {"call_back"}
+_MAY_HAVE_NEXT = {"call_back", "interested", "no_answer"}
+_VERBS = {"assigned": ("accept", "start"), "accepted": ("start",)}
+_CLOSED = {"done", "expired", "returned"}
+
+
+def draw_task(
+    view: View, task: TaskDetail, script: ScriptView | None, customer: CustomerView | None, again: Reload
+) -> None:
+    t = view.t
+    name = customer.name if customer else None
+    with ui.element("div").classes("panel-head"):
+        html(
+            Markup("<h2>{}</h2><p>{}</p>").format(
+                link(name or NOTHING, f"/customers/{task.customer_id}"), t.local(task.campaign_name)
+            )
+        )
+        html(tag(t.word("state", task.state), "accent"))
+    html(facts(_facts(view, task, customer)))
+    if task.state not in _CLOSED:
+        _buttons(view, task, again)
+    _offer(view, task.offer_detail)
+    if script is not None:
+        html(Markup("<h3>{}</h3>").format(t("task.script"))).style("margin-top: 16px; font-weight: 600")
+        steps = Markup().join(
+            Markup("<li><div>{}</div></li>").format(t.local(step.text)) for step in script.steps
+        )
+        html(Markup('<ol class="steps">{}</ol>').format(steps)).style("margin-top: 8px")
+    if task.history:
+        html(Markup("<h3>{}</h3>").format(t("task.history"))).style("margin-top: 16px; font-weight: 600")
+        html(_history(view, task.history)).style("margin-top: 8px")
+
+
+def _facts(view: View, task: TaskDetail, customer: CustomerView | None) -> list[tuple[str, Cell]]:
+    t = view.t
+    pairs: list[tuple[str, Cell]] = [
+        (t("pii.phone"), (customer.phone if customer else None) or NOTHING),
+        (t("task.due"), day(task.due_on)),
+    ]
+    if task.next_at:
+        pairs.append((t("task.next_at"), moment(task.next_at)))
+    pairs.append((t("task.attempts"), str(task.attempts)))
+    if task.disposition:
+        pairs.append((t("task.result"), t.word("disposition", task.disposition)))
+    return pairs
+
+
+def _offer(view: View, offer: OfferView) -> None:
+    t, terms = view.t, offer.terms
+    pairs: list[tuple[str, Cell]] = [(t("task.offer"), t.local(offer.name)), (t("task.risk"), offer.risk)]
+    if terms.rate is not None:
+        pairs.append((t("task.rate"), percent(terms.rate, 2)))
+    if terms.minimum is not None:
+        pairs.append((t("task.minimum"), exact_money(terms.minimum, offer.currency)))
+    if terms.tenor_days is not None:
+        pairs.append((t("task.tenor"), t("days", n=terms.tenor_days)))
+    pairs.append((t("task.terms"), t.local(terms.text)))
+    html(facts(pairs)).style(
+        "margin-top: 16px; padding: 12px 14px; background: var(--paper); border-radius: 6px"
+    )
+
+
+def _history(view: View, attempts: list[AttemptView]) -> Markup:
+    entry = Markup(
+        '<li class="contact"><span class="muted small">{}</span>&ensp;<b>{}</b>'
+        '<div class="small">{}</div></li>'
+    )
+    return Markup('<ol class="line">{}</ol>').format(
+        Markup().join(
+            entry.format(
+                moment(attempt.recorded_at),
+                view.t.word("disposition", attempt.disposition),
+                " · ".join(
+                    part
+                    for part in (
+                        view.t("minutes", n=attempt.minutes),
+                        exact_money(attempt.outcome_amount, "CNY") if attempt.outcome_amount else "",
+                        attempt.note or "",
+                    )
+                    if part
+                ),
+            )
+            for attempt in attempts
+        )
+    )
+
+
+# ── what a manager does ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _buttons(view: View, task: TaskDetail, again: Reload) -> None:
+    t = view.t
+
+    async def record() -> None:
+        await _record(view, task, again)
+
+    async def hand_back() -> None:
+        reason = await confirm(
+            t, title=t("task.return"), text=t("task.return.confirm"), field=t("action.reason"), required=True
+        )
+        if reason is not None:
+            await _post(view, task, "return", {"reason": reason}, again)
+
+    with ui.element("div").classes("actions").style("margin: 14px 0 4px"):
+        for verb in _VERBS.get(task.state, ()):
+            ui.button(t(f"task.{verb}"), on_click=_does(view, task, verb, again)).props("outline no-caps")
+        ui.button(t("task.record"), on_click=record).props("unelevated no-caps")
+        ui.button(t("task.return"), on_click=hand_back).props("flat no-caps")
+
+
+def _does(view: View, task: TaskDetail, verb: str, again: Reload) -> Callable[[], Awaitable[None]]:
+    async def do() -> None:
+        await _post(view, task, verb, None, again)
+
+    return do
+
+
+async def _post(
+    view: View, task: TaskDetail, verb: str, body: dict[str, object] | None, again: Reload
+) -> None:
+    done = await view.attempt(
+        view.api.post("campaign", f"/v1/tasks/{segment(task.id)}:{verb}", TaskView, body)
+    )
+    if done is not None:
+        view.done(view.t("action.done", state=view.t.word("state", done.state)))
+        await again()
+
+
+async def _record(view: View, task: TaskDetail, again: Reload) -> None:
+    """Ask, have it confirmed (a result cannot be taken back), send once."""
+    with ui.dialog() as dialog, ui.card().classes("dialog"):
+        form = RecordForm(view, task)
+
+        async def send() -> None:
+            record = form.record()
+            if record is None:
+                return
+            path = f"/v1/tasks/{segment(task.id)}:record"
+            done = await view.attempt(view.api.post("campaign", path, TaskView, record, key=form.key))
+            if done is not None:
+                dialog.submit(done.state)
+
+        with ui.element("div").classes("actions").style("width: 100%"):
+            ui.button(view.t("cancel"), on_click=lambda: dialog.submit(None)).props("flat no-caps")
+            ui.button(view.t("task.record.send"), on_click=send).props("unelevated no-caps")
+    state = await dialog
+    dialog.delete()
+    if state is not None:
+        view.done(view.t("task.recorded", state=view.t.word("state", str(state))))
+        await again()
+
+
+class RecordForm:
+    """What came of one attempt."""
+
+    def __init__(self, view: View, task: TaskDetail) -> None:
+        self._view, self._task, t = view, task, view.t
+        self.key = str(new_id())
+        html(Markup("<h2>{}</h2><p class='muted'>{}</p>").format(t("task.record"), t("task.record.note")))
+        with ui.element("div").classes("stack").style("width: 100%"):
+            self._disposition = ui.select(
+                {code: t(f"disposition.{code}") for code in _DISPOSITIONS}, label=t("task.disposition")
+            ).props("outlined autofocus options-dense")
+            self._minutes = ui.number(t("task.minutes"), value=5, min=0, max=1440, precision=0).props(
+                "outlined"
+            )
+            self._amount = ui.input(t("task.amount")).props('outlined inputmode="decimal"')
+            self._next = ui.input(t("task.next_at")).props('outlined type="datetime-local" stack-label')
+            self._note = ui.textarea(t("task.note")).props("outlined autogrow maxlength=4000")
+            html(Markup('<p class="muted small">{}</p>').format(t("task.note.privacy")))
+        self._disposition.on_value_change(self._arrange)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        chosen = self._disposition.value
+        self._amount.set_visibility(chosen == "accepted")
+        self._next.set_visibility(chosen in _MAY_HAVE_NEXT)
+
+    def record(self) -> TaskRecord | None:
+        """The request, or nothing after telling what is missing."""
+        chosen, t = self._disposition.value, self._view.t
+        amount, next_at = self._amount_given(), self._next_given()
+        missing = (
+            "task.disposition.missing"
+            if chosen not in _DISPOSITIONS
+            else "task.next_at.missing"
+            if chosen in _NEEDS_NEXT and next_at is None
+            else "task.amount.missing"
+            if chosen == "accepted" and amount is None
+            else None
+        )
+        if missing:
+            ui.notify(t(missing), type="warning")
+            return None
+        return TaskRecord(
+            disposition=chosen,
+            minutes=Decimal(int(self._minutes.value or 0)),
+            note=str(self._note.value or "").strip() or None,
+            next_at=next_at if chosen in _MAY_HAVE_NEXT else None,
+            outcome=Outcome(offer=self._task.offer, amount=amount)
+            if chosen == "accepted" and amount
+            else None,
+        )
+
+    def _amount_given(self) -> Decimal | None:
+        try:
+            amount = Decimal(str(self._amount.value or "").replace(",", "").strip())
+        except InvalidOperation:
+            return None
+        return amount.quantize(Decimal("0.01")) if amount > 0 else None
+
+    def _next_given(self) -> datetime | None:
+        try:
+            return datetime.fromisoformat(str(self._next.value or "")).replace(tzinfo=ZONE)
+        except ValueError:
+            return None

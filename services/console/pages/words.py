@@ -1,0 +1,52 @@
+"""How campaigns, metrics and recommendations are put into words and tags on every page."""
+
+from collections.abc import Mapping
+
+from markupsafe import Markup
+
+from services.console.formats import Quantity
+from services.console.i18n import Texts
+from services.console.view import View
+from services.console.widgets.html import tag
+from shared.contracts.base import Page
+from shared.contracts.evaluation import Metric
+
+Metrics = Mapping[str, Metric]
+
+_STATE_TONES = {
+    "running": "accent",
+    "launching": "accent",
+    "live": "good",
+    "completed": "good",
+    "approved": "good",
+    "in_review": "warn",
+    "paused": "warn",
+    "call_back": "warn",
+    "rejected": "bad",
+    "aborted": "bad",
+    "returned": "bad",
+}
+_OUTCOME_TONES = {"act": "good", "test_next": "warn"}
+
+
+async def metrics(view: View) -> Metrics:
+    """Definitions by key; empty when evaluation does not answer: figures are then written plainly."""
+    page = await view.optional(view.api.get("evaluation", "/v1/metrics", Page[Metric], {"limit": 500}))
+    return {metric.key: metric for metric in page.items} if page else {}
+
+
+def quantity(t: Texts, known: Metrics, key: str, currency: str | None) -> Quantity:
+    kind = known[key].kind.value if key in known else "sum"
+    return Quantity(t.language, kind, currency)
+
+
+def metric_name(t: Texts, known: Metrics, key: str) -> str:
+    return t.local(known[key].name) if key in known else key
+
+
+def state_tag(t: Texts, state: str) -> Markup:
+    return tag(t.word("state", state), _STATE_TONES.get(state, ""))
+
+
+def advice_tag(t: Texts, action: str, outcome: str) -> Markup:
+    return tag(t.word("advice", action), _OUTCOME_TONES.get(outcome, ""))

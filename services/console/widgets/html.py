@@ -1,0 +1,68 @@
+"""Static parts of a page as escaped HTML: `Markup.format` escapes every value put into it."""
+
+from collections.abc import Iterable, Sequence
+
+from markupsafe import Markup
+from nicegui import ui
+
+Cell = Markup | str
+
+_ICONS = {
+    "board": "M3 13h7V3H3zM14 21h7V11h-7zM14 3v5h7V3zM3 21h7v-5H3z",
+    "segments": "M12 3a9 9 0 1 0 9 9h-9zM15 3.6A9 9 0 0 1 20.4 9H15z",
+    "campaigns": "M4 10v5h4l9 5V5L8 10zM20.5 9.5v6",
+    "tasks": "M9 6h12M9 12h12M9 18h12M3.5 6l1.3 1.3L7 5M3.5 12l1.3 1.3L7 11M3.5 18l1.3 1.3L7 17",
+    "customers": "M12 12a4.2 4.2 0 1 0 0-8.4 4.2 4.2 0 0 0 0 8.4zM4 21c.6-4 3.8-6.2 8-6.2s7.4 2.2 8 6.2",
+}
+
+
+def html(content: Markup, *, tag: str = "div") -> ui.html:
+    return ui.html(str(content), sanitize=False, tag=tag)
+
+
+def icon(name: str) -> Markup:
+    return Markup(
+        '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linecap="round"'
+        ' stroke-linejoin="round" aria-hidden="true"><path d="{}"/></svg>'
+    ).format(_ICONS[name])
+
+
+def tag(text: str, tone: str = "") -> Markup:
+    return Markup('<span class="tag {}">{}</span>').format(tone, text)
+
+
+def link(text: str, address: str) -> Markup:
+    return Markup('<a href="{}">{}</a>').format(address, text)
+
+
+def two_lines(first: Cell, second: Cell) -> Markup:
+    return Markup('{}<div class="muted small">{}</div>').format(first, second)
+
+
+def bar(share: float | None) -> Markup:
+    """A thin progress bar; the number stands beside it as text."""
+    width = 0.0 if share is None else min(max(share, 0.0), 1.0) * 100
+    return Markup('<div class="bar" aria-hidden="true"><i style="width:{:.1f}%"></i></div>').format(width)
+
+
+def facts(pairs: Iterable[tuple[str, Cell]]) -> Markup:
+    rows = Markup().join(Markup("<dt>{}</dt><dd>{}</dd>").format(name, value) for name, value in pairs)
+    return Markup('<dl class="facts">{}</dl>').format(rows)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, right: Iterable[int] = ()) -> Markup:
+    """A plain table; `right` numbers the columns that hold figures."""
+    figures = set(right)
+
+    def cells(cell: Markup, values: Sequence[Cell]) -> Markup:
+        return Markup().join(
+            cell.format("r" if index in figures else "", value) for index, value in enumerate(values)
+        )
+
+    head = Markup("<tr>{}</tr>").format(cells(Markup('<th class="{}">{}</th>'), columns))
+    body = Markup().join(
+        Markup("<tr>{}</tr>").format(cells(Markup('<td class="{}">{}</td>'), row)) for row in rows
+    )
+    return Markup(
+        '<div class="scroll"><table class="t"><thead>{}</thead><tbody>{}</tbody></table></div>'
+    ).format(head, body)
