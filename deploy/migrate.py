@@ -1,4 +1,4 @@
-"""`python -m deploy.migrate <service>`: bring one service's schema to the newest revision.
+"""`python -m deploy.migrate <service> [--check]`: bring one service's schema to the newest revision.
 
 Told by the environment like the service itself: HUANYING_MIGRATION_URL is the schema's owner,
 HUANYING_DATABASE_URL names the role that gets the application's rights. One process per service, because
@@ -9,6 +9,9 @@ import sys
 
 from shared import migrate
 from shared.settings import SERVICES, Settings
+
+PENDING = 3
+"""Exit code of `--check` when the database is behind the code."""
 
 
 def upgrade(service: str) -> str:
@@ -29,9 +32,13 @@ def app_role(settings: Settings) -> str:
 
 
 def main() -> None:
-    if len(sys.argv) != 2 or sys.argv[1] not in SERVICES:
-        sys.exit(f"usage: python -m deploy.migrate {{{'|'.join(SERVICES)}}}")
-    print(upgrade(sys.argv[1]))
+    match sys.argv[1:]:
+        case [service] if service in SERVICES:
+            print(upgrade(service))
+        case [service, "--check"] if service in SERVICES:
+            sys.exit(PENDING if pending(service) else 0)
+        case _:
+            sys.exit(f"usage: python -m deploy.migrate {{{'|'.join(SERVICES)}}} [--check]")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from deploy.embedded.stack import Stack
 def run_until_signalled(stack: Stack, announce: Callable[[], None]) -> None:
     """Start, announce, wait for SIGINT or SIGTERM, stop.
 
-    A signal during the start aborts it (KeyboardInterrupt, after cleaning up); one during the stop hurries it.
+    A signal during the start aborts it (KeyboardInterrupt, all cleaned up); one during the stop hurries it.
     """
     with stopping_on_signal(stack) as asked:
         stack.start()

@@ -110,6 +110,12 @@ class PostgresServer:
                 self.stop()
             raise
 
+    def attach(self) -> None:
+        """Use the server that another process of this installation runs: for `url` only, it stays theirs."""
+        if not self.socket_file.exists():
+            raise StackError(f"No PostgreSQL is running on {self.cluster}")
+        self._socket_dir = Path(self.socket_file.read_text())
+
     def stop(self) -> None:
         """Fast shutdown: sessions are ended, everything committed is flushed. Killed after 30 s."""
         if self._process is not None and not process.stop(self._process, ask=signal.SIGINT, grace=30):

@@ -25,7 +25,7 @@ from deploy.embedded.member import (
     console_environment,
     service_environment,
 )
-from deploy.embedded.migrations import migrate_all
+from deploy.embedded.migrations import migrate
 from deploy.embedded.nats import NatsServer
 from deploy.embedded.output import Output, prefixed
 from deploy.embedded.ports import free_port, refuse_if_busy
@@ -178,7 +178,7 @@ class Stack:
 
     def _migrate(self) -> None:
         with self._timed("migrations"):
-            migrate_all(self.postgres)
+            migrate(self.postgres)
 
     def _make_processes(self) -> None:
         taken = {self.port}
