@@ -500,7 +500,7 @@ class TaskRecord(Schema):
     """
 
     disposition: Disposition
-    minutes: Annotated[Number, Field(ge=0, le=1440)]
+    minutes: Annotated[Number, Field(ge=0, le=1440, decimal_places=2)]
     note: Note | None = Field(
         None, description="No personal data: long numbers and addresses are blotted out"
     )

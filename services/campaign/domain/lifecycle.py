@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from shared.contracts.campaign import CampaignStatus, CampaignVerb
 from shared.errors import Conflict
 
-SystemStep = Literal["schedule", "start", "started", "expire"]
+SystemStep = Literal["schedule", "start", "started", "expire", "void"]
 """Moves the launch makes by itself."""
 
 TRANSITIONS: Mapping[CampaignStatus, Mapping[CampaignVerb | SystemStep, CampaignStatus]] = {
@@ -17,10 +17,11 @@ TRANSITIONS: Mapping[CampaignStatus, Mapping[CampaignVerb | SystemStep, Campaign
         "submit": "in_review",
         "launch": "launching",
         "schedule": "scheduled",
+        "expire": "expired",
         "abort": "aborted",
     },
     "scheduled": {"edit": "draft", "start": "launching", "expire": "expired", "abort": "aborted"},
-    "launching": {"launch": "launching", "started": "running", "abort": "aborted"},
+    "launching": {"launch": "launching", "started": "running", "void": "draft", "abort": "aborted"},
     "running": {"pause": "paused", "complete": "completed", "abort": "aborted"},
     "paused": {"resume": "running", "complete": "completed", "abort": "aborted"},
     "completed": {},

@@ -1,0 +1,82 @@
+"""A complete campaign, ready to be simulated, submitted or launched."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from uuid import UUID
+
+from services.campaign.domain.fixes import CHANNELS, missing
+from services.campaign.domain.split import Slot, salt_of, slots
+from shared.contracts.campaign import (
+    Audience,
+    CampaignContent,
+    Objective,
+    People,
+    Responsibility,
+    Schedule,
+    Scheme,
+)
+from shared.contracts.events import RegisteredArm, Registration
+from shared.errors import Unprocessable
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The content with every fix present."""
+
+    objective: Objective
+    scheme: Scheme
+    people: People
+    schedule: Schedule
+    responsibility: Responsibility
+    audience: Audience
+
+    @cached_property
+    def cut(self) -> list[Slot]:
+        return slots(self.scheme.hold_out, self.scheme.arms)
+
+    @property
+    def consent(self) -> str:
+        """The consent all arms need; one channel is available, so one consent is."""
+        return CHANNELS[self.scheme.arms[0].channel]
+
+    def wave_due(self, wave: int, launched_at: datetime) -> datetime:
+        return launched_at + timedelta(minutes=self.schedule.wave_gap_minutes * (wave - 1))
+
+    def registration(self, campaign_id: UUID) -> Registration:
+        """What evaluation will measure; frozen before the first contact."""
+        return Registration(
+            primary_metric=self.objective.primary_metric,
+            guardrails=self.objective.guardrails,
+            target=self.objective.target,
+            arms=[
+                RegisteredArm(
+                    key=arm.key, share=arm.share, offer=arm.offer, channel=arm.channel, script=arm.script
+                )
+                for arm in self.scheme.arms
+            ],
+            hold_out=self.scheme.hold_out,
+            salt=salt_of("arm", campaign_id),
+            window_days=self.objective.window_days,
+        )
+
+
+def plan_of(content: CampaignContent) -> Plan:
+    """Unprocessable names every fix that is missing."""
+    if (
+        content.objective is None
+        or content.scheme is None
+        or content.people is None
+        or content.schedule is None
+        or content.responsibility is None
+        or content.audience is None
+    ):
+        raise Unprocessable("fixes are missing", errors=missing(content), slug="fixes-missing")
+    return Plan(
+        objective=content.objective,
+        scheme=content.scheme,
+        people=content.people,
+        schedule=content.schedule,
+        responsibility=content.responsibility,
+        audience=content.audience,
+    )

@@ -1,0 +1,37 @@
+"""What is offered and what is said. Neither changes once written."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Numeric
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+
+
+class Offer(Base):
+    __tablename__ = "offer"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[dict[str, Any]]
+    product: Mapped[str]
+    risk: Mapped[str]
+    terms: Mapped[dict[str, Any]]
+    value: Mapped[Decimal] = mapped_column(Numeric(20, 2))
+    currency: Mapped[str]
+    valid_until: Mapped[date | None]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    __table_args__ = (CheckConstraint("risk ~ '^R[1-5]$'", "risk"),)
+
+
+class Script(Base):
+    __tablename__ = "script"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[dict[str, Any]]
+    steps: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    minutes: Mapped[float]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]

@@ -1,0 +1,117 @@
+"""The frozen audience, the contact ledger and the tasks of managers."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.contracts.campaign import LedgerState, SuppressionReason, TaskState
+from shared.contracts.events import Disposition
+from shared.db import Base
+
+
+class AudienceMember(Base):
+    """Who was in the audience when the campaign was launched, and in which wave. Never changes."""
+
+    __tablename__ = "audience_member"
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaign.id"), primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    wave: Mapped[int]
+    segment: Mapped[str]
+    org_path: Mapped[str]
+    __table_args__ = (Index(None, "campaign_id", "wave", "customer_id"),)
+
+
+class Contact(Base):
+    """One line of the ledger: what was decided for one customer in one campaign, and what came of it."""
+
+    __tablename__ = "contact"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    campaign_id: Mapped[UUID]
+    customer_id: Mapped[UUID]
+    wave: Mapped[int]
+    segment: Mapped[str]
+    org_path: Mapped[str]
+    state: Mapped[LedgerState] = mapped_column(Text)
+    reason: Mapped[SuppressionReason | None] = mapped_column(Text)
+    evidence: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    arm: Mapped[str | None]
+    propensity: Mapped[float | None]
+    manager: Mapped[str | None]
+    disposition: Mapped[Disposition | None] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    minutes: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default="0")
+    cost: Mapped[Decimal] = mapped_column(Numeric(20, 2), server_default="0")
+    outcome_amount: Mapped[Decimal | None] = mapped_column(Numeric(20, 2))
+    version: Mapped[int] = mapped_column(server_default="1")
+    decided_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    __table_args__ = (
+        # The promise that nobody is contacted twice rests here, not in any program.
+        UniqueConstraint("campaign_id", "customer_id"),
+        CheckConstraint("state IN ('suppressed', 'held_out', 'assigned', 'done', 'expired')", "state"),
+        CheckConstraint("(state = 'suppressed') = (reason IS NOT NULL)", "reason"),
+        CheckConstraint(
+            "(state IN ('assigned', 'done', 'expired')) = (arm IS NOT NULL)"
+            " AND (arm IS NULL) = (manager IS NULL)",
+            "arm",
+        ),
+        CheckConstraint("(state = 'done') <= (disposition IS NOT NULL)", "disposition"),
+        Index(None, "campaign_id", "wave", "customer_id"),
+        Index(None, "customer_id", "decided_at", postgresql_where=text("arm IS NOT NULL")),
+    )
+
+
+class Task(Base):
+    """The work a contact means for a manager. Same id as its contact."""
+
+    __tablename__ = "task"
+    id: Mapped[UUID] = mapped_column(ForeignKey("contact.id"), primary_key=True)
+    campaign_id: Mapped[UUID]
+    customer_id: Mapped[UUID]
+    org_path: Mapped[str]
+    manager: Mapped[str]
+    arm: Mapped[str]
+    state: Mapped[TaskState] = mapped_column(Text)
+    due_on: Mapped[date]
+    next_at: Mapped[datetime | None]
+    assigned_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default="1")
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('assigned', 'accepted', 'started', 'call_back', 'returned', 'done', 'expired')",
+            "state",
+        ),
+        Index(None, "manager", "due_on", "id"),
+        Index(None, "due_on", "id"),
+        Index(
+            "ix_task_open",
+            "campaign_id",
+            postgresql_where=text("state NOT IN ('done', 'expired')"),
+        ),
+        Index(
+            "ix_task_open_customer",
+            "customer_id",
+            postgresql_where=text("state NOT IN ('done', 'expired')"),
+        ),
+    )
+
+
+class Attempt(Base):
+    """One recorded attempt at a contact; append-only."""
+
+    __tablename__ = "attempt"
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contact.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    disposition: Mapped[Disposition] = mapped_column(Text)
+    minutes: Mapped[Decimal] = mapped_column(Numeric(12, 2))
+    note: Mapped[str | None]
+    next_at: Mapped[datetime | None]
+    outcome_amount: Mapped[Decimal | None] = mapped_column(Numeric(20, 2))
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str]

@@ -1,0 +1,91 @@
+"""Who is in an audience: include segments less exclude segments, within the campaign's organisations."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Float, Select, Subquery, case, exists, func, or_, select
+from sqlalchemy.orm import aliased
+
+from services.campaign.domain.split import salt_of
+from services.campaign.models import AudienceMember, Customer, SegmentMember
+from shared.contracts.base import OrgPath
+from shared.contracts.campaign import Audience
+
+
+def position(salt: str, customer: ColumnElement[UUID]) -> ColumnElement[float]:
+    """`domain.split.position` in SQL."""
+    return func.split_position(salt, customer, type_=Float)
+
+
+def in_orgs(column: ColumnElement[str], orgs: Sequence[OrgPath]) -> ColumnElement[bool]:
+    return or_(*(or_(column == org, column.startswith(f"{org}.", autoescape=True)) for org in orgs))
+
+
+def live_audience(
+    campaign_id: UUID,
+    audience: Audience,
+    segments: Mapping[str, UUID],
+    orgs: Sequence[OrgPath],
+    waves: int,
+) -> Select[UUID, int, str, str]:
+    """Rows of customer_id, wave, segment, org_path, as memberships stand now.
+
+    `segments` gives the id of every key in `audience`. A member of several include segments counts for
+    the first of them. Members the service has not heard of as customers are not in the audience.
+    """
+    ranked = _ranked_members([segments[key] for key in audience.include])
+    excluded = aliased(SegmentMember)
+    segment = case(
+        *((ranked.c.rank == rank, key) for rank, key in enumerate(audience.include)),
+        else_=audience.include[0],
+    )
+    query = (
+        select(
+            Customer.id.label("customer_id"),
+            (1 + func.floor(position(salt_of("wave", campaign_id), Customer.id.expression) * waves))
+            .cast(AudienceMember.wave.type)
+            .label("wave"),
+            segment.label("segment"),
+            Customer.org_path.label("org_path"),
+        )
+        .join(ranked, ranked.c.customer_id == Customer.id)
+        .where(in_orgs(Customer.org_path.expression, orgs))
+    )
+    if audience.exclude:
+        query = query.where(
+            ~exists().where(
+                excluded.customer_id == Customer.id,
+                excluded.segment_id.in_([segments[key] for key in audience.exclude]),
+                excluded.member,
+            )
+        )
+    if audience.limit is not None:
+        order = position(salt_of("limit", campaign_id), Customer.id.expression)
+        query = query.order_by(order, Customer.id).limit(audience.limit)
+    return query
+
+
+def _ranked_members(include: Sequence[UUID]) -> Subquery:
+    """Each member of any of the segments once, with the index of the first segment it is in."""
+    rank = case(*((SegmentMember.segment_id == key, index) for index, key in enumerate(include)))
+    return (
+        select(SegmentMember.customer_id, func.min(rank).label("rank"))
+        .where(SegmentMember.segment_id.in_(include), SegmentMember.member)
+        .group_by(SegmentMember.customer_id)
+        .subquery("ranked")
+    )
+
+
+def frozen_audience(
+    campaign_id: UUID, wave: int, after: UUID | None, limit: int
+) -> Select[UUID, int, str, str]:
+    """The next `limit` members of a wave in the order of their ids."""
+    query = (
+        select(
+            AudienceMember.customer_id, AudienceMember.wave, AudienceMember.segment, AudienceMember.org_path
+        )
+        .where(AudienceMember.campaign_id == campaign_id, AudienceMember.wave == wave)
+        .order_by(AudienceMember.customer_id)
+        .limit(limit)
+    )
+    return query if after is None else query.where(AudienceMember.customer_id > after)

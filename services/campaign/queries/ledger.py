@@ -1,0 +1,155 @@
+"""Reads of the books: audience, ledger lines, totals and progress."""
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, case, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.campaign.domain.ledger import Books, imbalances
+from services.campaign.models import AudienceMember, CampaignArm, Contact, Task
+from shared.contracts.base import Page
+from shared.contracts.campaign import (
+    AudienceMember as AudienceMemberView,
+)
+from shared.contracts.campaign import CampaignProgress, LedgerEntry, LedgerState, SuppressionReason, Tally
+from shared.pagination import PageRequest, paginate
+
+
+async def read_books(session: AsyncSession, campaign_id: UUID) -> Books:
+    audience = await session.scalar(
+        select(func.count()).select_from(AudienceMember).where(AudienceMember.campaign_id == campaign_id)
+    )
+    rows = await session.execute(
+        select(Contact.state, Contact.reason, Contact.disposition, func.count())
+        .where(Contact.campaign_id == campaign_id)
+        .group_by(Contact.state, Contact.reason, Contact.disposition)
+    )
+    states: Counter[LedgerState] = Counter()
+    suppressed: Counter[SuppressionReason] = Counter()
+    dispositions: Counter[str] = Counter()
+    for state, reason, disposition, count in rows:
+        states[state] += count
+        if reason is not None:
+            suppressed[reason] += count
+        if state == "done" and disposition is not None:
+            dispositions[disposition] += count
+    open_tasks = await session.scalar(
+        select(func.count())
+        .select_from(Task)
+        .where(Task.campaign_id == campaign_id, Task.state.not_in(("done", "expired")))
+    )
+    return Books(audience or 0, states, suppressed, dispositions, open_tasks or 0)
+
+
+async def read_progress(session: AsyncSession, campaign_id: UUID) -> CampaignProgress:
+    books = await read_books(session, campaign_id)
+    found = imbalances(books)
+    minutes, cost, amount = (
+        await session.execute(
+            select(
+                func.coalesce(func.sum(Contact.minutes), 0),
+                func.coalesce(func.sum(Contact.cost), 0),
+                func.coalesce(func.sum(Contact.outcome_amount), 0),
+            ).where(Contact.campaign_id == campaign_id)
+        )
+    ).one()
+    return CampaignProgress(
+        ledger=books.totals(),
+        planned=books.planned,
+        balanced=not found,
+        imbalances=found,
+        minutes=Decimal(minutes or 0),
+        cost=Decimal(cost or 0),
+        outcome_amount=Decimal(amount or 0),
+        arms=await _tallies(session, campaign_id, Contact.arm.expression),
+        branches=await _tallies(session, campaign_id, Contact.org_path.expression),
+    )
+
+
+async def _tallies(session: AsyncSession, campaign_id: UUID, by: ColumnElement[Any]) -> list[Tally]:
+    def counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.count(case((condition, 1)))
+
+    rows = await session.execute(
+        select(
+            by.label("key"),
+            func.count().label("assigned"),
+            counted(Contact.state == "assigned").label("open"),
+            counted(Contact.state == "done").label("done"),
+            counted(Contact.state == "expired").label("expired"),
+            counted(Contact.disposition == "accepted").label("accepted"),
+        )
+        .where(Contact.campaign_id == campaign_id, Contact.arm.is_not(None))
+        .group_by(by)
+        .order_by(by)
+    )
+    return [Tally.model_validate(dict(row._mapping)) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+async def list_audience(
+    session: AsyncSession, campaign_id: UUID, page: PageRequest
+) -> Page[AudienceMemberView]:
+    query: Any = (
+        select(AudienceMember, Contact.state, Contact.reason)
+        .outerjoin(
+            Contact,
+            (Contact.campaign_id == AudienceMember.campaign_id)
+            & (Contact.customer_id == AudienceMember.customer_id),
+        )
+        .where(AudienceMember.campaign_id == campaign_id)
+    )
+    return await paginate(session, query, [AudienceMember.customer_id.expression], page, _member)
+
+
+def _member(row: Row[*tuple[Any, ...]]) -> AudienceMemberView:
+    member: AudienceMember = row[0]
+    return AudienceMemberView(
+        customer_id=member.customer_id,
+        segment=member.segment,
+        branch=member.org_path,
+        wave=member.wave,
+        state=row.state or "planned",
+        reason=row.reason,
+    )
+
+
+def select_entries() -> Select[Contact, str, str, str]:
+    """Ledger lines with what their arm offers and says."""
+    return select(Contact, CampaignArm.offer, CampaignArm.channel, CampaignArm.script).outerjoin(
+        CampaignArm, (CampaignArm.campaign_id == Contact.campaign_id) & (CampaignArm.key == Contact.arm)
+    )
+
+
+async def list_ledger(
+    session: AsyncSession,
+    campaign_id: UUID,
+    page: PageRequest,
+    state: LedgerState | None,
+    arm: str | None,
+) -> Page[LedgerEntry]:
+    query: Any = select_entries().where(Contact.campaign_id == campaign_id)
+    if state is not None:
+        query = query.where(Contact.state == state)
+    if arm is not None:
+        query = query.where(Contact.arm == arm)
+    return await paginate(session, query, [Contact.customer_id.expression], page, _entry)
+
+
+def _entry(row: Row[*tuple[Any, ...]]) -> LedgerEntry:
+    contact: Contact = row[0]
+    stored = {
+        name: getattr(contact, name) for name in LedgerEntry.model_fields if name in Contact.__table__.columns
+    }
+    return LedgerEntry.model_validate(
+        {
+            **stored,
+            "contact_id": contact.id,
+            "branch": contact.org_path,
+            "offer": row.offer,
+            "channel": row.channel,
+            "script": row.script,
+        }
+    )

@@ -1,0 +1,200 @@
+"""The contact policy as SQL: why a customer may not be contacted, applied to the facts as they are now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.campaign.domain.split import GLOBAL_SALT, Slot, salt_of
+from services.campaign.models import Contact, Customer, Suppression
+from services.campaign.queries.audience import in_orgs, position
+from services.campaign.settings import CampaignSettings
+from shared.contracts.base import OrgPath
+from shared.contracts.campaign import SuppressionReason
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the rules are measured against. `required_rating` None: no product is on offer; no `orgs`: any."""
+
+    as_of: datetime
+    today: date
+    consent: str
+    required_rating: int | None
+    use_backup: bool
+    orgs: Sequence[OrgPath]
+    cap: int
+    cap_days: int
+    global_hold_out: float
+
+    @property
+    def counts_from(self) -> datetime:
+        return self.as_of - timedelta(days=self.cap_days)
+
+
+def policy_of(
+    settings: CampaignSettings,
+    *,
+    as_of: datetime,
+    today: date,
+    required_rating: int | None,
+    use_backup: bool,
+    consent: str,
+    orgs: Sequence[OrgPath] = (),
+) -> Policy:
+    return Policy(
+        as_of=as_of,
+        today=today,
+        consent=consent,
+        required_rating=required_rating,
+        use_backup=use_backup,
+        orgs=orgs,
+        cap=settings.contact_cap,
+        cap_days=settings.contact_cap_days,
+        global_hold_out=settings.global_hold_out,
+    )
+
+
+def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
+    """All that the rules look at, one row per member that is a known customer.
+
+    `members` has customer_id, wave and segment.
+    """
+    managers = [Customer.primary_manager, *([Customer.backup_manager] if policy.use_backup else [])]
+    return (
+        select(
+            members.c.customer_id,
+            members.c.wave,
+            members.c.segment,
+            Customer.org_path,
+            Customer.status,
+            Customer.consents,
+            Customer.risk_level,
+            Customer.risk_valid_until,
+            func.coalesce(*managers).label("manager"),
+            _blocked(policy).label("blocked"),
+            _recent_contacts(policy).label("recent"),
+            position(GLOBAL_SALT, members.c.customer_id).label("global_at"),
+            position(salt_of("arm", campaign_id), members.c.customer_id).label("at"),
+        )
+        .select_from(members)
+        .join(Customer, Customer.id == members.c.customer_id)
+        # A fence: without it the planner would count contacts once per use of the count.
+        .offset(0)
+        .subquery("facts")
+    )
+
+
+def _blocked(policy: Policy) -> ColumnElement[bool]:
+    return exists().where(
+        Suppression.customer_id == Customer.id,
+        or_(Suppression.channel.is_(None), Suppression.channel == policy.consent),
+        or_(Suppression.until.is_(None), Suppression.until > policy.as_of),
+    )
+
+
+def _recent_contacts(policy: Policy) -> ColumnElement[int]:
+    """Contacts over all campaigns since the cap's window opened; one that expired untried counts nothing."""
+    return (
+        select(func.count())
+        .select_from(Contact)
+        .where(
+            Contact.customer_id == Customer.id,
+            Contact.arm.is_not(None),
+            Contact.decided_at > policy.counts_from,
+            or_(Contact.state != "expired", Contact.attempts > 0),
+        )
+        .correlate(Customer)
+        .scalar_subquery()
+    )
+
+
+def refusals(of: Subquery, policy: Policy) -> list[tuple[SuppressionReason, ColumnElement[bool]]]:
+    """Each rule with the condition under which it refuses; the first that holds is the reason given."""
+    rules: list[tuple[SuppressionReason, ColumnElement[bool]]] = [("inactive", of.c.status != "active")]
+    if policy.orgs:
+        rules.append(("moved", ~in_orgs(of.c.org_path, policy.orgs)))
+    rules.append(("do_not_contact", of.c.blocked))
+    rules.append(("consent", ~(literal(policy.consent) == of.c.consents.any_())))
+    if policy.required_rating is not None:
+        rules.append(("suitability", _unsuitable(of, policy.required_rating, policy.today)))
+    return [
+        *rules,
+        ("cap", of.c.recent >= policy.cap),
+        ("no_manager", of.c.manager.is_(None)),
+        ("global_hold_out", of.c.global_at < policy.global_hold_out),
+    ]
+
+
+def _unsuitable(of: Subquery, required: int, today: date) -> ColumnElement[bool]:
+    return or_(
+        of.c.risk_level.is_(None),
+        of.c.risk_level < required,
+        of.c.risk_valid_until.is_(None),
+        of.c.risk_valid_until < today,
+    )
+
+
+def evidence(of: Subquery, policy: Policy) -> Mapping[SuppressionReason, ColumnElement[Any]]:
+    """The facts a rule rests on, as JSON. Rules without an entry have nothing more to say."""
+    return {
+        "inactive": func.jsonb_build_object("status", of.c.status),
+        "consent": func.jsonb_build_object("needed", policy.consent, "given", of.c.consents),
+        "suitability": func.jsonb_build_object(
+            "required",
+            policy.required_rating,
+            "risk_level",
+            of.c.risk_level,
+            "valid_until",
+            of.c.risk_valid_until,
+        ),
+        "cap": func.jsonb_build_object("contacts", of.c.recent, "cap", policy.cap, "days", policy.cap_days),
+    }
+
+
+def decisions(of: Subquery, campaign_id: UUID, policy: Policy, cut: Sequence[Slot]) -> Select[Any]:
+    """One row per member: id, customer_id, wave, segment, org_path, state, reason, evidence, arm, propensity,
+    manager.
+
+    The split looks at nothing but the hash, so it is the same whoever else is in the audience.
+    """
+    rules = refusals(of, policy)
+    reason = case(*((refuses, name) for name, refuses in rules), else_=None)
+    judged = select(of, reason.label("reason")).subquery("judged")
+    passed = judged.c.reason.is_(None)
+    arm = case((~passed, None), *((judged.c.at < slot.upper, slot.arm) for slot in cut), else_=cut[-1].arm)
+    state = case((~passed, "suppressed"), (arm.is_(None), "held_out"), else_="assigned")
+    facts_of = evidence(judged, policy)
+    return select(
+        func.contact_key(campaign_id, judged.c.wave, judged.c.customer_id).label("id"),
+        judged.c.customer_id,
+        judged.c.wave,
+        judged.c.segment,
+        judged.c.org_path,
+        state.label("state"),
+        judged.c.reason,
+        type_coerce(
+            case(*((judged.c.reason == name, fact) for name, fact in facts_of.items()), else_=None), JSONB
+        ).label("evidence"),
+        arm.label("arm"),
+        case((passed, case(*((judged.c.at < slot.upper, slot.propensity) for slot in cut)))).label(
+            "propensity"
+        ),
+        case((arm.is_not(None), judged.c.manager)).label("manager"),
+    )

@@ -1,0 +1,121 @@
+"""Reads of managers' tasks."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.campaign.models import Attempt, Campaign, CampaignArm, Contact, Task
+from services.campaign.queries.catalogue import get_offer, get_script
+from shared.auth import Principal, Role
+from shared.contracts.base import Page
+from shared.contracts.campaign import AttemptView, ScriptView, TaskDetail, TaskState, TaskView
+from shared.errors import Forbidden, NotFound
+from shared.pagination import PageRequest, paginate
+
+OVERSEERS = (Role.branch_head, Role.strategist, Role.auditor)
+"""They see the tasks of their organisation; a manager sees their own."""
+
+
+@dataclass(frozen=True)
+class TaskFilter:
+    states: list[TaskState]
+    campaign_id: UUID | None = None
+    customer_id: UUID | None = None
+    manager: str | None = None
+    due_before: date | None = None
+
+
+def _select() -> Any:
+    """Rows of task, campaign key, campaign name, offer, script, attempts, disposition."""
+    return (
+        select(
+            Task,
+            Campaign.key.label("campaign_key"),
+            Campaign.content["name"].label("campaign_name"),
+            CampaignArm.offer,
+            CampaignArm.script,
+            Contact.attempts,
+            Contact.disposition,
+        )
+        .join(Campaign, Campaign.id == Task.campaign_id)
+        .join(CampaignArm, (CampaignArm.campaign_id == Task.campaign_id) & (CampaignArm.key == Task.arm))
+        .join(Contact, Contact.id == Task.id)
+    )
+
+
+async def list_tasks(
+    session: AsyncSession, principal: Principal, page: PageRequest, wanted: TaskFilter
+) -> Page[TaskView]:
+    query = _select()
+    manager = wanted.manager if principal.has(*OVERSEERS) else staff_of(principal)
+    for column, value in (
+        (Task.manager, manager),
+        (Task.campaign_id, wanted.campaign_id),
+        (Task.customer_id, wanted.customer_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.states:
+        query = query.where(Task.state.in_(wanted.states))
+    if wanted.due_before is not None:
+        query = query.where(Task.due_on < wanted.due_before)
+    return await paginate(session, query, [Task.due_on, Task.id], page, _view)
+
+
+def staff_of(principal: Principal) -> str:
+    if principal.staff is None:
+        raise Forbidden("tasks belong to staff; this principal has no staff code")
+    return principal.staff
+
+
+async def get_task(session: AsyncSession, principal: Principal, task_id: UUID) -> TaskDetail:
+    row = await _find(session, principal, task_id)
+    attempts = await session.scalars(
+        select(Attempt).where(Attempt.contact_id == task_id).order_by(Attempt.number)
+    )
+    return TaskDetail(
+        **_view(row).model_dump(),
+        offer_detail=await get_offer(session, row.offer),
+        history=[
+            AttemptView.model_validate({name: getattr(item, name) for name in AttemptView.model_fields})
+            for item in attempts
+        ],
+    )
+
+
+async def get_task_script(session: AsyncSession, principal: Principal, task_id: UUID) -> ScriptView:
+    return await get_script(session, (await _find(session, principal, task_id)).script)
+
+
+async def task_view(session: AsyncSession, task_id: UUID) -> TaskView:
+    return _view((await session.execute(_select().where(Task.id == task_id))).one())
+
+
+async def _find(session: AsyncSession, principal: Principal, task_id: UUID) -> Row[*tuple[Any, ...]]:
+    row: Row[*tuple[Any, ...]] | None = (
+        await session.execute(_select().where(Task.id == task_id))
+    ).one_or_none()
+    if row is None or not (principal.has(*OVERSEERS) or row[0].manager == principal.staff):
+        raise NotFound(f"no task {task_id}")
+    return row
+
+
+def _view(row: Row[*tuple[Any, ...]]) -> TaskView:
+    task: Task = row[0]
+    stored = {name: getattr(task, name) for name in TaskView.model_fields if name in Task.__table__.columns}
+    return TaskView.model_validate(
+        {
+            **stored,
+            "org": task.org_path,
+            "campaign_key": row.campaign_key,
+            "campaign_name": row.campaign_name,
+            "offer": row.offer,
+            "script": row.script,
+            "attempts": row.attempts,
+            "disposition": row.disposition,
+        }
+    )

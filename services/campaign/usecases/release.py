@@ -1,0 +1,210 @@
+"""Release of a wave: decide on every member, write the ledger, give managers their tasks.
+
+What is decided follows from the frozen audience, the hash of each customer and the moment of release (set
+once), so a run that was killed and repeated writes the same ledger.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from sqlalchemy import Row, Subquery, literal, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.campaign.domain.lifecycle import LIVE
+from services.campaign.domain.plan import Plan, plan_of
+from services.campaign.domain.suitability import required_rating
+from services.campaign.models import Campaign, CampaignWave, Contact, Task
+from services.campaign.queries.audience import frozen_audience
+from services.campaign.queries.campaigns import content_of
+from services.campaign.queries.catalogue import offers_by_key
+from services.campaign.queries.policy import Policy, decisions, facts, policy_of
+from services.campaign.settings import CampaignSettings
+from shared import clock
+from shared.contracts.campaign import Arm
+from shared.contracts.events import BATCH_ITEMS, AssignedContact, ContactsAssigned
+from shared.db import Database
+from shared.outbox import emit
+
+_CHUNK_TIMEOUT_MS = 120_000
+_LEDGER_COLUMNS = (
+    "id",
+    "customer_id",
+    "wave",
+    "segment",
+    "org_path",
+    "state",
+    "reason",
+    "evidence",
+    "arm",
+    "propensity",
+    "manager",
+    "campaign_id",
+    "decided_at",
+)
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+Report = Callable[[float, str], Awaitable[None]]
+
+
+async def release_wave(
+    database: Database, settings: CampaignSettings, campaign_id: UUID, wave: int, report: Report
+) -> int:
+    """Chunk after chunk until the wave is out or the campaign no longer runs; returns members decided now."""
+    decided = 0
+    while True:
+        async with database.transaction(statement_timeout_ms=_CHUNK_TIMEOUT_MS) as session:
+            chunk = await release_chunk(session, settings, campaign_id, wave)
+        decided += chunk.decided
+        if chunk.last:
+            return decided
+        await report(min(decided / max(chunk.members, 1), 0.99), f"wave {wave}")
+
+
+@dataclass(frozen=True)
+class Chunk:
+    decided: int
+    members: int
+    """Of the whole wave."""
+    last: bool
+
+
+async def release_chunk(
+    session: AsyncSession, settings: CampaignSettings, campaign_id: UUID, wave: int
+) -> Chunk:
+    """Decides on the next members of the wave in the order of their ids. The campaign's row is held, so
+    pausing or aborting waits for the chunk and the next chunk sees it.
+    """
+    campaign = (
+        await session.execute(select(Campaign).where(Campaign.id == campaign_id).with_for_update())
+    ).scalar_one()
+    schedule = await session.get_one(CampaignWave, (campaign_id, wave))
+    if campaign.status not in LIVE or schedule.released_at is not None:
+        return Chunk(0, schedule.members, last=True)
+    # Two campaigns that release at once must see each other's contacts, or both would pass the cap.
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtext('huanying.contact-cap'))"))
+    schedule.decided_as_of = schedule.decided_as_of or clock.now()
+    plan = plan_of(content_of(campaign))
+    rows = await _decide(session, settings, campaign_id, plan, schedule)
+    await emit(session, *_assigned(rows, campaign_id, plan, wave, schedule.decided_as_of))
+    if not rows:
+        schedule.released_at = clock.now()
+    await session.flush()
+    return Chunk(len(rows), schedule.members, last=not rows)
+
+
+async def _decide(
+    session: AsyncSession, settings: CampaignSettings, campaign_id: UUID, plan: Plan, schedule: CampaignWave
+) -> Sequence[AnyRow]:
+    as_of = schedule.decided_as_of or clock.now()
+    after = await session.scalar(
+        select(Contact.customer_id)
+        .where(Contact.campaign_id == campaign_id, Contact.wave == schedule.wave)
+        .order_by(Contact.customer_id.desc())
+        .limit(1)
+    )
+    members = frozen_audience(campaign_id, schedule.wave, after, settings.launch_chunk).subquery("members")
+    policy = await release_policy(session, settings, plan, as_of)
+    return await _write(session, members, campaign_id, plan, policy)
+
+
+async def release_policy(
+    session: AsyncSession, settings: CampaignSettings, plan: Plan, as_of: datetime
+) -> Policy:
+    offers = await offers_by_key(session, {arm.offer for arm in plan.scheme.arms})
+    return policy_of(
+        settings,
+        as_of=as_of,
+        today=as_of.astimezone(clock.ZONE).date(),
+        required_rating=required_rating(offer.risk for offer in offers.values()),
+        use_backup=plan.people.use_backup,
+        consent=plan.consent,
+        orgs=plan.people.orgs,
+    )
+
+
+async def _write(
+    session: AsyncSession, members: Subquery, campaign_id: UUID, plan: Plan, policy: Policy
+) -> Sequence[AnyRow]:
+    """Ledger lines and tasks in one statement; a line that is there already is left alone."""
+    decision = decisions(facts(members, campaign_id, policy), campaign_id, policy, plan.cut)
+    decided = (
+        insert(Contact)
+        .from_select(
+            _LEDGER_COLUMNS,
+            decision.add_columns(literal(campaign_id), literal(policy.as_of)),
+        )
+        .on_conflict_do_nothing()
+        .returning(
+            Contact.id,
+            Contact.customer_id,
+            Contact.segment,
+            Contact.org_path,
+            Contact.state,
+            Contact.arm,
+            Contact.propensity,
+            Contact.manager,
+        )
+        .cte("decided")
+    )
+    opened = (
+        insert(Task)
+        .from_select(
+            [
+                "id",
+                "campaign_id",
+                "customer_id",
+                "org_path",
+                "manager",
+                "arm",
+                "state",
+                "due_on",
+                "assigned_at",
+            ],
+            select(
+                decided.c.id,
+                literal(campaign_id),
+                decided.c.customer_id,
+                decided.c.org_path,
+                decided.c.manager,
+                decided.c.arm,
+                literal("assigned"),
+                literal(plan.schedule.end),
+                literal(policy.as_of),
+            ).where(decided.c.state == "assigned"),
+        )
+        .cte("opened")
+    )
+    return (await session.execute(select(decided).add_cte(opened).order_by(decided.c.customer_id))).all()
+
+
+def _assigned(
+    rows: Sequence[AnyRow], campaign_id: UUID, plan: Plan, wave: int, at: datetime
+) -> list[ContactsAssigned]:
+    arms = {arm.key: arm for arm in plan.scheme.arms}
+    contacts = [_contact(row, arms) for row in rows if row.state != "suppressed"]
+    return [
+        ContactsAssigned(
+            campaign_id=campaign_id, wave=wave, assigned_at=at, contacts=contacts[first : first + BATCH_ITEMS]
+        )
+        for first in range(0, len(contacts), BATCH_ITEMS)
+    ]
+
+
+def _contact(row: AnyRow, arms: dict[str, Arm]) -> AssignedContact:
+    arm = arms.get(row.arm)
+    return AssignedContact(
+        contact_id=row.id,
+        customer_id=row.customer_id,
+        arm=row.arm,
+        propensity=row.propensity,
+        offer=arm.offer if arm else None,
+        channel=arm.channel if arm else None,
+        script=arm.script if arm else None,
+        manager=row.manager,
+        branch=row.org_path,
+        segment=row.segment,
+    )
