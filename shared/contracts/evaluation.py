@@ -97,7 +97,7 @@ class MetricCreate(Schema):
 
 class Metric(MetricCreate):
     built_in: bool
-    created_at: Timestamp
+    created_at: Timestamp | None = Field(None, description="Null for built-in metrics")
 
 
 # Registration
@@ -319,6 +319,14 @@ class Evidence(Schema):
     )
 
 
+class EvaluateRequest(Schema):
+    """An empty body evaluates as registered."""
+
+    primary_metric: Key | None = Field(
+        None, description="If given, must be the registered one: another cannot become primary afterwards"
+    )
+
+
 class Recommendation(Schema):
     id: UUID
     campaign_id: UUID
@@ -327,6 +335,7 @@ class Recommendation(Schema):
     result_id: UUID
     action: Action
     outcome: Outcome
+    title: LocalText
     text: Narrative
     evidence: Evidence
     cells: list[TargetCell] = Field(description="Where to aim next; of a re-target only")
@@ -386,7 +395,7 @@ class BoardRecommendation(Schema):
     action: Action
     outcome: Outcome
     state: RecommendationState
-    text: Narrative
+    title: LocalText
 
 
 class BoardProgress(Schema):
