@@ -24,6 +24,7 @@ from opentelemetry import context, propagate, trace
 
 from shared.contracts.events import EVENTS, EventData
 from shared.settings import Settings
+from shared.telemetry import DELIVERIES, FEED_POSITION
 from shared.topology import DURABLES, MAX_ATTEMPTS, Durable, ensure_durable, ensure_streams
 
 logger = structlog.get_logger()
@@ -169,6 +170,7 @@ class Bus:
             with _span(durable.name, message):
                 await handle(decode(message))
             await message.ack_sync(timeout=10)
+            DELIVERIES.labels(durable.name, "done").inc()
         except PoisonError as error:
             await self._bury(message, durable.stream, durable.name, error)
         except NatsError as error:
@@ -178,6 +180,7 @@ class Bus:
             if attempt >= MAX_ATTEMPTS:
                 await self._bury(message, durable.stream, durable.name, error)
             else:
+                DELIVERIES.labels(durable.name, "retried").inc()
                 await message.nak(delay=_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS)) - 1])
 
     async def _pull_durable(self, name: str) -> AsyncIterator[Msg]:
@@ -242,7 +245,9 @@ class Bus:
                     return
                 expected = last + 1
                 deliveries = await self._decode_all(messages, stream, f"feed_{name}")
-                await _to_its_end(target.apply(stream, deliveries, messages[-1].metadata.sequence.stream))
+                position = messages[-1].metadata.sequence.stream
+                await _to_its_end(target.apply(stream, deliveries, position))
+                FEED_POSITION.labels(name, stream).set(position)
         finally:
             with contextlib.suppress(NatsError, OSError):
                 await subscription.unsubscribe()
@@ -283,6 +288,7 @@ class Bus:
 
     async def _publish_dead(self, message: Msg, stream: str, consumer: str, error: Exception) -> None:
         sequence = message.metadata.sequence.stream
+        DELIVERIES.labels(consumer, "dead").inc()
         await self.js.publish(
             f"dlq.{stream}.{consumer}",
             message.data,

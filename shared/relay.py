@@ -12,13 +12,13 @@ import structlog
 from nats.errors import Error as NatsError
 
 from shared.bus import Bus
+from shared.telemetry import OUTBOX_PUBLISHED
 
 logger = structlog.get_logger()
 
 _BATCH = 512
 _BATCH_BYTES = 16 * 1024**2
 _IDLE_SECONDS = 1.0
-_KEEP_DAYS = 7
 _PURGE_SECONDS = 600.0
 
 _LEAD = "SELECT pg_try_advisory_lock(hashtext('huanying.relay'))"
@@ -26,7 +26,12 @@ _UNSENT = """
     SELECT seq, event_id, subject, payload FROM outbox WHERE sent_at IS NULL ORDER BY seq LIMIT %s
 """
 _SENT = "UPDATE outbox SET sent_at = clock_timestamp() WHERE seq = ANY(%s)"
-_PURGE = "DELETE FROM outbox WHERE sent_at < clock_timestamp() - make_interval(days => %s)"
+# The inbox outlives every message a stream may still deliver.
+_PURGES = (
+    "DELETE FROM outbox WHERE sent_at < clock_timestamp() - interval '7 days'",
+    "DELETE FROM stored_answer WHERE created_at < clock_timestamp() - interval '7 days'",
+    "DELETE FROM inbox WHERE received_at < clock_timestamp() - interval '60 days'",
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ class Relay:
                 if await self._publish_batch(connection) == 0:
                     await _wait_for_notice(connection)
                 if asyncio.get_running_loop().time() - purged_at > _PURGE_SECONDS:
-                    await connection.execute(_PURGE, (_KEEP_DAYS,))
+                    for statement in _PURGES:
+                        await connection.execute(statement)
                     purged_at = asyncio.get_running_loop().time()
 
     async def _publish_batch(self, connection: psycopg.AsyncConnection[Any]) -> int:
@@ -67,6 +73,7 @@ class Relay:
         )
         sent = [row[0] for row, ok in zip(rows, taken, strict=True) if ok]
         await connection.execute(_SENT, (sent,))
+        OUTBOX_PUBLISHED.inc(len(sent))
         if len(sent) < len(rows):
             logger.warning("publish_refused", count=len(rows) - len(sent))
             await asyncio.sleep(1)
