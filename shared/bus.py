@@ -99,7 +99,7 @@ class Bus:
         while True:
             try:
                 self._client = await nats.connect(
-                    self._settings.nats_url,
+                    self._settings.nats_url.split(","),
                     name=self._name,
                     user=self._settings.nats_user,
                     password=self._settings.secret(self._settings.nats_password_file),

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     """As the owner of the schema; used by `huanying migrate` alone."""
     migration_password_file: Path | None = None
     nats_url: str = "nats://127.0.0.1:4222"
+    """Several nodes of a cluster separated by commas."""
     nats_user: str | None = None
     nats_password_file: Path | None = None
     nats_replicas: int = 1

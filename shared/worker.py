@@ -1,12 +1,12 @@
 """The working half of a service: relay, consumers, jobs, feeds; supervised and drained on stop."""
 
 import asyncio
-import contextlib
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
+import uvicorn
+from fastapi import FastAPI
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.bus import Delivery, PoisonError
@@ -105,19 +105,34 @@ async def _stop(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _until_signalled(service: Service) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running(service, feeds=True, worker=True):
-        logger.info("worker_running", service=service.name)
-        await stop.wait()
-    logger.info("worker_stopped", service=service.name)
+def create_worker_app(service: Service) -> FastAPI:
+    """The worker as an ASGI application that answers for its health and metrics, and nothing else."""
+    # Imported here: these routes are made with shared.web, which imports this module.
+    from shared.system_routes import health
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        configure_logging(service.name, service.settings().log_level)
+        async with running(service, feeds=True, worker=True) as runtime:
+            app.state.runtime = runtime
+            logger.info("worker_running", service=service.name)
+            yield
+        logger.info("worker_stopped", service=service.name)
+
+    app = FastAPI(title=f"{service.title}: worker", lifespan=lifespan, openapi_url=None)
+    app.state.service = service
+    app.include_router(health)
+    return app
 
 
 def run_worker(service: Service) -> None:
     """Body of `python -m services.<name>.worker`."""
-    configure_logging(service.name, service.settings().log_level)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_until_signalled(service))
+    settings = service.settings()
+    uvicorn.run(
+        create_worker_app(service),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
