@@ -12,7 +12,7 @@ from shared.db import Base
 
 
 class Customer(Base):
-    __tablename__ = "customer"
+    __tablename__ = "known_customer"
     id: Mapped[UUID] = mapped_column(primary_key=True)
     ordinal: Mapped[int]
     version: Mapped[int]
@@ -32,7 +32,7 @@ class Customer(Base):
 
 
 class Segment(Base):
-    __tablename__ = "segment"
+    __tablename__ = "known_segment"
     id: Mapped[UUID] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(index=True)
     version: Mapped[int]

@@ -118,6 +118,8 @@ async def reject_campaign(
     submitted_by, _ = _submission(campaign)
     require_other_eyes(principal.id, submitted_by=submitted_by, edited_by=campaign.edited_by)
     session.add(_decision(campaign, principal, "rejected", reason))
+    # The decision is checked against the submission, which is void from here on.
+    await session.flush()
     void_approval(campaign)
     campaign.status_reason = reason
     await _save(session, principal, campaign, "reject_campaign")

@@ -1,0 +1,33 @@
+"""Who may call what, in the signature of each route."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from services.campaign.settings import CampaignSettings
+from shared.auth import Principal, Role
+from shared.web import allow, runtime_of
+
+Reader = Annotated[
+    Principal,
+    allow(Role.strategist, Role.approver, Role.branch_head, Role.manager, Role.auditor),
+]
+Planner = Annotated[Principal, allow(Role.strategist)]
+Approver = Annotated[Principal, allow(Role.approver)]
+Overseer = Annotated[Principal, allow(Role.strategist, Role.approver, Role.branch_head, Role.auditor)]
+"""Those who may know who is held out; a manager who knew could not treat everybody alike."""
+TaskReader = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.strategist, Role.auditor)]
+TaskWorker = Annotated[Principal, allow(Role.manager)]
+TaskDispatcher = Annotated[Principal, allow(Role.branch_head)]
+Suppressor = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager)]
+SuppressionReader = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager, Role.auditor)]
+
+
+def settings_of(request: Request) -> CampaignSettings:
+    settings = runtime_of(request).settings
+    if not isinstance(settings, CampaignSettings):
+        raise TypeError(f"the campaign service runs with {type(settings)}")
+    return settings
+
+
+ServiceSettings = Annotated[CampaignSettings, Depends(settings_of)]

@@ -1,0 +1,109 @@
+"""The manager's desk."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Response
+
+from services.campaign.api.access import ServiceSettings, TaskDispatcher, TaskReader, TaskWorker
+from services.campaign.queries import tasks as queries
+from services.campaign.usecases import tasks as usecases
+from shared.contracts.base import Code, Page
+from shared.contracts.campaign import (
+    ReasonRequest,
+    ScriptView,
+    TaskDetail,
+    TaskReassign,
+    TaskRecord,
+    TaskState,
+    TaskView,
+)
+from shared.pagination import PageParams
+from shared.web import Router, Session, problem_responses, set_etag
+
+router = Router(tags=["tasks"])
+
+_VERB = problem_responses(404, 409)
+
+
+async def _view(session: Session, response: Response, task_id: UUID) -> TaskView:
+    view = await queries.task_view(session, task_id)
+    set_etag(response, view.version)
+    return view
+
+
+@router.get("/tasks", summary="List tasks", responses=problem_responses(400))
+async def list_tasks(
+    session: Session,
+    principal: TaskReader,
+    page: PageParams,
+    state: Annotated[list[TaskState] | None, Query(description="Any of these states")] = None,
+    campaign_id: UUID | None = None,
+    customer_id: UUID | None = None,
+    manager: Annotated[Code | None, Query(description="For branch heads: one manager's tasks")] = None,
+    due_before: date | None = None,
+) -> Page[TaskView]:
+    """A manager sees their own, a branch head the branch's; the most urgent first."""
+    wanted = queries.TaskFilter(state or [], campaign_id, customer_id, manager, due_before)
+    return await queries.list_tasks(session, principal, page, wanted)
+
+
+@router.get("/tasks/{task_id}", summary="Read a task", responses=problem_responses(404))
+async def get_task(session: Session, principal: TaskReader, response: Response, task_id: UUID) -> TaskDetail:
+    """With its offer and every attempt so far."""
+    task = await queries.get_task(session, principal, task_id)
+    set_etag(response, task.version)
+    return task
+
+
+@router.get("/tasks/{task_id}/script", summary="Read a task's script", responses=problem_responses(404))
+async def get_task_script(session: Session, principal: TaskReader, task_id: UUID) -> ScriptView:
+    """Step by step what to say, at the version the campaign was approved with."""
+    return await queries.get_task_script(session, principal, task_id)
+
+
+@router.post("/tasks/{task_id}:accept", summary="Accept a task", responses=_VERB)
+async def accept_task(session: Session, principal: TaskWorker, response: Response, task_id: UUID) -> TaskView:
+    """The manager takes it on."""
+    await usecases.accept_task(session, principal, task_id)
+    return await _view(session, response, task_id)
+
+
+@router.post("/tasks/{task_id}:start", summary="Start a task", responses=_VERB)
+async def start_task(session: Session, principal: TaskWorker, response: Response, task_id: UUID) -> TaskView:
+    """The contact begins."""
+    await usecases.start_task(session, principal, task_id)
+    return await _view(session, response, task_id)
+
+
+@router.post("/tasks/{task_id}:record", summary="Record an attempt", responses=_VERB)
+async def record_task(
+    session: Session,
+    principal: TaskWorker,
+    settings: ServiceSettings,
+    response: Response,
+    task_id: UUID,
+    body: TaskRecord,
+) -> TaskView:
+    """The result of one attempt. The same record again changes nothing."""
+    await usecases.record_task(session, principal, settings, task_id, body)
+    return await _view(session, response, task_id)
+
+
+@router.post("/tasks/{task_id}:return", summary="Hand a task back", responses=_VERB)
+async def return_task(
+    session: Session, principal: TaskWorker, response: Response, task_id: UUID, body: ReasonRequest
+) -> TaskView:
+    """To the branch head, who gives it to someone else."""
+    await usecases.return_task(session, principal, task_id, body.reason)
+    return await _view(session, response, task_id)
+
+
+@router.post("/tasks/{task_id}:reassign", summary="Reassign a task", responses=_VERB)
+async def reassign_task(
+    session: Session, principal: TaskDispatcher, response: Response, task_id: UUID, body: TaskReassign
+) -> TaskView:
+    """To another manager who holds customers of the task's branch."""
+    await usecases.reassign_task(session, principal, task_id, body.manager, body.reason)
+    return await _view(session, response, task_id)

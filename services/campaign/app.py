@@ -1,0 +1,26 @@
+"""Wiring of the campaign service."""
+
+from services.campaign.api import campaigns, catalogue, ledger, suppressions, tasks
+from services.campaign.consumers import HANDLERS
+from services.campaign.jobs import TASKS, follow_the_clock
+from services.campaign.settings import CampaignSettings
+from shared.service import Service
+from shared.web import create_app
+
+service = Service(
+    name="campaign",
+    title="Huanying campaign",
+    description="Plans campaigns, decides who is contacted, and keeps the books of every contact.",
+    settings=CampaignSettings,
+    routers=[
+        catalogue.router,
+        campaigns.router,
+        ledger.router,
+        tasks.router,
+        suppressions.router,
+    ],
+    handlers=HANDLERS,
+    tasks=TASKS,
+    background=[follow_the_clock],
+)
+app = create_app(service)

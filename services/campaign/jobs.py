@@ -1,0 +1,35 @@
+"""Work in the background: launches, and the clock that starts campaigns and releases waves."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from services.campaign.settings import CampaignSettings
+from services.campaign.usecases.launch import LAUNCH_TASK, launch, release_due_waves, start_and_expire
+from shared.jobs import JobRun
+from shared.service import Runtime, Task
+
+
+async def launch_campaign(job: JobRun) -> dict[str, Any]:
+    campaign_id = UUID(job.args["campaign_id"])
+    return await launch(job.runtime.db, _settings(job.runtime), campaign_id, job.progress)
+
+
+async def follow_the_clock(runtime: Runtime) -> None:
+    """Endless: what is due is done within `release_every_seconds`."""
+    settings = _settings(runtime)
+    while True:
+        async with runtime.db.transaction() as session:
+            await start_and_expire(session)
+        await release_due_waves(runtime.db, settings)
+        await asyncio.sleep(settings.release_every_seconds)
+
+
+def _settings(runtime: Runtime) -> CampaignSettings:
+    if not isinstance(runtime.settings, CampaignSettings):
+        raise TypeError(f"the campaign service runs with {type(runtime.settings)}")
+    return runtime.settings
+
+
+TASKS: Mapping[str, Task] = {LAUNCH_TASK: launch_campaign}
