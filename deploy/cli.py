@@ -25,6 +25,7 @@ app.add_typer(keys.app, name="apikey", help="API keys of systems that call the s
 app.add_typer(dlq.app, name="dlq", help="The dead-letter queue.")
 app.add_typer(clock.app, name="clock", help="Business time of a test environment.")
 app.command("token")(keys.token)
+app.command("secrets")(keys.secrets)
 app.command("migrate")(schemas.migrate)
 app.command("openapi")(schemas.openapi)
 

@@ -8,6 +8,7 @@ import typer
 
 from deploy.attach import keyring_of
 from deploy.commands.options import DataDir
+from deploy.compose_secrets import write_all
 from deploy.embedded.tokens import demo_token
 from shared.auth import Role
 
@@ -31,6 +32,18 @@ def token(
     if roles is None or org is None:
         raise typer.BadParameter("a member of staff needs both --roles and --org")
     print(keyring.issuer.token(user, roles=parse_roles(roles), org=org, staff=user, minutes=minutes))
+
+
+def secrets(
+    directory: Annotated[Path, typer.Argument(help="Where docker-compose.yml looks for them")] = Path(
+        "deploy/secrets"
+    ),
+) -> None:
+    """Make the secret files of docker-compose.yml that are missing; run again after `huanying apikey`."""
+    written = write_all(directory)
+    print("\n".join(str(directory / name) for name in written) or "nothing was missing")
+    if "tls_certificate" in written:
+        print("The certificate is a self-signed one for localhost: put the bank's in its place.")
 
 
 @app.command()

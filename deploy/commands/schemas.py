@@ -11,7 +11,7 @@ from deploy.commands.options import DataDir
 from deploy.embedded import migrations
 from shared.settings import SERVICES
 
-Check = Annotated[bool, typer.Option("--check", help="Only say what is pending; exit code 1 if any")]
+Check = Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 if something would")]
 
 
 def migrate(
@@ -59,10 +59,21 @@ def _migrate_embedded(data_dir: Path, services: tuple[str, ...], *, check: bool)
 
 
 def openapi(
-    directory: Annotated[Path, typer.Argument(help="Where to write")] = Path("docs/api"),
+    directory: Annotated[Path, typer.Argument(help="Where the documents are kept")] = Path("docs/api"),
+    check: Check = False,  # noqa: FBT002  an option has its default here
 ) -> None:
-    """Write the OpenAPI and AsyncAPI documents of the services."""
-    from shared.openapi import write_documents
+    """Write the OpenAPI documents of the services and the AsyncAPI document of their events."""
+    from shared.documents import documents, write
 
-    for path in write_documents(directory):
-        print(path)
+    if not check:
+        changed = write(directory)
+        print("\n".join(str(directory / name) for name in changed) or "the documents were up to date")
+        return
+    behind = [name for name, content in documents().items() if _content(directory / name) != content]
+    for name in behind:
+        print(f"{directory / name} does not match the code: run huanying openapi and commit it")
+    raise typer.Exit(1 if behind else 0)
+
+
+def _content(file: Path) -> bytes | None:
+    return file.read_bytes() if file.exists() else None
