@@ -16,3 +16,5 @@ class EvaluationSettings(Settings):
     """How long an evaluation waits for the store to reach the streams' ends before it fails."""
     due_every_seconds: Annotated[float, Field(gt=0)] = 5.0
     """How often the worker looks for campaigns whose outcome windows have closed."""
+    late_data_hours: Annotated[float, Field(ge=0)] = 24.0
+    """How long after the last outcome window the final evaluation waits for events that arrive late."""

@@ -1,0 +1,134 @@
+"""Registration, health, result, breakdown and funnel of launched campaigns; asking for an evaluation."""
+
+from typing import Annotated, get_args
+
+from fastapi import Body, Query, Response
+
+from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead, ReviewWrite
+from services.evaluation.domain.assess import health
+from services.evaluation.domain.breakdown import break_down, with_q_values
+from services.evaluation.queries import campaigns, documents, results
+from services.evaluation.queries.boards import campaign_funnel
+from services.evaluation.queries.metrics import frozen
+from services.evaluation.store.contacts import exposures
+from services.evaluation.store.outcomes import Question
+from services.evaluation.usecases.evaluations import request_evaluation
+from shared import clock
+from shared.auth import Principal
+from shared.contracts.base import JobView
+from shared.contracts.evaluation import (
+    Breakdown,
+    CampaignRegistration,
+    CampaignResult,
+    Dimension,
+    EvaluateRequest,
+    Funnel,
+    Health,
+)
+from shared.errors import FieldError, Unprocessable
+from shared.jobs import location_of
+from shared.web import Router, Session, problem_responses
+
+router = Router(tags=["campaigns"])
+
+By = Annotated[str, Query(description="Dimensions, separated by commas", examples=["segment,branch"])]
+
+
+@router.get("/campaigns/{campaign_id}/registration", responses=problem_responses(404))
+async def get_registration(
+    session: Session, principal: ReviewRead, campaign_id: CampaignId
+) -> CampaignRegistration:
+    """What was fixed at launch: primary metric, arms, shares, hold-out, dimensions, α."""
+    return campaigns.as_contract(await campaigns.registration(session, campaign_id))
+
+
+@router.get("/campaigns/{campaign_id}/health", responses=problem_responses(404))
+async def get_campaign_health(
+    session: Session, principal: ReviewRead, store: CurrentStore, campaign_id: CampaignId
+) -> Health:
+    """Whether the comparison may be read at all, as of now; also before any evaluation."""
+    registration = await campaigns.registration(session, campaign_id)
+    metric = frozen(registration).get(campaigns.plan_of(registration).primary_metric)
+    window = metric.window_days if metric else campaigns.plan_of(registration).window_days
+    question = Question(campaign_id, clock.now())
+    seen = await store.read(lambda cursor: exposures(cursor, question, window))
+    return documents.health(health(campaigns.design_of(registration), seen.by_arm, seen.matured), seen.by_arm)
+
+
+@router.post("/campaigns/{campaign_id}:evaluate", status_code=202, responses=problem_responses(404, 409))
+async def evaluate_campaign(
+    session: Session,
+    principal: ReviewWrite,
+    campaign_id: CampaignId,
+    response: Response,
+    body: Annotated[EvaluateRequest | None, Body()] = None,
+) -> JobView:
+    """Evaluate as registered, on everything published up to now. The job's result links to the result."""
+    asked = body.primary_metric if body else None
+    job = await request_evaluation(session, principal, campaign_id, asked)
+    response.headers["Location"] = location_of(job)
+    return job
+
+
+@router.get("/campaigns/{campaign_id}/result", responses=problem_responses(404))
+async def get_result(session: Session, principal: ReviewRead, campaign_id: CampaignId) -> CampaignResult:
+    """The newest result: health, effects against the hold-out, money, cells, and what could not be computed.
+
+    Below head office the breakdown holds the reader's own branches; ask `/breakdown` for their segments.
+    """
+    await campaigns.registration(session, campaign_id)
+    return visible(principal, await results.required(session, campaign_id))
+
+
+@router.get("/campaigns/{campaign_id}/breakdown", responses=problem_responses(404, 422))
+async def get_breakdown(
+    session: Session, principal: ReviewRead, campaign_id: CampaignId, by: By = "segment"
+) -> Breakdown:
+    """Effects per combination of dimensions, in the reader's branches, as of the newest result."""
+    dimensions = _dimensions(by)
+    registration = await campaigns.registration(session, campaign_id)
+    result = await results.required(session, campaign_id)
+    plan = campaigns.plan_of(registration)
+    metric = frozen(registration)[plan.primary_metric]
+    readable = result.health.verdict == "ok"
+    cells = await results.cells(session, campaign_id) if readable else []
+    found = with_q_values(break_down(cells, dimensions, metric.kind.value, plan.alpha))
+    return Breakdown(
+        campaign_id=campaign_id,
+        by=dimensions,
+        metric=metric.key,
+        data_until=result.data_until,
+        rows=[documents.breakdown_row(cell, metric) for cell in found],
+    )
+
+
+def _dimensions(by: str) -> list[Dimension]:
+    known = {name: name for name in get_args(Dimension)}
+    asked = [part.strip() for part in by.split(",")]
+    if len(set(asked)) != len(asked) or not set(asked) <= known.keys():
+        raise Unprocessable(
+            f"`by` takes each of {', '.join(known)} at most once, separated by commas.",
+            errors=[FieldError("/query/by", f"is {by!r}")],
+        )
+    return [known[name] for name in asked]
+
+
+@router.get("/campaigns/{campaign_id}/funnel", responses=problem_responses(404))
+async def get_funnel(
+    session: Session, principal: ReviewRead, store: CurrentStore, campaign_id: CampaignId
+) -> Funnel:
+    """Assigned, contacted, responded, converted: treated beside hold-out, in the reader's branches."""
+    await campaigns.registration(session, campaign_id)
+    course = await campaigns.course(session, campaign_id)
+    question = Question(campaign_id, clock.now(), principal.scope)
+    return await campaign_funnel(store, course, question)
+
+
+def visible(principal: Principal, result: CampaignResult) -> CampaignResult:
+    """Rows over other organisations' customers are left out."""
+    if principal.scope == "*":
+        return result
+    own = [
+        row for row in result.breakdown if "branch" in row.values and principal.covers(row.values["branch"])
+    ]
+    return result.model_copy(update={"breakdown": own})

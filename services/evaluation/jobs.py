@@ -1,0 +1,88 @@
+"""Work behind the requests: evaluations, and noticing when one is due."""
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from services.evaluation.models import Registration
+from services.evaluation.settings import EvaluationSettings
+from services.evaluation.store import Store
+from services.evaluation.usecases import evaluations, registrations
+from services.evaluation.usecases.evaluations import SYSTEM, TASK
+from shared import clock
+from shared.errors import NotFound, Unavailable
+from shared.jobs import JobRun, defer
+from shared.service import Runtime, Task
+
+STREAMS = ("CUSTOMER", "CAMPAIGN")
+_LOOK_SECONDS = 0.2
+_RETRY = timedelta(hours=1)
+
+
+async def evaluate(job: JobRun) -> dict[str, Any]:
+    """Evaluate one campaign as of now, on everything published before the job began."""
+    campaign_id = UUID(job.args["campaign_id"])
+    store, settings = job.runtime.resource(Store), settings_of(job.runtime)
+    async with job.runtime.db.transaction() as session:
+        registration = await session.get(Registration, campaign_id)
+    if registration is None:
+        raise NotFound(f"campaign {campaign_id} is not registered")
+    await _caught_up(job, store, settings.catch_up_seconds)
+    await job.progress(0.5, "reducing outcomes")
+    seen = await evaluations.gather(store, registration)
+    await job.progress(0.9, "assessing", {"exposures": seen.exposed.total})
+    late_data = timedelta(hours=settings.late_data_hours)
+    async with job.runtime.db.transaction() as session:
+        result = await evaluations.keep(session, job.id, campaign_id, seen, late_data)
+    return {
+        "result": f"/v1/campaigns/{campaign_id}/result",
+        "result_id": str(result.id),
+        "verdict": result.health.verdict,
+        "recommendation_id": str(result.recommendation_id),
+    }
+
+
+async def _caught_up(job: JobRun, store: Store, patience: float) -> None:
+    """Wait until the store holds what the streams held when the job began."""
+    goals = {stream: await job.runtime.bus.last_sequence(stream) for stream in STREAMS}
+    deadline = time.monotonic() + patience
+    while True:
+        behind = {stream: goal - store.watermark(stream) for stream, goal in goals.items()}
+        behind = {stream: lag for stream, lag in behind.items() if lag > 0}
+        if not behind:
+            return
+        if time.monotonic() > deadline:
+            lags = ", ".join(f"{lag} messages behind {stream}" for stream, lag in behind.items())
+            raise Unavailable(f"After {patience:g} s the store is still {lags}. Evaluate again later.")
+        await job.progress(0.1, "waiting for the store", behind)
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def evaluate_when_due(runtime: Runtime) -> None:
+    """Endless: evaluate completed campaigns once more when their last outcome window has closed."""
+    settings = settings_of(runtime)
+    while True:
+        await defer_due(runtime)
+        await asyncio.sleep(settings.due_every_seconds)
+
+
+async def defer_due(runtime: Runtime) -> list[UUID]:
+    """Queue what is due by business time. A job that fails is tried again an hour later."""
+    now = clock.now()
+    async with runtime.db.transaction() as session:
+        campaigns = await registrations.due(session, now)
+        for campaign_id in campaigns:
+            await defer(session, SYSTEM, TASK, {"campaign_id": str(campaign_id)})
+            await registrations.set_due(session, campaign_id, now + _RETRY)
+    return campaigns
+
+
+def settings_of(runtime: Runtime) -> EvaluationSettings:
+    if not isinstance(runtime.settings, EvaluationSettings):
+        raise TypeError(f"settings are {type(runtime.settings)}")
+    return runtime.settings
+
+
+TASKS: dict[str, Task] = {TASK: evaluate}

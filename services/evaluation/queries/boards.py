@@ -1,0 +1,194 @@
+"""What the boards draw: registrations and results from the database, people and money from the store."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.evaluation.domain.catalogue import CONVERSION
+from services.evaluation.models import Course, RecommendationRow, Registration
+from services.evaluation.queries import recommendations, results
+from services.evaluation.queries.campaigns import plan_of
+from services.evaluation.queries.documents import number
+from services.evaluation.queries.metrics import frozen
+from services.evaluation.store import Store
+from services.evaluation.store.contacts import Effort, Stages, efforts, funnel
+from services.evaluation.store.outcomes import Question, daily_totals
+from shared.contracts.base import LocalText
+from shared.contracts.evaluation import (
+    BoardCampaign,
+    BoardEffect,
+    BoardProgress,
+    BoardRecommendation,
+    BoardTotals,
+    CampaignResult,
+    Funnel,
+    FunnelGroup,
+    MetricCreate,
+    Recommendation,
+    SeriesPoint,
+    StrategyBoard,
+)
+
+_NOBODY = Stages(0, 0, 0, 0)
+
+
+async def strategy_board(session: AsyncSession, store: Store, scope: str, at: datetime) -> StrategyBoard:
+    """Every campaign the reader's organisation takes part in, newest launch first."""
+    joined = select(Registration, Course).join(Course).order_by(Registration.launched_at.desc())
+    rows = [(registration, course) for registration, course in await session.execute(joined)]
+    keys = [registration.campaign_id for registration, _ in rows]
+    found = await results.newest_of_all(session, keys)
+    advice = await _newest_advice(session, keys)
+    effort = await store.read(lambda cursor: efforts(cursor, scope, at))
+    campaigns = [
+        board_campaign(registration, course, found.get(key), advice.get(key), effort.get(key, Effort()))
+        for key, (registration, course) in zip(keys, rows, strict=True)
+    ]
+    open_ = await session.scalar(
+        select(func.count()).select_from(RecommendationRow).where(RecommendationRow.state == "open")
+    )
+    return StrategyBoard(as_of=at, totals=_totals(campaigns, open_ or 0), campaigns=campaigns)
+
+
+async def _newest_advice(session: AsyncSession, campaigns: list[UUID]) -> dict[UUID, Recommendation]:
+    statement = (
+        select(RecommendationRow)
+        .where(RecommendationRow.campaign_id.in_(campaigns))
+        .distinct(RecommendationRow.campaign_id)
+        .order_by(RecommendationRow.campaign_id, RecommendationRow.issued_at.desc())
+    )
+    return {row.campaign_id: recommendations.as_contract(row) for row in await session.scalars(statement)}
+
+
+def board_campaign(
+    registration: Registration,
+    course: Course,
+    result: CampaignResult | None,
+    advice: Recommendation | None,
+    effort: Effort,
+) -> BoardCampaign:
+    plan, effect = plan_of(registration), _effect(result) if result else None
+    metric = frozen(registration).get(plan.primary_metric)
+    incremental = effect.incremental if effect else None
+    return BoardCampaign.model_validate(
+        {
+            "campaign_id": registration.campaign_id,
+            "key": registration.key,
+            "name": LocalText.model_validate(registration.name),
+            "state": course.state,
+            "orgs": registration.orgs,
+            "starts_on": registration.starts_on,
+            "ends_on": registration.ends_on,
+            "primary_metric": plan.primary_metric,
+            "metric_name": metric.name
+            if metric
+            else LocalText(zh=plan.primary_metric, en=plan.primary_metric),
+            "currency": metric.currency if metric else None,
+            "target": plan.target,
+            "target_reached": float(incremental / plan.target)
+            if incremental is not None and plan.target
+            else None,
+            "progress": _progress(effort),
+            "effect": effect,
+            "recommendation": _advice(advice) if advice else None,
+        }
+    )
+
+
+def _progress(effort: Effort) -> BoardProgress:
+    return BoardProgress(
+        assigned=effort.assigned,
+        hold_out=effort.held_out,
+        contacted=effort.contacted,
+        share=effort.contacted / effort.assigned if effort.assigned else 0.0,
+        minutes=effort.minutes,
+        contact_cost=effort.cost,
+    )
+
+
+def _effect(result: CampaignResult) -> BoardEffect:
+    overall = result.primary.overall if result.primary else None
+    return BoardEffect(
+        verdict=result.health.verdict,
+        difference=overall.difference if overall else None,
+        ci=overall.ci if overall else None,
+        p_value=overall.p_value if overall else None,
+        incremental=result.money.incremental if result.money else None,
+        incremental_ci=result.money.ci if result.money else None,
+        matured=result.matured,
+        evaluated_at=result.evaluated_at,
+    )
+
+
+def _advice(advice: Recommendation) -> BoardRecommendation:
+    return BoardRecommendation(
+        id=advice.id, action=advice.action, outcome=advice.outcome, state=advice.state, title=advice.title
+    )
+
+
+def _totals(campaigns: Iterable[BoardCampaign], open_recommendations: int) -> BoardTotals:
+    every = list(campaigns)
+    money = [
+        campaign.effect.incremental
+        for campaign in every
+        if campaign.currency == "CNY" and campaign.effect and campaign.effect.incremental is not None
+    ]
+    return BoardTotals(
+        running=sum(campaign.state != "completed" for campaign in every),
+        completed=sum(campaign.state == "completed" for campaign in every),
+        customers_assigned=sum(campaign.progress.assigned for campaign in every),
+        customers_contacted=sum(campaign.progress.contacted for campaign in every),
+        incremental=sum(money, Decimal()) if money else None,
+        open_recommendations=open_recommendations,
+    )
+
+
+async def campaign_funnel(store: Store, course: Course, question: Question) -> Funnel:
+    by_arm = await store.read(lambda cursor: funnel(cursor, question, CONVERSION))
+    treated = [stages for arm, stages in by_arm.items() if arm]
+    ledger = course.ledger or {}
+    assigned = sum(stages.assigned for stages in by_arm.values())
+    return Funnel(
+        campaign_id=question.campaign_id,
+        as_of=question.until,
+        # The ledger speaks for the whole campaign; a reader of one branch sees that branch's people.
+        targeted=ledger.get("audience", assigned) if question.scope == "*" else assigned,
+        suppressed=ledger.get("suppressed", {}) if question.scope == "*" else {},
+        treated=_group(treated),
+        hold_out=_group([by_arm.get("", _NOBODY)]),
+        arms={arm: _group([stages]) for arm, stages in sorted(by_arm.items()) if arm},
+    )
+
+
+def _group(stages: Iterable[Stages]) -> FunnelGroup:
+    every = list(stages)
+    return FunnelGroup(
+        assigned=sum(stage.assigned for stage in every),
+        contacted=sum(stage.contacted for stage in every),
+        responded=sum(stage.responded for stage in every),
+        converted=sum(stage.converted for stage in every),
+    )
+
+
+async def daily_series(store: Store, question: Question, metric: MetricCreate) -> list[SeriesPoint]:
+    """Mean so far per customer, treated beside hold-out; empty until both have lived a day."""
+    totals = await store.read(lambda cursor: daily_totals(cursor, question, metric))
+    if True not in totals or False not in totals:
+        return []
+    treated, control = totals[True], totals[False]
+    points = []
+    for day, (sum_treated, sum_control) in enumerate(zip(treated.sums, control.sums, strict=True), start=1):
+        mean_t, mean_c = sum_treated / treated.n, sum_control / control.n
+        points.append(
+            SeriesPoint(
+                day=day,
+                treated=number(mean_t, metric),
+                hold_out=number(mean_c, metric),
+                difference=number(mean_t - mean_c, metric),
+            )
+        )
+    return points

@@ -1,0 +1,215 @@
+"""From an assessment to the documents people and programs read. Nothing is computed here."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from services.evaluation.domain.assess import OVERALL, Assessment, Check, Guardrail
+from services.evaluation.domain.breakdown import CellEffect
+from services.evaluation.domain.effect import Adjustment, Effect, NoEffect
+from services.evaluation.domain.money import Money
+from services.evaluation.store.contacts import Effort
+from shared.contracts.evaluation import (
+    ArmEffect,
+    Better,
+    BreakdownRow,
+    Cuped,
+    EvaluationError,
+    Evidence,
+    GuardrailEffect,
+    Health,
+    HealthCheck,
+    MetricCreate,
+    MetricKind,
+    MoneyResult,
+    PrimaryEffect,
+    Relative,
+    TargetCell,
+)
+
+_CENT, _FINE = Decimal("0.01"), Decimal("0.000001")
+
+
+def number(value: float, metric: MetricCreate) -> Decimal:
+    """Cents for money, six places for anything else."""
+    return Decimal(repr(value)).quantize(_CENT if metric.kind is MetricKind.SUM else _FINE)
+
+
+def ends(interval: tuple[float, float], metric: MetricCreate) -> tuple[Decimal, Decimal]:
+    return number(interval[0], metric), number(interval[1], metric)
+
+
+def health(checks: Sequence[Check], assigned: Mapping[str, int]) -> Health:
+    named = {arm or "hold_out": n for arm, n in sorted(assigned.items())}
+    return Health(
+        verdict="ok" if all(check.ok for check in checks) else "withheld",
+        checks=[
+            HealthCheck(
+                check=check.name,
+                ok=check.ok,
+                p_value=check.p_value,
+                detail=check.detail,
+                observed=named if check.name == "srm" else {},
+            )
+            for check in checks
+        ],
+    )
+
+
+def primary(assessment: Assessment, metric: MetricCreate) -> PrimaryEffect | None:
+    """Null while the verdict is withheld."""
+    if not assessment.sound:
+        return None
+    computed = {arm: arm_effect(arm, effect, metric) for arm, effect in assessment.effects.items()}
+    return PrimaryEffect(
+        metric=metric.key,
+        currency=metric.currency,
+        better=metric.better,
+        arms=[effect for arm, effect in computed.items() if effect is not None and arm != OVERALL],
+        overall=computed[OVERALL],
+    )
+
+
+def arm_effect(arm: str, effect: Effect | NoEffect, metric: MetricCreate) -> ArmEffect | None:
+    if isinstance(effect, NoEffect):
+        return None
+    relative = effect.relative
+    return ArmEffect(
+        arm=arm,
+        n=effect.n,
+        n_hold_out=effect.n_control,
+        mean=number(effect.mean, metric),
+        mean_hold_out=number(effect.mean_control, metric),
+        difference=number(effect.difference, metric),
+        se=Decimal(repr(effect.standard_error)).quantize(_FINE),
+        ci=ends(effect.interval, metric),
+        p_value=effect.p_value,
+        method=effect.method,
+        relative=Relative(value=relative.value, ci=relative.interval) if relative else None,
+        cuped=_cuped(effect.adjustment) if effect.adjustment else None,
+    )
+
+
+def _cuped(adjustment: Adjustment) -> Cuped:
+    return Cuped(
+        theta=adjustment.theta,
+        correlation=adjustment.correlation,
+        variance_reduction=adjustment.variance_reduction,
+        applied=adjustment.applied,
+    )
+
+
+def guardrail(found: Guardrail, metric: MetricCreate) -> GuardrailEffect:
+    return GuardrailEffect(
+        metric=found.metric,
+        better=Better.HIGHER if found.better > 0 else Better.LOWER,
+        overall=arm_effect(OVERALL, found.effect, metric),
+        harmed=found.harmed,
+    )
+
+
+def errors(assessment: Assessment) -> list[EvaluationError]:
+    """Everything that has no number, with its reason."""
+    places: list[tuple[str, Effect | NoEffect]] = [
+        *((f"primary/{arm}", effect) for arm, effect in assessment.effects.items()),
+        *((f"guardrail/{found.metric}", found.effect) for found in assessment.guardrails),
+    ]
+    failed = [check for check in assessment.checks if not check.ok]
+    return [
+        *(
+            EvaluationError(at=f"health/{check.name}", code="withheld", detail=check.detail)
+            for check in failed
+        ),
+        *(
+            EvaluationError(at=place, code=effect.code, detail=effect.detail)
+            for place, effect in places
+            if isinstance(effect, NoEffect)
+        ),
+    ]
+
+
+def money(found: Money, metric: MetricCreate, effort: Effort) -> MoneyResult:
+    return MoneyResult(
+        treated=found.treated,
+        incremental=number(found.incremental, metric),
+        ci=ends(found.interval, metric),
+        currency=metric.currency,
+        incremental_contribution=found.contribution,
+        contribution_ci=found.contribution_interval,
+        contact_cost=effort.cost,
+        minutes=effort.minutes,
+        contacts=effort.contacts,
+        roi=found.roi,
+    )
+
+
+def breakdown_row(cell: CellEffect, metric: MetricCreate) -> BreakdownRow:
+    effect = cell.effect
+    known: dict[str, object] = (
+        {"error": effect.detail}
+        if isinstance(effect, NoEffect)
+        else {
+            "mean": number(effect.mean, metric),
+            "mean_hold_out": number(effect.mean_control, metric),
+            "difference": number(effect.difference, metric),
+            "ci": ends(effect.interval, metric),
+            "p_value": effect.p_value,
+            "q_value": cell.q_value,
+        }
+    )
+    return BreakdownRow.model_validate(
+        {
+            "dimension": ",".join(cell.dimensions),
+            "values": dict(zip(cell.dimensions, cell.values, strict=True)),
+            "n": cell.n,
+            "n_hold_out": cell.n_control,
+            **known,
+        }
+    )
+
+
+def evidence(assessment: Assessment, metric: MetricCreate, assigned: Mapping[str, int]) -> Evidence:
+    """The figures behind the advice; without an effect that may be read, only the counts."""
+    effect, found = assessment.found.effect, assessment.money
+    readable = assessment.sound and isinstance(effect, Effect)
+    held_out = assigned.get("", 0)
+    base = Evidence(
+        rule=assessment.advice.rule,
+        metric=metric.key,
+        n=sum(assigned.values()) - held_out,
+        n_hold_out=held_out,
+        n_needed=assessment.advice.n_needed,
+    )
+    if not readable or not isinstance(effect, Effect):
+        return base
+    return base.model_copy(
+        update={
+            "n": effect.n,
+            "n_hold_out": effect.n_control,
+            "difference": number(effect.difference, metric),
+            "ci": ends(effect.interval, metric),
+            "p_value": effect.p_value,
+            "incremental": number(found.incremental, metric) if found else None,
+            "incremental_ci": ends(found.interval, metric) if found else None,
+            "contact_cost": found.cost if found else None,
+        }
+    )
+
+
+def target_cells(assessment: Assessment, metric: MetricCreate) -> list[TargetCell]:
+    """Where to aim next, best first; of a re-target only."""
+    if assessment.advice.action != "re_target":
+        return []
+    return [
+        TargetCell.model_validate(
+            {
+                "dimension": cell.dimensions[0],
+                "value": cell.values[0],
+                "n": cell.n,
+                "difference": number(cell.effect.difference, metric),
+                "ci": ends(cell.effect.interval, metric),
+                "q_value": cell.q_value,
+            }
+        )
+        for cell in assessment.advice.cells
+        if isinstance(cell.effect, Effect)
+    ]

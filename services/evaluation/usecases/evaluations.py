@@ -1,0 +1,200 @@
+"""Evaluating one campaign: gather from the store, assess, keep the result, say so."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from uuid import UUID
+
+import duckdb
+import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.evaluation.domain.assess import Assessment, Design, Measured, assess
+from services.evaluation.domain.breakdown import Cell
+from services.evaluation.models import Course, Registration
+from services.evaluation.queries import documents
+from services.evaluation.queries.campaigns import design_of, plan_of
+from services.evaluation.queries.metrics import frozen
+from services.evaluation.store import Store
+from services.evaluation.store.contacts import Effort, Exposures, efforts, exposures
+from services.evaluation.store.outcomes import Question, cell_moments
+from services.evaluation.usecases import results
+from shared import clock
+from shared.auth import Principal
+from shared.contracts.base import JobView
+from shared.contracts.evaluation import Better, CampaignResult, Method, MetricCreate
+from shared.errors import Conflict, FieldError, NotFound
+from shared.ids import new_id
+from shared.jobs import defer
+
+SYSTEM = Principal(id="service:evaluation", roles=frozenset(), org="hq")
+TASK = "evaluate"
+
+
+async def request_evaluation(
+    session: AsyncSession, principal: Principal, campaign_id: UUID, primary_metric: str | None = None
+) -> JobView:
+    """Queue an evaluation. Conflict when it asks for another primary metric than the registered one."""
+    registration = await session.get(Registration, campaign_id)
+    if registration is None:
+        raise NotFound("No campaign with this id has been launched in your organisation.")
+    registered = plan_of(registration).primary_metric
+    if primary_metric is not None and primary_metric != registered:
+        raise Conflict(
+            f"{registered!r} was registered as the primary metric before launch; it cannot be exchanged now.",
+            slug="registered-otherwise",
+            errors=[FieldError("/primary_metric", f"must be {registered!r} or absent")],
+        )
+    _primary_of(registration, frozen(registration))
+    return await defer(session, principal, TASK, {"campaign_id": str(campaign_id)})
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What the store knew at `data_until`."""
+
+    data_until: datetime
+    exposed: Exposures
+    cells: Mapping[str, Sequence[Cell]]
+    effort: Effort
+
+
+async def gather(store: Store, registration: Registration) -> Gathered:
+    """One consistent reading of the store."""
+    known = frozen(registration)
+    primary = _primary_of(registration, known)
+    guardrails = [known[key] for key in plan_of(registration).guardrails if key in known]
+    metrics = list({metric.key: metric for metric in (primary, *guardrails)}.values())
+    question = Question(registration.campaign_id, clock.now())
+
+    def read(cursor: duckdb.DuckDBPyConnection) -> Gathered:
+        return Gathered(
+            question.until,
+            exposures(cursor, question, primary.window_days),
+            cell_moments(cursor, question, metrics),
+            efforts(cursor, "*", question.until).get(question.campaign_id, Effort()),
+        )
+
+    return await store.read(read)
+
+
+async def keep(
+    session: AsyncSession, result_id: UUID, campaign_id: UUID, seen: Gathered, late_data: timedelta
+) -> CampaignResult:
+    """Assess and store, with the events that tell of it, in one transaction.
+
+    A second run of the same job (`result_id`) finds the result and changes nothing.
+    """
+    kept = await results.find(session, result_id)
+    if kept is not None:
+        return kept
+    course = await session.get(Course, campaign_id, with_for_update=True)
+    registration = await session.get(Registration, campaign_id)
+    if course is None or registration is None:
+        raise NotFound(f"campaign {campaign_id} is not registered")
+    known = frozen(registration)
+    metric = _primary_of(registration, known)
+    over = course.state == "completed" or registration.ends_on < clock.today()
+    closed = over and seen.exposed.matured == seen.exposed.total
+    assessment = _assess(registration, metric, known, seen, closed=closed)
+    result = _document(result_id, registration, metric, known, seen, assessment)
+    await results.save(
+        session, registration, metric, result, assessment, seen.exposed.by_arm, seen.cells[metric.key]
+    )
+    closes = seen.exposed.window_closes
+    course.due_at = closes + late_data if over and not closed and closes else None
+    await session.flush()
+    return result
+
+
+def _primary_of(registration: Registration, known: Mapping[str, MetricCreate]) -> MetricCreate:
+    key = plan_of(registration).primary_metric
+    if key not in known:
+        raise Conflict(
+            f"The primary metric {key!r} had no definition when the campaign was launched: "
+            "nothing was registered that could be evaluated."
+        )
+    return known[key]
+
+
+def _assess(
+    registration: Registration,
+    metric: MetricCreate,
+    known: Mapping[str, MetricCreate],
+    seen: Gathered,
+    *,
+    closed: bool,
+) -> Assessment:
+    guardrails = [
+        known[key] for key in plan_of(registration).guardrails if key in known and key != metric.key
+    ]
+    design: Design = design_of(registration)
+    return assess(
+        design,
+        _measured(metric, seen),
+        [_measured(guardrail, seen) for guardrail in guardrails],
+        seen.exposed.by_arm,
+        matured=seen.exposed.matured,
+        closed=closed,
+        cost=seen.effort.cost,
+    )
+
+
+def _measured(metric: MetricCreate, seen: Gathered) -> Measured:
+    return Measured(
+        metric.key,
+        metric.kind.value,
+        1 if metric.better is Better.HIGHER else -1,
+        seen.cells[metric.key],
+        metric.unit_contribution,
+    )
+
+
+def _document(
+    result_id: UUID,
+    registration: Registration,
+    metric: MetricCreate,
+    known: Mapping[str, MetricCreate],
+    seen: Gathered,
+    assessment: Assessment,
+) -> CampaignResult:
+    exposed = seen.exposed
+    return CampaignResult(
+        id=result_id,
+        campaign_id=registration.campaign_id,
+        registered_at=registration.registered_at,
+        evaluated_at=clock.now(),
+        data_until=seen.data_until,
+        matured=exposed.matured / exposed.total if exposed.total else 0.0,
+        exposures=exposed.total,
+        health=documents.health(assessment.checks, exposed.by_arm),
+        primary=documents.primary(assessment, metric),
+        guardrails=[documents.guardrail(found, known[found.metric]) for found in assessment.guardrails],
+        money=documents.money(assessment.money, metric, seen.effort) if assessment.money else None,
+        breakdown=[documents.breakdown_row(cell, metric) for cell in assessment.cells],
+        errors=[*documents.errors(assessment), *results.undefined(plan_of(registration), known)],
+        method=Method(
+            name="difference in means against the hold-out, by intention to treat",
+            alpha=plan_of(registration).alpha,
+            population="customers assigned whose outcome window has passed",
+            code_version=version("huanying"),
+            input_hash=_input_hash(registration, seen),
+        ),
+        recommendation_id=new_id(),
+    )
+
+
+def _input_hash(registration: Registration, seen: Gathered) -> str:
+    """Changes when anything the result rests on does: registration, definitions, counts, moments."""
+    content = {
+        "registration": registration.content_hash,
+        "assigned": seen.exposed.by_arm,
+        "cost": str(seen.effort.cost),
+        "cells": {
+            key: [[cell.arm, cell.segment, cell.branch, asdict(cell.moments)] for cell in cells]
+            for key, cells in seen.cells.items()
+        },
+    }
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()

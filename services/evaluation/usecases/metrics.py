@@ -1,0 +1,49 @@
+"""Defining a metric."""
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.evaluation.domain.catalogue import BUILT_IN
+from services.evaluation.models import MetricRow
+from services.evaluation.queries.metrics import as_contract
+from shared import clock
+from shared.audit import audit
+from shared.auth import Principal
+from shared.contracts.evaluation import Metric, MetricCreate, MetricKind
+from shared.errors import Conflict, FieldError, Unprocessable
+
+
+async def define(session: AsyncSession, principal: Principal, metric: MetricCreate) -> Metric:
+    """Add a metric for ever: campaigns that registered it must find it unchanged."""
+    _check(metric)
+    row = None
+    if metric.key not in BUILT_IN:
+        row = await session.scalar(
+            insert(MetricRow)
+            .values(
+                key=metric.key,
+                definition=metric.model_dump(mode="json"),
+                created_at=clock.now(),
+                created_by=principal.id,
+            )
+            .on_conflict_do_nothing()
+            .returning(MetricRow)
+        )
+    if row is None:
+        raise Conflict(
+            f"There is a metric {metric.key!r} already, and metrics never change: take another key."
+        )
+    await audit(session, principal, "metric.define", metric.key)
+    return as_contract(row)
+
+
+def _check(metric: MetricCreate) -> None:
+    if metric.currency is not None and metric.kind is not MetricKind.SUM:
+        raise Unprocessable(
+            "Only a sum has a currency.", errors=[FieldError("/currency", "must be null for this kind")]
+        )
+    if metric.covariate and metric.kind is MetricKind.PROPORTION:
+        raise Unprocessable(
+            "A proportion is compared without a covariate.",
+            errors=[FieldError("/covariate", "must be false for this kind")],
+        )
