@@ -1,0 +1,44 @@
+"""Who may do what with segments, features and models."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path
+
+from services.segmentation.models import Segment
+from services.segmentation.queries.segments import find_segment
+from services.segmentation.store.store import Store
+from services.segmentation.usecases.feed import CustomerFeed
+from shared.auth import Principal, Role
+from shared.web import Session, allow, resource
+
+_EVERYBODY = (
+    Role.strategist,
+    Role.approver,
+    Role.branch_head,
+    Role.manager,
+    Role.auditor,
+    Role.integrator,
+)
+
+Reader = Annotated[Principal, allow(*_EVERYBODY)]
+"""Definitions and counts are bank wide; customers only within the reader's organisation."""
+Strategist = Annotated[Principal, allow(Role.strategist)]
+
+FeatureStore = Annotated[Store, resource(Store)]
+Feed = Annotated[CustomerFeed, resource(CustomerFeed)]
+
+SegmentReference = Annotated[
+    str, Path(description="Id or key of the segment", examples=["affluent-50plus-active"], max_length=80)
+]
+
+
+async def _segment(session: Session, segment: SegmentReference) -> Segment:
+    return await find_segment(session, segment)
+
+
+async def _locked_segment(session: Session, segment: SegmentReference) -> Segment:
+    return await find_segment(session, segment, for_update=True)
+
+
+NamedSegment = Annotated[Segment, Depends(_segment)]
+LockedSegment = Annotated[Segment, Depends(_locked_segment)]

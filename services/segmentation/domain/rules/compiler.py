@@ -1,0 +1,340 @@
+"""Checked trees compiled to one DuckDB query.
+
+All leaves of all rules of a pass become columns of four aggregations (holdings, balances 90
+days ago, events, the customer's row), each of which reads its table once. Every constant and
+the evaluation time are bound parameters; the only identifiers written are our own.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, tzinfo
+
+from services.segmentation.domain.features import Catalogue, Feature, Missing, Source
+from services.segmentation.domain.rules.checks import TYPED_FIELDS
+from services.segmentation.domain.rules.tree import (
+    All,
+    AnyOf,
+    EventValue,
+    FeatureValue,
+    FieldTest,
+    HasProduct,
+    InSegment,
+    Leaf,
+    MaturesWithin,
+    Measure,
+    Never,
+    Not,
+    Op,
+    Operand,
+    ProductBalance,
+    Rule,
+    Stopped,
+    Test,
+    Value,
+)
+
+Parameter = Value | list[int] | list[str]
+_SIGNS = {Op.eq: "=", Op.ne: "<>", Op.gt: ">", Op.gte: ">=", Op.lt: "<", Op.lte: "<="}
+_AGGREGATES = {
+    Measure.sum: "sum",
+    Measure.avg: "avg",
+    Measure.min: "min",
+    Measure.max: "max",
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a rule is evaluated: an instant and the bank's zone, which gives the business date."""
+
+    at: datetime
+    zone: tzinfo
+
+    @property
+    def utc(self) -> datetime:
+        """The instant as the store keeps times: UTC without zone."""
+        return self.at.astimezone(UTC).replace(tzinfo=None)
+
+    @property
+    def today(self) -> date:
+        return self.at.astimezone(self.zone).date()
+
+
+@dataclass(frozen=True)
+class Query:
+    """`references`: segments whose members must be registered, by the relation name to use."""
+
+    sql: str
+    parameters: Mapping[str, Parameter]
+    references: Mapping[str, str]
+
+
+@dataclass
+class _Events:
+    """What the event aggregation must read; `days` is `None` once a leaf looks back without limit."""
+
+    types: set[str] = field(default_factory=set)
+    days: int | None = 0
+
+    def include(self, types: Iterable[str], days: int | None) -> None:
+        self.types.update(types)
+        self.days = None if days is None or self.days is None else max(self.days, days)
+
+
+class Compiler:
+    """Builds one query. Add outputs, then `query`.
+
+    `inline` names segments that are outputs of the same query, by key: a reference to one of
+    them reads that output instead of stored members. They must have been added before.
+    """
+
+    def __init__(self, catalogue: Catalogue, moment: Moment) -> None:
+        self._catalogue = catalogue
+        self._moment = moment
+        self._parameters: dict[str, Parameter] = {}
+        self._names: dict[tuple[type, Value], str] = {}
+        self._columns: dict[Source, dict[str, str]] = {source: {} for source in Source}
+        self._events = _Events()
+        self._references: dict[str, str] = {}
+        self._inline: dict[str, str] = {}
+        self._outputs: list[str] = []
+
+    # ── outputs ──
+
+    def add_rule(self, name: str, rule: Rule, *, segment: str | None = None) -> None:
+        """A boolean column, null where unknown. `segment`: later rules may refer to it by this key."""
+        self._outputs.append(f"({self.predicate(rule)}) AS {name}")
+        if segment is not None:
+            self._inline[segment] = name
+
+    def add_feature(self, name: str, key: str, *, numeric: bool = False) -> None:
+        sql = self._feature(key)
+        self._outputs.append(f"({sql})::DOUBLE AS {name}" if numeric else f"({sql}) AS {name}")
+
+    def add_value(self, name: str, leaf: Leaf) -> None:
+        """What the leaf looks at: the compared value, or the condition itself."""
+        sql = self._operand(leaf.operand) if isinstance(leaf, Test) else self.predicate(leaf)
+        self._outputs.append(f"({sql}) AS {name}")
+
+    def query(self, *, only: Iterable[int] | None = None, org: str | None = None) -> Query:
+        """`ordinal` and the outputs for every active customer; `only` these, or only below `org`."""
+        restricted = only is not None
+        if only is not None:
+            self._parameters["only"] = list(only)
+        conditions = ["c.status = 'active'"]
+        if restricted:
+            conditions.append("c.ordinal IN (SELECT unnest($only::INTEGER[]))")
+        if org is not None:
+            self._parameters["org"] = org
+            conditions.append("(c.org = $org OR starts_with(c.org, $org || '.'))")
+        sql = (
+            f"{self._blocks(restricted=restricted)}\n"
+            f"SELECT {', '.join(['c.ordinal AS ordinal', *self._outputs])}\n"
+            f"FROM customer AS c{self._joins()}\nWHERE {' AND '.join(conditions)}"
+        )
+        return Query(sql, self._bound(sql), dict(self._references))
+
+    def events_behind(self, value: EventValue, ordinal: int) -> Query:
+        """The condition on the rows of `event` that one customer's measure was made of."""
+        sql = f"{self.event_filter(value)} AND time <= $t AND ordinal = {self._value(ordinal)}"
+        return Query(sql, self._bound(sql), {})
+
+    def _bound(self, sql: str) -> dict[str, Parameter]:
+        clock: dict[str, Parameter] = {"t": self._moment.utc, "today": self._moment.today}
+        return self._parameters | {
+            name: value for name, value in clock.items() if re.search(rf"\${name}\b", sql)
+        }
+
+    # ── sources ──
+
+    def _blocks(self, *, restricted: bool) -> str:
+        narrowed = "ordinal IN (SELECT unnest($only::INTEGER[]))" if restricted else None
+        blocks = []
+        for source, build in (
+            (Source.holding, _holding_rows),
+            (Source.past, _past_rows),
+            (Source.event, self._event_rows),
+        ):
+            if columns := self._columns[source]:
+                listed = ", ".join(f"{sql} AS {name}" for sql, name in columns.items())
+                rows = f"SELECT ordinal, {listed} FROM {build(narrowed)} GROUP BY ordinal"  # noqa: S608 - ours
+                blocks.append(f"{source}_of AS ({rows})")
+        return f"WITH {', '.join(blocks)}" if blocks else ""
+
+    def _event_rows(self, narrowed: str | None) -> str:
+        types = ", ".join(self._value(name) for name in sorted(self._events.types))
+        conditions = [f"type IN ({types})", "time <= $t"]
+        if self._events.days is not None:
+            conditions.append(f"time > $t - to_days({self._value(self._events.days)})")
+        return f"event WHERE {' AND '.join([*conditions, *([narrowed] if narrowed else [])])}"
+
+    def _joins(self) -> str:
+        joined = [
+            f" LEFT JOIN {source}_of ON {source}_of.ordinal = c.ordinal"
+            for source in (Source.holding, Source.past, Source.event)
+            if self._columns[source]
+        ]
+        joined += [f" LEFT JOIN {name} ON {name}.ordinal = c.ordinal" for name in self._references.values()]
+        return "".join(joined)
+
+    def _column(self, source: Source, sql: str) -> str:
+        """The name of an aggregate in its block; equal aggregates are computed once."""
+        columns = self._columns[source]
+        return f"{source}_of.{columns.setdefault(sql, f'{source}_{len(columns)}')}"
+
+    def _value(self, value: Value) -> str:
+        """A bound parameter; equal constants share one."""
+        if isinstance(value, date) and not isinstance(value, datetime):
+            bound: Value = value
+        elif isinstance(value, datetime):
+            bound = value.astimezone(UTC).replace(tzinfo=None)
+        else:
+            bound = value
+        name = self._names.setdefault((type(bound), bound), f"p{len(self._names)}")
+        self._parameters[name] = bound
+        return f"${name}"
+
+    # ── logic ──
+
+    def predicate(self, rule: Rule) -> str:
+        match rule:
+            case All(items):
+                return " AND ".join(f"({self.predicate(item)})" for item in items)
+            case AnyOf(items):
+                return " OR ".join(f"({self.predicate(item)})" for item in items)
+            case Not(item):
+                return f"NOT ({self.predicate(item)})"
+            case Test(operand, op, values):
+                return self._compared(self._operand(operand), op, self._constants(operand, values))
+            case _:
+                return self._condition(rule)
+
+    def _condition(self, leaf: Never | Stopped | HasProduct | MaturesWithin | InSegment) -> str:
+        match leaf:
+            case Never(type_):
+                return f"{self._extreme('max', type_)} IS NULL"
+            case Stopped(type_, days):
+                cutoff = f"$t - to_days({self._value(days)})"
+                return f"coalesce({self._extreme('max', type_)} <= {cutoff}, false)"
+            case HasProduct(code):
+                held = self._column(Source.holding, f"bool_or(product = {self._value(code)})")
+                return f"coalesce({held}, false)"
+            case MaturesWithin(days):
+                window = f"matures_on BETWEEN $today AND $today + {self._value(days)}::INTEGER"
+                return f"coalesce({self._column(Source.holding, f'bool_or({window})')}, false)"
+            case InSegment(key):
+                return self._membership(key)
+
+    def _membership(self, key: str) -> str:
+        if key in self._inline:
+            return f"coalesce({self._inline[key]}, false)"
+        name = self._references.setdefault(key, f"members_{len(self._references)}")
+        return f"{name}.ordinal IS NOT NULL"
+
+    def _constants(self, operand: Operand, values: Iterable[Value]) -> list[str]:
+        """Times of events are compared with instants: a date is its start in the bank's zone."""
+        is_moment = isinstance(operand, EventValue) and operand.measure in {Measure.first, Measure.last}
+        return [self._value(self._instant(value) if is_moment else value) for value in values]
+
+    def _instant(self, value: Value) -> Value:
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return datetime.combine(value, time(), self._moment.zone)
+        return value
+
+    def _compared(self, left: str, op: Op, constants: list[str]) -> str:
+        match op:
+            case Op.between:
+                return f"{left} BETWEEN {constants[0]} AND {constants[1]}"
+            case Op.in_:
+                return f"{left} IN ({', '.join(constants)})"
+            case Op.is_null:
+                return f"{left} IS NULL"
+            case Op.is_not_null:
+                return f"{left} IS NOT NULL"
+            case _:
+                return f"{left} {_SIGNS[op]} {constants[0]}"
+
+    # ── operands ──
+
+    def _operand(self, operand: Operand) -> str:
+        match operand:
+            case FeatureValue(key):
+                return self._feature(key)
+            case ProductBalance(code):
+                held = f"sum(balance) FILTER (product = {self._value(code)})"
+                return f"coalesce({self._column(Source.holding, held)}, 0)"
+            case EventValue(Measure.first, type_):
+                return self._extreme("min", type_)
+            case EventValue(Measure.last, type_):
+                return self._extreme("max", type_)
+            case EventValue():
+                return self._windowed(operand)
+
+    def _feature(self, key: str) -> str:
+        feature = self._catalogue[key]
+        if feature.source is Source.customer:
+            return feature.expression
+        if feature.source is Source.derived:
+            parts = {name: f"({self._feature(name)})" for name in feature.uses}
+            return f"({feature.expression.format_map(parts)})"
+        if feature.source is Source.event:
+            self._events.include(feature.types, feature.days)
+        return _filled(feature, self._column(feature.source, feature.expression))
+
+    def _extreme(self, aggregate: str, type_: str) -> str:
+        self._events.include((type_,), None)
+        return self._column(Source.event, f"{aggregate}(time) FILTER (type = {self._value(type_)})")
+
+    def _windowed(self, value: EventValue) -> str:
+        column = self._column(Source.event, f"{self._aggregate(value)} FILTER ({self.event_filter(value)})")
+        self._events.include((value.type,), value.days)
+        return column if value.measure in _UNKNOWN_WHEN_NONE else f"coalesce({column}, 0)"
+
+    def _aggregate(self, value: EventValue) -> str:
+        if value.measure is Measure.count or value.field is None:
+            return "count(*)"
+        if value.measure is Measure.distinct:
+            return f"count(DISTINCT {self._field(value.field, numeric=False)})"
+        return f"{_AGGREGATES[value.measure]}({self._field(value.field, numeric=True)})"
+
+    def event_filter(self, value: EventValue) -> str:
+        """Which events a measure takes, as a condition on the rows of `event`."""
+        conditions = [f"type = {self._value(value.type)}"]
+        if value.days is not None:
+            conditions.append(f"time > $t - to_days({self._value(value.days)})")
+        conditions += [self._field_test(test) for test in value.where]
+        return " AND ".join(conditions)
+
+    def _field_test(self, test: FieldTest) -> str:
+        numeric = not test.values or not isinstance(test.values[0], str | bool)
+        column = self._field(test.field, numeric=numeric and bool(test.values))
+        values = [str(value).lower() if isinstance(value, bool) else value for value in test.values]
+        return self._compared(column, test.op, [self._value(value) for value in values])
+
+    def _field(self, name: str, *, numeric: bool) -> str:
+        if name in TYPED_FIELDS:
+            return name
+        text = f"json_extract_string(data, {self._value('$.' + name)})"
+        return f"TRY_CAST({text} AS DECIMAL(24, 6))" if numeric else text
+
+
+_UNKNOWN_WHEN_NONE = {Measure.avg, Measure.min, Measure.max}
+
+
+def _filled(feature: Feature, column: str) -> str:
+    return column if feature.missing is Missing.unknown else f"coalesce({column}, {feature.missing})"
+
+
+def _holding_rows(narrowed: str | None) -> str:
+    return f"holding_latest WHERE NOT closed{f' AND {narrowed}' if narrowed else ''}"
+
+
+def _past_rows(narrowed: str | None) -> str:
+    """The state of every account at the end of the day 90 days ago."""
+    return (
+        "(SELECT ordinal, arg_max(category, as_of) AS category, arg_max(balance, as_of) AS balance "  # noqa: S608 - ours
+        "FROM holding WHERE as_of <= $today - 90"
+        f"{f' AND {narrowed}' if narrowed else ''} GROUP BY ordinal, account "
+        "HAVING NOT arg_max(closed, as_of))"
+    )

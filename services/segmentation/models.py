@@ -1,0 +1,125 @@
+"""Tables of the segmentation service. Segments and models belong to the whole bank."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+
+
+class Segment(Base):
+    __tablename__ = "segment"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[dict[str, Any]]
+    kind: Mapped[str]
+    refresh: Mapped[str]
+    description: Mapped[str]
+    state: Mapped[str]
+    version: Mapped[int]
+    live_version: Mapped[int | None]
+    revision: Mapped[int] = mapped_column(server_default="1")
+    """Grows with every edit by people, not with evaluations: the ETag."""
+    evaluated_version: Mapped[int | None]
+    evaluated_at: Mapped[datetime | None]
+    size: Mapped[int | None]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class SegmentVersion(Base):
+    """A definition as it was; never changed."""
+
+    __tablename__ = "segment_version"
+    segment_id: Mapped[UUID] = mapped_column(ForeignKey("segment.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    sql: Mapped[str | None]
+    """Canonical text of the rule; null for clusters."""
+    digest: Mapped[str | None]
+    run_id: Mapped[UUID | None] = mapped_column(ForeignKey("model_run.id"))
+    cluster: Mapped[int | None]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class Membership(Base):
+    """The present members as a roaring bitmap of customer ordinals."""
+
+    __tablename__ = "membership"
+    segment_id: Mapped[UUID] = mapped_column(ForeignKey("segment.id"), primary_key=True)
+    version: Mapped[int]
+    run_id: Mapped[UUID]
+    members: Mapped[bytes] = mapped_column(LargeBinary)
+    evaluated_at: Mapped[datetime]
+
+
+class MembershipDelta(Base):
+    """Who joined and who left in one evaluation: the history of a segment."""
+
+    __tablename__ = "membership_delta"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    segment_id: Mapped[UUID] = mapped_column(ForeignKey("segment.id"))
+    version: Mapped[int]
+    run_id: Mapped[UUID]
+    cause: Mapped[str]
+    evaluated_at: Mapped[datetime]
+    size: Mapped[int]
+    joined: Mapped[bytes] = mapped_column(LargeBinary)
+    left: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = (Index("ix_membership_delta_segment_id_id", "segment_id", "id"),)
+
+
+class EvaluationState(Base):
+    """The last pass over the live segments: one row."""
+
+    __tablename__ = "evaluation_state"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    applied: Mapped[int] = mapped_column(BigInteger)
+    evaluated_at: Mapped[datetime]
+
+
+class Model(Base):
+    __tablename__ = "model"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[dict[str, Any]]
+    kind: Mapped[str]
+    goal: Mapped[str]
+    parameters: Mapped[dict[str, Any]]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class ModelRun(Base):
+    """The record of one training: what was asked, which facts it saw, what came out."""
+
+    __tablename__ = "model_run"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    model_id: Mapped[UUID] = mapped_column(ForeignKey("model.id"))
+    number: Mapped[int]
+    state: Mapped[str]
+    parameters: Mapped[dict[str, Any]]
+    window: Mapped[dict[str, Any] | None]
+    metrics: Mapped[dict[str, Any] | None]
+    preparation: Mapped[dict[str, Any] | None]
+    """Per feature how it was transformed, so that the run can be repeated and applied."""
+    problem: Mapped[str | None]
+    job_id: Mapped[UUID | None]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (UniqueConstraint("model_id", "number"),)
+
+
+class ModelCluster(Base):
+    __tablename__ = "model_cluster"
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("model_run.id"), primary_key=True)
+    cluster: Mapped[int] = mapped_column(primary_key=True)
+    size: Mapped[int]
+    members: Mapped[bytes] = mapped_column(LargeBinary)
+    profile: Mapped[dict[str, Any]]
+    centre: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))

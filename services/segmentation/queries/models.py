@@ -1,0 +1,93 @@
+"""Models and their runs as rows."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.segmentation.models import Model, ModelCluster, ModelRun
+from shared.contracts.base import LocalText
+from shared.contracts.segmentation import (
+    ClusterProfile,
+    ClusterSize,
+    DataWindow,
+    KMeansParameters,
+    ModelKind,
+    ModelRunView,
+    ModelView,
+    RunMetrics,
+    RunState,
+)
+from shared.errors import Conflict, NotFound
+
+
+async def find_model(session: AsyncSession, model_id: UUID, *, for_update: bool = False) -> Model:
+    model = await session.get(Model, model_id, with_for_update=for_update or None)
+    if model is None:
+        raise NotFound(f"There is no model {model_id}.")
+    return model
+
+
+async def find_run(session: AsyncSession, run_id: UUID) -> ModelRun:
+    run = await session.get(ModelRun, run_id)
+    if run is None:
+        raise NotFound(f"There is no model run {run_id}.")
+    return run
+
+
+async def finished_run(session: AsyncSession, run_id: UUID) -> ModelRun:
+    run = await find_run(session, run_id)
+    if run.state != RunState.succeeded:
+        raise Conflict(f"The run is {run.state}: it has no result.")
+    return run
+
+
+async def clusters_of(session: AsyncSession, run_id: UUID) -> list[ModelCluster]:
+    statement = select(ModelCluster).where(ModelCluster.run_id == run_id).order_by(ModelCluster.cluster)
+    return list(await session.scalars(statement))
+
+
+async def next_number(session: AsyncSession, model_id: UUID) -> int:
+    last = await session.scalar(select(func.max(ModelRun.number)).where(ModelRun.model_id == model_id))
+    return (last or 0) + 1
+
+
+async def show_model(session: AsyncSession, model: Model) -> ModelView:
+    last = await session.scalar(
+        select(ModelRun.id).where(ModelRun.model_id == model.id).order_by(ModelRun.number.desc()).limit(1)
+    )
+    return ModelView(
+        id=model.id,
+        key=model.key,
+        name=LocalText.model_validate(model.name),
+        kind=ModelKind(model.kind),
+        goal=model.goal,
+        parameters=KMeansParameters.model_validate(model.parameters),
+        created_at=model.created_at,
+        last_run_id=last,
+    )
+
+
+async def show_run(session: AsyncSession, run: ModelRun) -> ModelRunView:
+    clusters = await clusters_of(session, run.id)
+    total = sum(cluster.size for cluster in clusters)
+    return ModelRunView(
+        id=run.id,
+        model_id=run.model_id,
+        number=run.number,
+        state=RunState(run.state),
+        parameters=KMeansParameters.model_validate(run.parameters),
+        window=DataWindow.model_validate(run.window) if run.window else None,
+        metrics=RunMetrics.model_validate(run.metrics) if run.metrics else None,
+        clusters=[
+            ClusterSize(cluster=each.cluster, size=each.size, share=each.size / total) for each in clusters
+        ],
+        problem=run.problem,
+        created_at=run.created_at,
+        finished_at=run.finished_at,
+        job_id=run.job_id,
+    )
+
+
+def cluster_profile(cluster: ModelCluster) -> ClusterProfile:
+    return ClusterProfile.model_validate(cluster.profile)

@@ -1,0 +1,83 @@
+"""What an unsaved rule would select now."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+import duckdb
+import numpy as np
+from pyroaring import BitMap
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.segmentation.domain.feature_catalogue import BUILT_IN
+from services.segmentation.domain.features import Freshness
+from services.segmentation.domain.rules.compiler import Compiler, Moment
+from services.segmentation.domain.rules.text import to_condition, to_sql
+from services.segmentation.domain.rules.tree import (
+    FeatureValue,
+    Leaf,
+    MaturesWithin,
+    Rule,
+    Test,
+    leaves,
+    segment_keys,
+)
+from services.segmentation.queries.memberships import members_by_key
+from services.segmentation.store import reading
+from services.segmentation.store.store import Store
+from shared import clock
+from shared.contracts.segmentation import LeafPreview, PreviewView
+
+
+async def preview(session: AsyncSession, store: Store, rule: Rule, org: str, sample: int) -> PreviewView:
+    """Counts within the organisation scope `org`; referred segments count with their stored members."""
+    moment = Moment(clock.now(), clock.ZONE)
+    members = await members_by_key(session, segment_keys(rule))
+    parts = list(leaves(rule))
+    columns, ids = await store.run(
+        lambda cursor: _evaluate(cursor, rule, parts, members, moment, org, sample)
+    )
+    return PreviewView(
+        count=int(reading.holds(columns["rule"]).sum()),
+        of=len(columns["ordinal"]),
+        sample=ids,
+        evaluated_at=moment.at,
+        sql=to_sql(rule),
+        tree=to_condition(rule),
+        leaves=[
+            LeafPreview(
+                text=to_sql(leaf),
+                freshness=freshness(leaf),
+                passing=int(reading.holds(columns[f"leaf{number}"]).sum()),
+            )
+            for number, leaf in enumerate(parts)
+        ],
+    )
+
+
+def _evaluate(
+    cursor: duckdb.DuckDBPyConnection,
+    rule: Rule,
+    parts: list[Leaf],
+    members: Mapping[str, BitMap],
+    moment: Moment,
+    org: str,
+    sample: int,
+) -> tuple[reading.Columns, list[UUID]]:
+    compiler = Compiler(BUILT_IN, moment)
+    compiler.add_rule("rule", rule)
+    for number, leaf in enumerate(parts):
+        compiler.add_rule(f"leaf{number}", leaf)
+    columns = reading.columns(cursor, compiler.query(org=org), members.__getitem__)
+    first = np.sort(columns["ordinal"][reading.holds(columns["rule"])])[:sample].astype(np.uint32)
+    return columns, list(reading.customer_ids(cursor, first).values())
+
+
+def freshness(leaf: Leaf) -> Freshness:
+    """Conditions on the business date change at midnight, all others when facts arrive."""
+    match leaf:
+        case Test(FeatureValue(key)):
+            return BUILT_IN[key].freshness
+        case MaturesWithin():
+            return Freshness.daily
+        case _:
+            return Freshness.realtime

@@ -1,0 +1,58 @@
+"""How a group of customers differs from everybody, over the numeric features."""
+
+from collections.abc import Sequence
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from services.segmentation.domain.contrast import Contrast, contrasts
+from services.segmentation.domain.feature_catalogue import BUILT_IN
+from services.segmentation.domain.features import FeatureType
+from services.segmentation.domain.rules.compiler import Compiler, Moment
+from services.segmentation.store import reading
+from shared.contracts.base import LocalText
+from shared.contracts.segmentation import FeatureContrast
+
+NUMERIC = {FeatureType.number, FeatureType.integer, FeatureType.money, FeatureType.boolean}
+PROFILED = tuple(feature.key for feature in BUILT_IN if feature.type in NUMERIC)
+
+Matrix = dict[str, NDArray[np.float64]]
+
+
+def feature_matrix(
+    cursor: duckdb.DuckDBPyConnection, keys: Sequence[str], moment: Moment, org: str | None = None
+) -> tuple[NDArray[np.uint32], Matrix]:
+    """Ordinals and the features as float columns, NaN where unknown, of every active customer."""
+    compiler = Compiler(BUILT_IN, moment)
+    for number, key in enumerate(keys):
+        compiler.add_feature(f"f{number}", key, numeric=True)
+    columns = reading.columns(cursor, compiler.query(org=org), _no_members)
+    ordinals = np.asarray(columns["ordinal"]).astype(np.uint32)
+    matrix = {
+        key: np.ma.filled(columns[f"f{number}"].astype(np.float64), np.nan) for number, key in enumerate(keys)
+    }
+    return ordinals, matrix
+
+
+def _no_members(key: str) -> BitMap:
+    raise LookupError(key)
+
+
+def contrast_views(matrix: Matrix, group: NDArray[np.bool_]) -> list[FeatureContrast]:
+    return [contrast_view(each) for each in contrasts(matrix, group)]
+
+
+def contrast_view(each: Contrast) -> FeatureContrast:
+    feature = BUILT_IN[each.feature]
+    return FeatureContrast(
+        feature=each.feature,
+        name=LocalText(zh=feature.zh, en=feature.en),
+        unit=feature.unit,
+        mean=each.mean,
+        mean_all=each.mean_all,
+        deviation_all=each.deviation_all,
+        standardised_difference=each.difference,
+        known=each.known,
+    )

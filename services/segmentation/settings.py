@@ -1,0 +1,18 @@
+"""Configuration of the segmentation service beyond what every service has."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.settings import Settings
+
+
+class SegmentationSettings(Settings):
+    store_file: str = "features.duckdb"
+    """Customers, holdings and events, under `data_dir`. Every process needs a file of its own."""
+    store_memory: str = "2GB"
+    store_threads: Annotated[int, Field(ge=1)] = 2
+    evaluate_after_seconds: Annotated[float, Field(gt=0)] = 0.5
+    """Facts that arrive within this time are evaluated together."""
+    evaluate_every_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """Windows and dates expire at least this often when no fact arrives."""

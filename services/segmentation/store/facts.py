@@ -1,0 +1,109 @@
+"""Facts merged into the store: a newer state replaces an older one, an event counts once.
+
+Every merge may be repeated and may overlap an export: customers by version, holdings by
+business date, events by their position in the customer service's log.
+"""
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from services.segmentation.store import schema
+from shared.contracts.events import CustomerState, HoldingState, RecordedEvent
+
+_MERGE_CUSTOMERS = """
+MERGE INTO customer USING (
+  FROM staged QUALIFY row_number() OVER (PARTITION BY ordinal ORDER BY version DESC) = 1
+) AS staged ON customer.ordinal = staged.ordinal
+WHEN MATCHED AND staged.version > customer.version THEN UPDATE BY NAME
+WHEN NOT MATCHED THEN INSERT BY NAME
+"""
+
+_MERGE_HOLDINGS = """
+MERGE INTO holding USING (
+  SELECT * EXCLUDE (position) FROM staged
+  QUALIFY row_number() OVER (PARTITION BY ordinal, account, as_of ORDER BY position DESC) = 1
+) AS staged
+ON holding.ordinal = staged.ordinal AND holding.account = staged.account AND holding.as_of = staged.as_of
+WHEN MATCHED THEN UPDATE BY NAME
+WHEN NOT MATCHED THEN INSERT BY NAME
+"""
+
+_MERGE_LATEST = """
+MERGE INTO holding_latest USING (
+  SELECT * EXCLUDE (position) FROM staged
+  QUALIFY row_number() OVER (PARTITION BY ordinal, account ORDER BY as_of DESC, position DESC) = 1
+) AS staged ON holding_latest.ordinal = staged.ordinal AND holding_latest.account = staged.account
+WHEN MATCHED AND staged.as_of >= holding_latest.as_of THEN UPDATE BY NAME
+WHEN NOT MATCHED THEN INSERT BY NAME
+"""
+
+# The bounds let the engine skip all blocks but the newest.
+_INSERT_EVENTS = """
+INSERT INTO event BY NAME
+SELECT seq, ordinal, type, (time AT TIME ZONE 'UTC')::TIMESTAMP AS time, source, event_id,
+  TRY_CAST(data ->> '$.amount' AS DECIMAL(20, 2)) AS amount, data ->> '$.direction' AS direction,
+  data ->> '$.channel' AS channel, data ->> '$.product' AS product, data
+FROM (SELECT * REPLACE (data::JSON AS data) FROM staged)
+WHERE seq NOT IN (SELECT seq FROM event WHERE seq BETWEEN $low AND $high)
+QUALIFY row_number() OVER (PARTITION BY seq) = 1
+"""
+
+
+def merge_customers(cursor: duckdb.DuckDBPyConnection, staged: pa.Table) -> None:
+    _with_staged(cursor, staged, _MERGE_CUSTOMERS)
+
+
+def merge_holdings(cursor: duckdb.DuckDBPyConnection, staged: pa.Table) -> None:
+    positioned = staged.append_column("position", pa.array(range(len(staged)), pa.int64()))
+    _with_staged(cursor, positioned, _MERGE_HOLDINGS)
+    _with_staged(cursor, positioned, _MERGE_LATEST)
+
+
+def insert_events(cursor: duckdb.DuckDBPyConnection, staged: pa.Table) -> None:
+    bounds = pa.compute.min_max(staged["seq"]).as_py()
+    _with_staged(cursor, staged, _INSERT_EVENTS, {"low": bounds["min"], "high": bounds["max"]})
+
+
+def _with_staged(
+    cursor: duckdb.DuckDBPyConnection, staged: pa.Table, sql: str, parameters: dict[str, int] | None = None
+) -> None:
+    if len(staged) == 0:
+        return
+    cursor.register("staged", staged)
+    cursor.execute(sql, parameters)
+    cursor.unregister("staged")
+
+
+def customer_table(states: list[CustomerState]) -> pa.Table:
+    rows = [
+        {
+            **state.model_dump(exclude={"consents"}),
+            "customer_id": str(state.customer_id),
+            **{f"consent_{channel}": given for channel, given in state.consents.items()},
+        }
+        for state in states
+    ]
+    return _with_consents(pa.Table.from_pylist(rows, schema.CUSTOMERS))
+
+
+def _with_consents(table: pa.Table) -> pa.Table:
+    """Absent means not given."""
+    for index, field in enumerate(table.schema):
+        if field.name.startswith("consent_"):
+            table = table.set_column(index, field, pa.compute.fill_null(table[field.name], fill_value=False))
+    return table
+
+
+def holding_table(states: list[HoldingState]) -> pa.Table:
+    return pa.Table.from_pylist(
+        [state.model_dump(exclude={"customer_id"}) for state in states], schema.HOLDINGS
+    )
+
+
+def event_table(events: list[RecordedEvent]) -> pa.Table:
+    rows = [
+        {**event.model_dump(exclude={"data", "customer_id"}), "data": orjson.dumps(event.data).decode()}
+        for event in events
+    ]
+    return pa.Table.from_pylist(rows, schema.EVENTS)

@@ -1,0 +1,99 @@
+"""Compiled queries run on the store, and the few reads that need no rule."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from uuid import UUID
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from services.segmentation.domain.rules.compiler import Query
+from services.segmentation.store.bitmaps import to_array
+
+Columns = dict[str, NDArray[np.generic]]
+Members = Callable[[str], BitMap]
+_IN_SCOPE = "(org = $org OR starts_with(org, $org || '.'))"
+
+
+def columns(cursor: duckdb.DuckDBPyConnection, query: Query, members: Members) -> Columns:
+    """The query's columns as numpy arrays (masked where null). `members` gives a referenced segment's."""
+    for key, relation in query.references.items():
+        ordinals = pa.array(to_array(members(key)).astype(np.int32))
+        cursor.register(relation, pa.table({"ordinal": ordinals}))
+    found: Columns = cursor.execute(query.sql, dict(query.parameters)).fetchnumpy()
+    return found
+
+
+def holds(column: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Where a boolean column is true; unknown is not."""
+    return np.ma.filled(column, fill_value=False).astype(np.bool_, copy=False)
+
+
+def highest_ordinal(cursor: duckdb.DuckDBPyConnection) -> int:
+    row = cursor.execute("SELECT coalesce(max(ordinal), 0) FROM customer").fetchone()
+    return int(row[0]) if row else 0
+
+
+def customer_ids(cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.uint32]) -> dict[int, UUID]:
+    """Ids by ordinal, of those the store knows."""
+    cursor.register("wanted", pa.table({"ordinal": pa.array(ordinals.astype(np.int32))}))
+    rows = cursor.execute("SELECT ordinal, customer_id FROM customer SEMI JOIN wanted USING (ordinal)")
+    return dict(rows.fetchall())
+
+
+def ordinal_of(cursor: duckdb.DuckDBPyConnection, customer_id: UUID, org: str) -> int | None:
+    """The customer's ordinal, if it is within the organisation scope `org`."""
+    row = cursor.execute(
+        f"SELECT ordinal FROM customer WHERE customer_id = $id AND {_IN_SCOPE}",  # noqa: S608 - a constant
+        {"id": customer_id, "org": org},
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def members_in_scope(
+    cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.uint32], org: str, limit: int
+) -> list[tuple[int, UUID, str]]:
+    """The first `limit` of these customers below `org`: ordinal, id, organisation; by ordinal."""
+    cursor.register("wanted", pa.table({"ordinal": pa.array(ordinals.astype(np.int32))}))
+    return cursor.execute(
+        "SELECT ordinal, customer_id, org FROM customer SEMI JOIN wanted USING (ordinal) "  # noqa: S608
+        f"WHERE {_IN_SCOPE} ORDER BY ordinal LIMIT $limit",
+        {"org": org, "limit": limit},
+    ).fetchall()
+
+
+MEMBER_EXPORT = pa.schema(
+    [
+        pa.field("customer_id", pa.string()),
+        pa.field("ordinal", pa.int32()),
+        pa.field("org", pa.string()),
+        pa.field("primary_manager", pa.string()),
+    ]
+)
+
+
+def export_members(
+    cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.uint32], org: str
+) -> Iterator[pa.RecordBatch]:
+    """All of these customers below `org`, by ordinal, in batches."""
+    cursor.register("wanted", pa.table({"ordinal": pa.array(ordinals.astype(np.int32))}))
+    reader = cursor.execute(
+        "SELECT customer_id::VARCHAR AS customer_id, ordinal, org, primary_manager "  # noqa: S608
+        f"FROM customer SEMI JOIN wanted USING (ordinal) WHERE {_IN_SCOPE} ORDER BY ordinal",
+        {"org": org},
+    ).to_arrow_reader(10_000)
+    batches: Iterator[pa.RecordBatch] = iter(reader)  # type: ignore[arg-type]  # a generated stub is wrong
+    for batch in batches:
+        yield batch.cast(MEMBER_EXPORT)
+
+
+def evidence(cursor: duckdb.DuckDBPyConnection, query: Query, limit: int) -> list[tuple[str, datetime]]:
+    """`source/event_id` and time of the events that a condition takes, newest first."""
+    return cursor.execute(
+        f"SELECT source || '/' || event_id, time FROM event WHERE {query.sql} "  # noqa: S608 - compiled
+        f"ORDER BY time DESC, seq DESC LIMIT {int(limit)}",
+        dict(query.parameters),
+    ).fetchall()

@@ -1,0 +1,83 @@
+"""Tables of the feature store.
+
+A customer is its ordinal everywhere. Times are UTC without zone. Money is exact decimals, so
+that sums do not depend on the order in which rows are read.
+"""
+
+from collections.abc import Callable
+
+import duckdb
+import pyarrow as pa
+
+VERSION = 1
+FACTS = ("customer", "holding", "holding_latest", "event", "watermark")
+Loader = Callable[[duckdb.DuckDBPyConnection, pa.RecordBatchReader], None]
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS customer (
+  ordinal INTEGER NOT NULL, customer_id UUID NOT NULL, version BIGINT NOT NULL, kind VARCHAR, status VARCHAR,
+  org VARCHAR, primary_manager VARCHAR, backup_manager VARCHAR, gender VARCHAR, birth_date DATE,
+  occupation VARCHAR, industry VARCHAR, risk_level VARCHAR, risk_valid_until DATE, customer_since DATE,
+  consent_call BOOLEAN, consent_sms BOOLEAN, consent_email BOOLEAN, consent_visit BOOLEAN, consent_app BOOLEAN
+);
+CREATE TABLE IF NOT EXISTS holding (
+  ordinal INTEGER NOT NULL, account VARCHAR NOT NULL, product VARCHAR NOT NULL, category VARCHAR NOT NULL,
+  balance DECIMAL(20, 2) NOT NULL, currency VARCHAR, as_of DATE NOT NULL, opened_on DATE, matures_on DATE,
+  closed BOOLEAN NOT NULL
+);
+CREATE TABLE IF NOT EXISTS holding_latest AS FROM holding LIMIT 0;
+CREATE TABLE IF NOT EXISTS event (
+  seq BIGINT NOT NULL, ordinal INTEGER NOT NULL, type VARCHAR NOT NULL, time TIMESTAMP NOT NULL,
+  source VARCHAR NOT NULL, event_id VARCHAR NOT NULL, amount DECIMAL(20, 2), direction VARCHAR,
+  channel VARCHAR, product VARCHAR, data JSON
+);
+CREATE TABLE IF NOT EXISTS watermark (stream VARCHAR NOT NULL, applied UBIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS store_version (version INTEGER NOT NULL);
+"""
+
+CUSTOMERS = pa.schema(
+    [
+        pa.field("ordinal", pa.int32()),
+        pa.field("customer_id", pa.string()),
+        pa.field("version", pa.int64()),
+        *(
+            pa.field(name, pa.string())
+            for name in ("kind", "status", "org", "primary_manager", "backup_manager", "gender")
+        ),
+        pa.field("birth_date", pa.date32()),
+        pa.field("occupation", pa.string()),
+        pa.field("industry", pa.string()),
+        pa.field("risk_level", pa.string()),
+        pa.field("risk_valid_until", pa.date32()),
+        pa.field("customer_since", pa.date32()),
+        *(
+            pa.field(name, pa.bool_())
+            for name in ("consent_call", "consent_sms", "consent_email", "consent_visit", "consent_app")
+        ),
+    ]
+)
+
+HOLDINGS = pa.schema(
+    [
+        pa.field("ordinal", pa.int32()),
+        *(pa.field(name, pa.string()) for name in ("account", "product", "category")),
+        pa.field("balance", pa.decimal128(20, 2)),
+        pa.field("currency", pa.string()),
+        pa.field("as_of", pa.date32()),
+        pa.field("opened_on", pa.date32()),
+        pa.field("matures_on", pa.date32()),
+        pa.field("closed", pa.bool_()),
+    ]
+)
+
+EVENTS = pa.schema(
+    [
+        pa.field("seq", pa.int64()),
+        pa.field("ordinal", pa.int32()),
+        pa.field("type", pa.string()),
+        pa.field("time", pa.timestamp("us", "UTC")),
+        pa.field("source", pa.string()),
+        pa.field("event_id", pa.string()),
+        pa.field("data", pa.string()),
+    ]
+)

@@ -1,0 +1,95 @@
+"""The DuckDB feature store of one process: one writer, readers on cursors of their own."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+import structlog
+
+from services.segmentation.store import schema
+
+logger = structlog.get_logger()
+Result = TypeVar("Result")
+
+
+class Store:
+    """Open it once per process: DuckDB locks the file. Every method may be called from any thread."""
+
+    def __init__(self, path: Path, *, threads: int = 2, memory: str = "2GB") -> None:
+        self.path = path
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": threads,
+            "memory_limit": memory,
+            "preserve_insertion_order": False,
+        }
+        self._writing = threading.Lock()
+        self._database = self._open()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        database = duckdb.connect(str(self.path), config=self._config)
+        database.execute(schema.TABLES)
+        version = database.execute("SELECT max(version) FROM store_version").fetchone()
+        if version == (None,):
+            database.execute("INSERT INTO store_version VALUES (?)", [schema.VERSION])
+        elif version != (schema.VERSION,):
+            logger.warning("store_outdated", path=str(self.path), version=version)
+            database.close()
+            self.path.unlink()
+            return self._open()
+        return database
+
+    @contextmanager
+    def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor with a consistent view of one moment."""
+        cursor = self._database.cursor()
+        try:
+            cursor.begin()
+            yield cursor
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The one writer's transaction: committed when the block ends without an error."""
+        with self._writing:
+            cursor = self._database.cursor()
+            try:
+                cursor.begin()
+                yield cursor
+                cursor.commit()
+            finally:
+                cursor.close()
+
+    async def run(self, work: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:
+        """`work` on a read cursor, in a thread."""
+
+        def call() -> Result:
+            with self.read() as cursor:
+                return work(cursor)
+
+        return await asyncio.to_thread(call)
+
+    def watermark(self, stream: str) -> int | None:
+        """The last sequence applied; `None` while the store has never been filled."""
+        with self.read() as cursor:
+            return position(cursor, stream)
+
+    def close(self) -> None:
+        with self._writing:
+            self._database.close()
+
+
+def position(cursor: duckdb.DuckDBPyConnection, stream: str) -> int | None:
+    """The last sequence applied, as of the cursor's moment."""
+    row = cursor.execute("SELECT applied FROM watermark WHERE stream = ?", [stream]).fetchone()
+    return int(row[0]) if row else None
+
+
+def set_watermark(cursor: duckdb.DuckDBPyConnection, stream: str, applied: int) -> None:
+    cursor.execute("DELETE FROM watermark WHERE stream = ?", [stream])
+    cursor.execute("INSERT INTO watermark VALUES (?, ?)", [stream, applied])
