@@ -20,7 +20,7 @@ NET_INFLOW = """
     select c.source_id,
       coalesce(sum(case when o.data->>'direction' = 'in' then 1 else -1 end
                    * (o.data->>'amount')::decimal(18,2)), 0)::double net
-    from customers c left join outcomes o on o.subject = c.source_id
+    from customers c left join outcomes o on o.subject = c.source_id and o.type = 'transaction.posted'
     group by 1 order by 1
 """
 

@@ -14,7 +14,11 @@ from deploy.demo.bank.columns import Bools, Ints
 from deploy.demo.bank.generate import BLOCK, ZONE, Bank, Draw, event_batch
 from deploy.demo.bank.happenings import DAY, TYPE_NUMBER, Happenings, Span, gather, happen, volume_scale
 from deploy.demo.bank.ledger import running
+from deploy.demo.bank.products import number
 from deploy.demo.bank.truth import REACHED, dispositions
+
+OFFERED = "wealth-steady"
+"""What the demonstration campaign sells."""
 
 WINDOW_DAYS = 30
 _REACTION = 2 * 3600
@@ -58,20 +62,21 @@ def true_effect(bank: Bank, audience: pa.Array) -> float:
 
 
 def outcomes(bank: Bank, contacts: pa.Table, campaign_start: datetime, seed: int) -> pa.Table:
-    """The transactions of the whole bank in the 30 days from `campaign_start`, columns as `Bank.events`.
+    """What the whole bank's customers do in the 30 days from `campaign_start`, columns as `Bank.events`.
 
     `contacts`: source_id, disposition, time (aware) of each contact. Every customer's own transactions
-    are the same whatever the contacts; who was reached has one more, of exactly the hidden effect.
+    are the same whatever the contacts; who was reached has one more, of exactly the hidden effect, and
+    who accepted opens the product that was offered.
     """
     start = _local_second(campaign_start)
     caused = _caused(bank, contacts, start, bank.rng(Draw.OUTCOMES, seed))
     balance = bank.closing_balances
     prefix = f"tx-{campaign_start.astimezone(ZoneInfo(ZONE)):%Y%m%d}"
     batches = []
-    for number in bank.blocks():
-        here = slice(number * BLOCK, min((number + 1) * BLOCK, len(bank.traits)))
+    for block in bank.blocks():
+        here = slice(block * BLOCK, min((block + 1) * BLOCK, len(bank.traits)))
         mine = caused.at((caused.row >= here.start) & (caused.row < here.stop))
-        found = gather([_own(bank, here, start, bank.rng(Draw.OUTCOMES, seed, number)), mine]).in_order()
+        found = gather([_own(bank, here, start, bank.rng(Draw.OUTCOMES, seed, block)), mine]).in_order()
         since, position, _ = running(found, here.start, here.stop - here.start)
         batches.append(event_batch(bank, found, balance[found.row] + since, position, prefix))
     return pa.Table.from_batches(batches)
@@ -96,8 +101,16 @@ def _caused(bank: Bank, contacts: pa.Table, start: int, rng: np.random.Generator
     reached: Bools = np.isin(contacts.column("disposition").to_numpy(), REACHED)
     called = contacts.column("time").cast(pa.timestamp("s", "UTC")).cast(pa.int64()).to_numpy() + 8 * 3600
     effect = bank.traits.response.effect[rows]
+    opened = _opened(bank, rows, called, contacts)
     rows, called, effect = (values[reached & (effect != 0)] for values in (rows, called, effect))
     latest = start + (WINDOW_DAYS - 1) * DAY
     room = np.maximum(latest - called - _REACTION, 1)
     when = called + _REACTION + (rng.random(len(rows)) * room * 0.7).astype(np.int64)
-    return happen("transaction.posted", rows, when, amount=effect, first=np.zeros(len(rows), np.int64))
+    return gather([happen("transaction.posted", rows, when, amount=effect), opened])
+
+
+def _opened(bank: Bank, rows: Ints, called: Ints, contacts: pa.Table) -> Happenings:
+    product = number(OFFERED)
+    accepted = contacts.column("disposition").to_numpy() == "accepted"
+    new = accepted & ~bank.traits.held[rows, product]
+    return happen("product.opened", rows[new], called[new] + _REACTION // 2, first=product)

@@ -60,7 +60,7 @@ class BerkaBank:
 
     @cached_property
     def customers(self) -> pa.Table:
-        return clients.customers_table(self.tables, self.owned, self.organisation, self.shift)
+        return clients.customers_table(self.tables, self.owned, self.organisation, self.shift, self.last_day)
 
     @property
     def relationships(self) -> pa.Table:

@@ -1,6 +1,7 @@
 """Clients, who owns which account, and what they hold."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
@@ -72,9 +73,12 @@ def ownership(tables: Tables, last: np.datetime64, shift: np.timedelta64) -> Own
 
 
 def customers_table(
-    tables: Tables, owned: Ownership, organisation: Organisation, shift: np.timedelta64
+    tables: Tables, owned: Ownership, organisation: Organisation, shift: np.timedelta64, last_day: date
 ) -> pa.Table:
-    """Clients with a right to one of those accounts. Names and consents are invented: the source has none."""
+    """Clients with a right to one of those accounts.
+
+    The source has no names, consents or risk levels: these are invented, the same for everybody.
+    """
     rights = tables.disp.filter(pc.is_in(pc.field("account_id"), pa.array(owned.account)))
     clients = tables.client.filter(pc.is_in(pc.field("client_id"), rights["client_id"])).sort_by("client_id")
     born, female = births(clients["birth_number"])
@@ -103,8 +107,10 @@ def customers_table(
             "org": pa.array([organisation.branch[int(d)] for d in district]),
             "primary_manager": pa.array([codes[n % 2] for codes, n in zip(team, number, strict=True)]),
             "backup_manager": pa.array([codes[1 - n % 2] for codes, n in zip(team, number, strict=True)]),
-            "risk_level": nothing,
-            "risk_valid_until": pa.nulls(rows, pa.date32()),
+            "risk_level": pa.array(["C2"] * rows),
+            "risk_valid_until": pa.array(
+                [last_day.replace(year=last_day.year + 1, day=1)] * rows, pa.date32()
+            ),
             "customer_since": dates(since),
             "consent_call": pa.array([True] * rows),
             "consent_sms": pa.array([False] * rows),

@@ -1,0 +1,44 @@
+"""Review: a month passes, money moves, and the evaluation says what the campaign changed."""
+
+from datetime import datetime
+
+from deploy.demo.api import Json
+from deploy.demo.contacts import contacts_made, ledger, source_ids
+from deploy.demo.errors import DemoError
+from deploy.demo.memory import Result
+from deploy.demo.posting import EVENTS_AT_ONCE, send_events
+from deploy.demo.scene import Scene, until
+
+
+async def let_time_pass(scene: Scene) -> Result:
+    """Thirty-one days at once: the clock moves, and the bank posts what happened meanwhile."""
+    entries = await ledger(scene)
+    launched = datetime.fromisoformat(scene.result("launch_campaign")["launched_at"])
+    happened = scene.world.outcomes(await contacts_made(scene, entries), launched)
+    scene.return_to_present()
+    batches = iter(happened.combine_chunks().to_batches(EVENTS_AT_ONCE * 20))
+    sent = await send_events(scene, "outcome_events", batches, happened.num_rows)
+    members = [e["customer_id"] for e in entries if e["arm"] is not None or e["state"] == "held_out"]
+    return {**sent, "true_effect": scene.world.true_effect(await source_ids(scene, members))}
+
+
+async def evaluate_campaign(scene: Scene) -> Result:
+    """Ask for a fresh evaluation once every outcome has arrived."""
+    who = scene.strategist
+    campaign = scene.result("plan_campaign")["id"]
+    with scene.narrator.counting("evaluation", 1) as advance:
+        path = f"evaluation/v1/campaigns/{campaign}"
+        job = await who.post(f"{path}:evaluate", key=scene.memory.key("evaluate"))
+        await until("the evaluation", lambda: _ended(scene, job["id"]), seconds=600)
+        advance(1)
+    result = await who.get(f"{path}/result")
+    recommendation = await who.get(f"evaluation/v1/recommendations/{result['recommendation_id']}")
+    branches = await who.get(f"{path}/breakdown", by="branch")
+    return {"result": result, "recommendation": recommendation, "branches": branches["rows"]}
+
+
+async def _ended(scene: Scene, job_id: str) -> Json | None:
+    job = await scene.strategist.get(f"evaluation/v1/jobs/{job_id}")
+    if job["state"] in {"failed", "cancelled"}:
+        raise DemoError(f"the evaluation has {job['state']}: {job['problem']}")
+    return job if job["state"] == "succeeded" else None
