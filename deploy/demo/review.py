@@ -32,7 +32,8 @@ async def evaluate_campaign(scene: Scene) -> Result:
         await until("the evaluation", lambda: _ended(scene, job["id"]), seconds=600)
         advance(1)
     result = await who.get(f"{path}/result")
-    recommendation = await who.get(f"evaluation/v1/recommendations/{result['recommendation_id']}")
+    issued = [found async for found in who.pages("evaluation/v1/recommendations", campaign_id=campaign)]
+    recommendation = next(found for found in issued if found["id"] == result["recommendation_id"])
     branches = await who.get(f"{path}/breakdown", by="branch")
     return {"result": result, "recommendation": recommendation, "branches": branches["rows"]}
 

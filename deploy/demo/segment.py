@@ -53,20 +53,17 @@ async def find_clusters(scene: Scene) -> Result:
         },
         key=scene.memory.key("model"),
     )
-    await who.post(f"segmentation/v1/models/{model['id']}/runs", key=scene.memory.key("model-run"))
+    queued = await who.post(f"segmentation/v1/models/{model['id']}/runs", key=scene.memory.key("model-run"))
     with scene.narrator.counting("k-means model", 1) as advance:
-        run = await until("the model run", lambda: _finished(scene, str(model["id"])))
+        run = await until("the model run", lambda: _finished(scene, queued["id"]))
         advance(1)
     clusters = [cluster["size"] for cluster in run["clusters"]]
     return {"run": run["id"], "clusters": clusters, "silhouette": run["metrics"]["silhouette"],
             "ari": await _agreement(scene, run["id"])}  # fmt: skip
 
 
-async def _finished(scene: Scene, model_id: str) -> Json | None:
-    model = await scene.strategist.get(f"segmentation/v1/models/{model_id}")
-    if model["last_run_id"] is None:
-        return None
-    run = await scene.strategist.get(f"segmentation/v1/model-runs/{model['last_run_id']}")
+async def _finished(scene: Scene, run_id: str) -> Json | None:
+    run = await scene.strategist.get(f"segmentation/v1/model-runs/{run_id}")
     if run["state"] == "failed":
         raise DemoError(f"the model run failed: {run['problem']}")
     return run if run["state"] == "succeeded" else None
