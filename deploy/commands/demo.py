@@ -1,0 +1,31 @@
+"""`huanying demo`: the stack, a bank in it, and the story."""
+
+import sys
+from pathlib import Path
+
+from deploy.attach import running_stack
+from deploy.demo.story import run_demo
+from deploy.embedded.foreground import stopping_on_signal
+from deploy.embedded.stack import Stack
+
+
+def run(*, data_dir: Path, port: int, bank: str, data: Path | None, customers: int, seed: int) -> int:
+    """Exit code 0 when the story was told to its end."""
+
+    def tell(base_url: str) -> None:
+        run_demo(base_url, data_dir, bank=bank, data=data, customers=customers, seed=seed)
+
+    running = running_stack(data_dir)
+    if running is not None:
+        tell(running.base_url)
+        return 0
+    # Its log stays in the files: the terminal belongs to the story.
+    stack = Stack(data_dir, port=port)
+    with stopping_on_signal(stack) as asked:
+        stack.start()
+        tell(stack.base_url)
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            print(f"\nThe console is at {stack.base_url} (Ctrl-C stops everything).", flush=True)
+            asked.allow()
+            asked.wait()
+    return 0
