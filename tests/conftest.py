@@ -15,6 +15,12 @@ from shared.settings import SERVICES
 from tests.support import Running, Servers, run_service
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--faults-rounds", type=int, default=1, help="demonstrations per victim (make faults: 20)"
+    )
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Empty, unmigrated databases; ask for `migrated` or a service fixture to get schemas."""

@@ -154,3 +154,12 @@ async def eventually(
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not hold within {seconds:g} s")
         await asyncio.sleep(0.05)
+
+
+def wait_until(check: Callable[[], bool], *, seconds: float = 60, what: str = "the condition") -> None:
+    """As `eventually`, for tests that watch other processes."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not hold within {seconds:g} s")
+        time.sleep(0.2)

@@ -1,0 +1,62 @@
+"""SIGKILL in the middle of the loop: it completes, nothing is lost, nobody is contacted twice."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.demo.story import run_demo
+from deploy.embedded.stack import Stack
+from tests.e2e.books import read_books, read_stores
+from tests.support import wait_until
+
+VICTIMS = ("customer", "segmentation", "campaign", "evaluation", "nats", "postgres")
+CUSTOMERS = 1_000
+
+
+@contextmanager
+def _killing(stack: Stack, victim: str, seed: int) -> Iterator[list[float]]:
+    """Kill the victim at random moments while the block runs; yields when it was."""
+    stop, moments, dice = threading.Event(), [], random.Random(seed)
+    began = time.monotonic()
+
+    def strike() -> None:
+        while not stop.wait(dice.uniform(1.0, 4.0)):
+            if stack.pid(victim) is not None:
+                stack.kill(victim)
+                moments.append(round(time.monotonic() - began, 2))
+                stop.wait(4)  # let it come back: a victim that never lives proves nothing
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    try:
+        yield moments
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_the_loop_survives_kills(
+    tmp_path: Path, victim: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for round_ in range(request.config.getoption("--faults-rounds")):
+        data_dir = tmp_path / f"stack{round_}"
+        with Stack(data_dir, port=0) as stack:
+            with _killing(stack, victim, seed=round_) as moments:
+                result = run_demo(stack.base_url, data_dir, customers=CUSTOMERS, seed=round_ + 1)
+            stack.wait_ready("console")
+            wait_until(lambda: not any(read_books(stack).unsent.values()), what="empty outboxes")
+            wait_until(lambda: read_books(stack).problems_before_stores() == [], what="settled books")
+            books = read_books(stack)
+        stores = read_stores(data_dir)
+        with capsys.disabled():
+            print(f"\n{victim} killed at {moments} s: {books} {stores}")
+        assert moments, "the demonstration ended before the first kill"
+        assert books.problems(stores) == []
+        assert result["make_contacts"]["balanced"]
