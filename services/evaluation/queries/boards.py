@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluation.domain.catalogue import CONVERSION
@@ -58,7 +59,7 @@ async def _newest_advice(session: AsyncSession, campaigns: list[UUID]) -> dict[U
     statement = (
         select(RecommendationRow)
         .where(RecommendationRow.campaign_id.in_(campaigns))
-        .distinct(RecommendationRow.campaign_id)
+        .ext(distinct_on(RecommendationRow.campaign_id))
         .order_by(RecommendationRow.campaign_id, RecommendationRow.issued_at.desc())
     )
     return {row.campaign_id: recommendations.as_contract(row) for row in await session.scalars(statement)}

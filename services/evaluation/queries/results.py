@@ -5,6 +5,7 @@ from dataclasses import fields
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluation.domain.breakdown import Cell
@@ -44,7 +45,7 @@ async def newest_of_all(session: AsyncSession, campaigns: Sequence[UUID]) -> dic
     statement = (
         select(Result)
         .where(Result.campaign_id.in_(campaigns))
-        .distinct(Result.campaign_id)
+        .ext(distinct_on(Result.campaign_id))
         .order_by(Result.campaign_id, Result.evaluated_at.desc(), Result.id.desc())
     )
     rows = await session.scalars(statement)

@@ -1,15 +1,14 @@
 """Keeping a result: the document, its branches, its cells, its recommendation, its events."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, fields
+from dataclasses import asdict
 from uuid import UUID
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluation.domain.assess import Assessment
 from services.evaluation.domain.breakdown import Cell
-from services.evaluation.domain.moments import Moments
 from services.evaluation.models import BranchEffect, RecommendationRow, Registration, Result, ResultCell
 from services.evaluation.queries import documents
 from services.evaluation.usecases import wording
@@ -25,10 +24,7 @@ from shared.contracts.evaluation import (
 )
 from shared.contracts.events import ArmEffect, CampaignEvaluated, RecommendationIssued
 from shared.contracts.events import Registration as Plan
-from shared.db import copy_rows
 from shared.outbox import emit
-
-_MOMENTS = [field.name for field in fields(Moments)]
 
 
 async def find(session: AsyncSession, result_id: UUID) -> CampaignResult | None:
@@ -87,8 +83,20 @@ async def _save_document(session: AsyncSession, result: CampaignResult) -> None:
 
 async def _save_cells(session: AsyncSession, campaign_id: UUID, cells: Sequence[Cell]) -> None:
     await session.execute(delete(ResultCell).where(ResultCell.campaign_id == campaign_id))
-    rows = ((campaign_id, cell.arm, cell.segment, cell.branch, *astuple(cell.moments)) for cell in cells)
-    await copy_rows(session, "result_cell", ["campaign_id", "arm", "segment", "org_path", *_MOMENTS], rows)
+    if cells:
+        await session.execute(
+            insert(ResultCell),
+            [
+                {
+                    "campaign_id": campaign_id,
+                    "arm": cell.arm,
+                    "segment": cell.segment,
+                    "org_path": cell.branch,
+                    **asdict(cell.moments),
+                }
+                for cell in cells
+            ],
+        )
 
 
 def _recommendation(
