@@ -4,7 +4,7 @@ import re
 
 _BLOT = "▇▇▇"
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_LONG_NUMBER = re.compile(r"\+?\d{3,4}[ -]?\d{4}[ -]?\d{4}|\d{7,}[xX]?")
+_LONG_NUMBER = re.compile(r"\+?\d{7,}[xX]?|\+?\d{3,4}[ -]\d{4}[ -]\d{4}")
 
 
 def blot(note: str | None) -> str | None:
