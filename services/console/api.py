@@ -1,6 +1,6 @@
 """Client of the four APIs, acting with the signed-in user's own token."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeVar
 from urllib.parse import quote
 
@@ -13,7 +13,8 @@ from shared.ids import new_id
 
 T = TypeVar("T")
 ServiceName = Literal["customer", "segmentation", "campaign", "evaluation"]
-Params = Mapping[str, str | int | None]
+Param = str | int | None
+Params = Mapping[str, Param | Sequence[str]]
 
 
 class ApiProblem(Exception):
@@ -73,7 +74,7 @@ class Api:
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = _encode(body)
-        given = {name: value for name, value in (params or {}).items() if value is not None}
+        given = {name: _param(value) for name, value in (params or {}).items() if value is not None}
         try:
             answer = await self._clients[service].request(
                 method, path, params=given, content=content, headers=headers
@@ -83,6 +84,10 @@ class Api:
         if answer.status_code >= 400:
             raise _problem(service, answer)
         return _decode(service, answer, model)
+
+
+def _param(value: Param | Sequence[str]) -> str | int | list[str] | None:
+    return value if value is None or isinstance(value, str | int) else list(value)
 
 
 def segment(value: object) -> str:

@@ -10,10 +10,12 @@ from shared.clock import ZONE
 NOTHING = "–"
 Numeric = Decimal | float | int
 
+# From which size on a unit is used; thousands are read more easily in full.
 _STEPS: dict[Language, tuple[tuple[float, str], ...]] = {
     "zh": ((1e8, " 亿"), (1e4, " 万")),
-    "en": ((1e9, " bn"), (1e6, " m"), (1e3, " k")),
+    "en": ((1e9, " bn"), (1e6, " m"), (1e4, " k")),
 }
+_SCALES = {" 亿": 1e8, " 万": 1e4, " bn": 1e9, " m": 1e6, " k": 1e3}
 _SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "CZK": "Kč "}
 
 
@@ -30,9 +32,9 @@ def compact(value: Numeric | None, language: Language) -> str:
     if value is None:
         return NOTHING
     number = float(value)
-    for step, unit in _STEPS[language]:
-        if abs(number) >= step:
-            return f"{_trimmed(number / step)}{unit}"
+    for start, unit in _STEPS[language]:
+        if abs(number) >= start:
+            return f"{_trimmed(number / _SCALES[unit])}{unit}"
     return _trimmed(number)
 
 

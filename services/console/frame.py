@@ -12,9 +12,11 @@ from services.console.session import User
 from services.console.widgets.html import html, icon
 from shared.auth import Role
 
+OVERSEERS = (Role.strategist, Role.approver, Role.branch_head, Role.auditor)
+"""Who may see results; a manager who knew them could not treat everybody alike."""
 # Entry, address, icon, roles that work there (empty: everybody).
 _ENTRIES: tuple[tuple[str, str, str, tuple[Role, ...]], ...] = (
-    ("board", "/", "board", ()),
+    ("board", "/", "board", OVERSEERS),
     ("segments", "/segments", "segments", ()),
     ("campaigns", "/campaigns", "campaigns", ()),
     ("tasks", "/tasks", "tasks", (Role.manager, Role.branch_head)),

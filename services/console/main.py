@@ -12,8 +12,10 @@ from nicegui.storage import Storage
 from services.console import readiness, runtime, theme
 from services.console.api import ServiceName, service_clients
 from services.console.gateway import Gateway, gateway_client
+from services.console.headers import PageHeaders
 from services.console.settings import ConsoleSettings
 from shared.auth import Authenticator, LocalIssuer
+from shared.logging import configure_logging
 
 SERVICES: tuple[ServiceName, ...] = ("customer", "segmentation", "campaign", "evaluation")
 _PAGES = (
@@ -54,6 +56,7 @@ def create_app(settings: ConsoleSettings) -> FastAPI:
     )
     runtime.install(runtime.ConsoleRuntime(settings, clients, Authenticator(settings), issuer))
     _install_pages(app, settings)
+    app.add_middleware(PageHeaders)
     return app
 
 
@@ -78,11 +81,13 @@ def _install_pages(app: FastAPI, settings: ConsoleSettings) -> None:
 
 def main() -> None:
     settings = ConsoleSettings()
+    configure_logging("console", settings.log_level)
     uvicorn.run(
         create_app(settings),
         host=settings.host,
         port=settings.port,
-        log_level=settings.log_level.lower(),
+        log_config=None,
+        server_header=False,
         access_log=False,
         # The gateway keeps the chain of X-Forwarded-For itself.
         proxy_headers=False,

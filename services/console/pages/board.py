@@ -23,7 +23,7 @@ from shared.contracts.evaluation import BoardCampaign, StrategyBoard
 from shared.contracts.segmentation import PreviewView, SegmentState, SegmentView
 
 _CHART_ROWS = 12
-_ANYBODY = {"definition": {"sql": "customer_age_days >= 0 or customer_age_days is null"}, "sample": 0}
+_ANYBODY = {"definition": {"sql": "product_count >= 0"}, "sample": 0}
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _effects(view: View, facts: Facts) -> None:
         )
         for unit, rows in groups.items():
             charts.chart(
-                charts.intervals(rows, unit), height=max(120, 46 * len(rows) + 60), label=t("board.effects")
+                charts.intervals(rows, unit), height=max(150, 46 * len(rows) + 86), label=t("board.effects")
             )
         if not groups:
             empty_state(t("board.effects.empty"), t("board.effects.empty.do"))
@@ -210,15 +210,19 @@ def _row(view: View, known: Metrics, campaign: BoardCampaign) -> list[Cell]:
         ),
         state_tag(t, campaign.state),
         t.local(campaign.metric_name),
-        two_lines(
-            unit.total(campaign.target), t("target.reached", share=percent(campaign.target_reached, 0))
-        ),
+        two_lines(unit.total(campaign.target), _reached(view, campaign)),
         Markup('<span class="num nowrap">{} / {}</span>{}').format(
             whole(progress.contacted), whole(progress.assigned), bar(progress.share)
         ),
         *_effect_cells(view, campaign, unit),
         _advice(view, campaign),
     ]
+
+
+def _reached(view: View, campaign: BoardCampaign) -> str:
+    if campaign.target_reached is None:
+        return ""
+    return view.t("target.reached", share=percent(campaign.target_reached, 0))
 
 
 def _effect_cells(view: View, campaign: BoardCampaign, unit: Quantity) -> tuple[Cell, Cell]:
@@ -240,7 +244,8 @@ def _advice(view: View, campaign: BoardCampaign) -> Cell:
     advice = campaign.recommendation
     if advice is None:
         return Markup('<span class="muted">{}</span>').format(NOTHING)
+    decision = view.t.word("decision", advice.state.value)
     return two_lines(
         advice_tag(view.t, advice.action.value, advice.outcome.value),
-        view.t.word("decision", advice.state.value),
+        f"{view.t.local(advice.title)} · {decision}",
     )

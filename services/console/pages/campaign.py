@@ -12,6 +12,7 @@ from services.console.pages.campaign_actions import Reload, action_buttons
 from services.console.pages.campaign_books import draw_books
 from services.console.pages.campaign_fixes import draw_fixes
 from services.console.pages.campaign_result import draw_result
+from services.console.pages.campaign_simulation import draw_simulation
 from services.console.pages.words import Metrics, metrics, state_tag
 from services.console.view import View, page
 from services.console.widgets.html import html, link
@@ -65,6 +66,8 @@ def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
         )
     )
     draw_fixes(view, campaign, facts.metrics)
+    if campaign.status in _BEFORE_LAUNCH:
+        draw_simulation(view, campaign)
     if facts.progress is not None:
         draw_books(view, facts.progress)
     if facts.board is not None:

@@ -1,18 +1,21 @@
 """What may be done with a campaign: the state allows it, and the user's role does."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from nicegui import ui
 
 from services.console.api import segment
+from services.console.formats import percent
 from services.console.view import View
 from services.console.widgets.dialogs import confirm
 from shared.auth import Role
+from shared.contracts.base import JobView
 from shared.contracts.campaign import CampaignVerb, CampaignView
-from shared.ids import new_id
 
 Reload = Callable[[], Awaitable[None]]
+_POLL_SECONDS = 0.4
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,31 @@ def action_buttons(view: View, campaign: CampaignView, again: Reload) -> None:
             button.on_click(_asks(view, campaign, verb, action, again))
 
 
+async def _carry_out(view: View, campaign: CampaignView, verb: CampaignVerb, body: dict[str, object]) -> bool:
+    path = f"/v1/campaigns/{segment(campaign.id)}:{verb}"
+    if verb == "launch":
+        return await _follow(view, await view.api.post("campaign", path, JobView))
+    done = await view.api.post("campaign", path, CampaignView, body or None)
+    view.done(view.t("action.done", state=view.t.word("state", done.status)))
+    return True
+
+
+async def _follow(view: View, job: JobView) -> bool:
+    """Show a background job until it ends."""
+    notice = ui.notification(view.t("job.running"), spinner=True, timeout=None)
+    while job.state in {"queued", "running"}:
+        await asyncio.sleep(_POLL_SECONDS)
+        job = await view.api.get("campaign", f"/v1/jobs/{segment(job.id)}", JobView)
+        notice.message = f"{view.t('job.running')} {percent(job.progress, 0)} {job.step or ''}"
+    notice.dismiss()
+    if job.state == "succeeded":
+        view.done(view.t("job.done"))
+    else:
+        detail = job.problem.detail if job.problem else None
+        ui.notify(f"{view.t('job.failed')} {detail or ''}", type="negative", multi_line=True)
+    return True
+
+
 def _asks(
     view: View, campaign: CampaignView, verb: CampaignVerb, action: Action, again: Reload
 ) -> Callable[[], Awaitable[None]]:
@@ -61,12 +89,7 @@ def _asks(
         body: dict[str, object] = dict(action.fixed or {})
         if action.text and answer:
             body[action.text] = answer
-        path = f"/v1/campaigns/{segment(campaign.id)}:{verb}"
-        done = await view.attempt(
-            view.api.post("campaign", path, CampaignView, body or None, key=str(new_id()))
-        )
-        if done is not None:
-            view.done(view.t("action.done", state=view.t.word("state", done.status)))
+        if await view.attempt(_carry_out(view, campaign, verb, body)):
             await again()
 
     return ask

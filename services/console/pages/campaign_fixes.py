@@ -34,7 +34,7 @@ def _objective(t: Texts, campaign: CampaignView, known: Metrics) -> Pairs | None
     if objective is None:
         return None
     unit = quantity(t, known, objective.primary_metric, _currency(known, objective.primary_metric))
-    guards = "、".join(metric_name(t, known, key) for key in objective.guardrails) or NOTHING
+    guards = t("comma").join(metric_name(t, known, key) for key in objective.guardrails) or NOTHING
     return [
         (t("fix.metric"), metric_name(t, known, objective.primary_metric)),
         (t("fix.target"), unit.total(objective.target)),

@@ -13,7 +13,7 @@ from services.console.pages.words import Metrics, advice_tag, metric_name, quant
 from services.console.view import View
 from services.console.widgets import charts
 from services.console.widgets.dialogs import confirm
-from services.console.widgets.html import Cell, facts, html, table, tag
+from services.console.widgets.html import Cell, facts, html, table, tag, two_lines
 from services.console.widgets.states import empty_state
 from shared.auth import Role
 from shared.contracts.evaluation import (
@@ -110,22 +110,18 @@ def _effect_chart(view: View, primary: PrimaryEffect, unit: Quantity) -> None:
 def _arms(view: View, primary: PrimaryEffect, unit: Quantity) -> Markup:
     t = view.t
     arms = [*([primary.overall] if primary.overall and len(primary.arms) > 1 else []), *primary.arms]
-    columns = [
-        t(f"column.{name}") for name in ("arm", "n", "mean", "hold_out_mean", "difference", "interval", "p")
-    ]
+    columns = [t(f"column.{name}") for name in ("arm", "n", "means", "difference", "p")]
     rows: list[list[Cell]] = [
         [
             t.word("arm", arm.arm),
             f"{whole(arm.n)} / {whole(arm.n_hold_out)}",
-            unit.value(arm.mean),
-            unit.value(arm.mean_hold_out),
-            Markup("<b>{}</b>").format(unit.signed(arm.difference)),
-            unit.interval(arm.ci),
+            f"{unit.value(arm.mean)} / {unit.value(arm.mean_hold_out)}",
+            two_lines(Markup("<b>{}</b>").format(unit.signed(arm.difference)), unit.interval(arm.ci)),
             p_value(arm.p_value),
         ]
         for arm in arms
     ]
-    return table(columns, rows, right=range(1, 7))
+    return table(columns, rows, right=range(1, 5))
 
 
 # ── course and funnel ─────────────────────────────────────────────────────────────────────────────────────
@@ -151,7 +147,7 @@ def _series(view: View, board: CampaignBoard, unit: Quantity) -> None:
             unit,
             t("series.axis"),
         )
-        charts.chart(options, height=250, label=t("series.title"))
+        charts.chart(options, height=320, label=t("series.title"))
 
 
 def _funnel(view: View, board: CampaignBoard) -> None:
@@ -169,7 +165,7 @@ def _funnel(view: View, board: CampaignBoard) -> None:
                 t("funnel.title"), t("funnel.note", n=whole(board.funnel.targeted))
             )
         )
-        charts.chart(options, height=270, label=t("funnel.title"))
+        charts.chart(options, height=240, label=t("funnel.title"))
 
 
 def _shares(group: FunnelGroup) -> list[tuple[float, int]]:
@@ -191,11 +187,11 @@ def _money(view: View, result: CampaignResult | None, unit: Quantity) -> None:
         money = result.money
         pairs: list[tuple[str, Cell]] = [
             (t("money.treated"), whole(money.treated)),
-            (t("money.incremental"), f"{unit.signed_total(money.incremental)}（{_ends(unit, money.ci)}）"),
+            (t("money.incremental"), f"{unit.signed_total(money.incremental)} ({_ends(unit, money.ci)})"),
         ]
         if money.incremental_contribution is not None:
             yuan = Quantity(t.language, "sum", "CNY")
-            interval = f"（{_ends(yuan, money.contribution_ci)}）" if money.contribution_ci else ""
+            interval = f" ({_ends(yuan, money.contribution_ci)})" if money.contribution_ci else ""
             pairs.append(
                 (t("money.contribution"), yuan.signed_total(money.incremental_contribution) + interval)
             )
@@ -254,7 +250,7 @@ def _advice(view: View, advice: Recommendation, unit: Quantity, again: Reload) -
     with ui.element("section").classes(f"panel advice {advice.outcome.value}"):
         with ui.element("div").classes("panel-head"):
             html(
-                Markup("<h2>{}</h2>").format(t("advice.title"))
+                Markup("<h2>{}</h2>").format(t("advice.title", title=t.local(advice.title)))
                 + Markup('<div style="margin-top:6px">{} {} {}</div>').format(
                     advice_tag(t, advice.action.value, advice.outcome.value),
                     tag(t.word("outcome", advice.outcome.value)),
@@ -278,12 +274,12 @@ def _evidence(view: View, advice: Recommendation, unit: Quantity) -> list[tuple[
     t, evidence = view.t, advice.evidence
     pairs: list[tuple[str, Cell]] = [(t("column.n"), f"{whole(evidence.n)} / {whole(evidence.n_hold_out)}")]
     if evidence.difference is not None:
-        interval = f"（{unit.interval(evidence.ci)}）" if evidence.ci else ""
+        interval = f" ({unit.interval(evidence.ci)})" if evidence.ci else ""
         pairs.append((t("column.difference"), unit.signed(evidence.difference) + interval))
     if evidence.p_value is not None:
         pairs.append((t("column.p"), p_value(evidence.p_value)))
     if evidence.incremental is not None:
-        interval = f"（{_ends(unit, evidence.incremental_ci)}）" if evidence.incremental_ci else ""
+        interval = f" ({_ends(unit, evidence.incremental_ci)})" if evidence.incremental_ci else ""
         pairs.append((t("money.incremental"), unit.signed_total(evidence.incremental) + interval))
     if evidence.n_needed is not None:
         pairs.append((t("advice.n_needed"), whole(evidence.n_needed)))

@@ -135,7 +135,7 @@ def _profile_facts(view: View, customer: CustomerView) -> Markup:
     else:
         pairs.append((t("customer.industry"), customer.industry or NOTHING))
     given = [t.word("consent", channel) for channel, agreed in customer.consents.items() if agreed]
-    pairs.append((t("customer.consents"), "、".join(given) or t("customer.consents.none")))
+    pairs.append((t("customer.consents"), t("comma").join(given) or t("customer.consents.none")))
     pairs.append((t("customer.org"), customer.org))
     return facts(pairs)
 
@@ -181,7 +181,7 @@ def _contact(view: View, found: ContactDecisions | None) -> None:
             return
         verdict = tag(t("contact.may"), "good") if found.contactable else tag(t("contact.may_not"), "bad")
         blocked = [t.word("reason", check.rule) for check in found.checks if not check.holds]
-        html(Markup("{} {}").format(verdict, "、".join(blocked)))
+        html(Markup("{} {}").format(verdict, t("comma").join(blocked)))
         if found.decisions:
             rows: list[list[Cell]] = [
                 [

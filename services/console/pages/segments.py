@@ -9,7 +9,6 @@ from services.console.pages.words import state_tag
 from services.console.view import View, page
 from services.console.widgets.html import Cell, facts, html, link, table, two_lines
 from services.console.widgets.states import empty_state, skeleton
-from shared.auth import Role
 from shared.contracts.base import Page
 from shared.contracts.segmentation import FeatureView, PreviewView, SegmentView
 
@@ -22,20 +21,18 @@ async def segments_page(view: View) -> None:
     t = view.t
     with heading(t("segments.title"), t("segments.note")):
         pass
-    if view.user.has(Role.strategist, Role.branch_head, Role.approver):
-        with ui.element("div").classes("grid cols-wide"):
-            _preview_box(view)
-            with ui.element("section").classes("panel"):
-                html(Markup("<h2>{}</h2>").format(t("features.title")))
-                view.section(
-                    lambda: view.api.get("segmentation", "/v1/features", Page[FeatureView], {"limit": 500}),
-                    lambda found: _features(view, found.items),
-                )
+    with ui.element("div").classes("grid cols-wide").style("margin-bottom: 18px"):
+        _preview_box(view)
+        with ui.element("section").classes("panel"):
+            html(Markup("<h2>{}</h2>").format(t("features.title")))
+            view.section(
+                lambda: view.api.get("segmentation", "/v1/features", Page[FeatureView]),
+                lambda found: _features(view, found.items),
+            )
 
     async def fetch() -> Page[SegmentView]:
         return await view.api.get("segmentation", "/v1/segments", Page[SegmentView], {"limit": 500})
 
-    ui.element("div").style("height: 18px")
     view.section(fetch, lambda found: _list(view, found.items), height=280)
 
 

@@ -7,7 +7,7 @@ from nicegui import ui
 
 from services.console import session
 from services.console.api import Api, ApiProblem, segment
-from services.console.frame import language_button
+from services.console.frame import OVERSEERS, language_button
 from services.console.i18n import Texts
 from services.console.runtime import runtime
 from services.console.view import advice, speak
@@ -43,7 +43,7 @@ async def sign_in_page(next: str = "/", expired: str = "") -> None:  # noqa: A00
                 _token_form(t, target)
             else:
                 _demo_users(t, issuer, target)
-            with ui.element("p").style("margin-top: 22px"), ui.element("span").style("color: var(--accent)"):
+            with ui.element("p").style("margin-top: 22px"):
                 language_button(t)
 
 
@@ -116,6 +116,5 @@ def _token_form(t: Texts, target: str) -> None:
 
 
 async def _accept(token: str, target: str) -> None:
-    principal = await runtime().authenticator.by_token(token)
-    session.sign_in(token, principal)
-    ui.navigate.to(target)
+    user = session.sign_in(token, await runtime().authenticator.by_token(token))
+    ui.navigate.to("/tasks" if target == "/" and not user.has(*OVERSEERS) else target)

@@ -12,6 +12,7 @@ from services.console.formats import NOTHING, day, exact_money, moment, percent
 from services.console.view import View
 from services.console.widgets.dialogs import confirm
 from services.console.widgets.html import Cell, facts, html, link, tag
+from shared.auth import Role
 from shared.clock import ZONE
 from shared.contracts.campaign import (
     AttemptView,
@@ -38,8 +39,8 @@ _DISPOSITIONS = (
 )
 _NEEDS_NEXT = {"call_back"}
 _MAY_HAVE_NEXT = {"call_back", "interested", "no_answer"}
-_VERBS = {"assigned": ("accept", "start"), "accepted": ("start",)}
-_CLOSED = {"done", "expired", "returned"}
+_VERBS = {"assigned": ("accept", "start"), "accepted": ("start",), "call_back": ("start",)}
+_WORKABLE = {"assigned", "accepted", "started", "call_back"}
 
 
 def draw_task(
@@ -55,8 +56,7 @@ def draw_task(
         )
         html(tag(t.word("state", task.state), "accent"))
     html(facts(_facts(view, task, customer)))
-    if task.state not in _CLOSED:
-        _buttons(view, task, again)
+    _buttons(view, task, again)
     _offer(view, task.offer_detail)
     if script is not None:
         html(Markup("<h3>{}</h3>").format(t("task.script"))).style("margin-top: 16px; font-weight: 600")
@@ -73,6 +73,7 @@ def _facts(view: View, task: TaskDetail, customer: CustomerView | None) -> list[
     t = view.t
     pairs: list[tuple[str, Cell]] = [
         (t("pii.phone"), (customer.phone if customer else None) or NOTHING),
+        (t("task.manager"), task.manager),
         (t("task.due"), day(task.due_on)),
     ]
     if task.next_at:
@@ -139,11 +140,25 @@ def _buttons(view: View, task: TaskDetail, again: Reload) -> None:
         if reason is not None:
             await _post(view, task, "return", {"reason": reason}, again)
 
+    async def reassign() -> None:
+        manager = await confirm(
+            t,
+            title=t("task.reassign"),
+            text=t("task.reassign.confirm"),
+            field=t("task.reassign.manager"),
+            required=True,
+        )
+        if manager is not None:
+            await _post(view, task, "reassign", {"manager": manager}, again)
+
     with ui.element("div").classes("actions").style("margin: 14px 0 4px"):
-        for verb in _VERBS.get(task.state, ()):
-            ui.button(t(f"task.{verb}"), on_click=_does(view, task, verb, again)).props("outline no-caps")
-        ui.button(t("task.record"), on_click=record).props("unelevated no-caps")
-        ui.button(t("task.return"), on_click=hand_back).props("flat no-caps")
+        if task.state in _WORKABLE and view.user.has(Role.manager):
+            for verb in _VERBS.get(task.state, ()):
+                ui.button(t(f"task.{verb}"), on_click=_does(view, task, verb, again)).props("outline no-caps")
+            ui.button(t("task.record"), on_click=record).props("unelevated no-caps")
+            ui.button(t("task.return"), on_click=hand_back).props("flat no-caps")
+        if task.state in _WORKABLE | {"returned"} and view.user.has(Role.branch_head):
+            ui.button(t("task.reassign"), on_click=reassign).props("outline no-caps")
 
 
 def _does(view: View, task: TaskDetail, verb: str, again: Reload) -> Callable[[], Awaitable[None]]:

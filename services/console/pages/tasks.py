@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from uuid import UUID
 
 from markupsafe import Markup
@@ -22,118 +21,150 @@ from shared.contracts.campaign import ScriptView, TaskDetail, TaskView
 from shared.contracts.customer import CustomerView
 
 _PAGE = 25
+_SOON_DAYS = 3
 _OPEN = ("assigned", "accepted", "started", "call_back")
-_FILTERS = ("open", "assigned", "started", "call_back", "done", "expired", "all")
-
-
-@dataclass
-class TaskList:
-    """What is on the screen: tasks in the order of the service, names of their customers, the chosen one."""
-
-    state: str = "open"
-    items: list[TaskView] = field(default_factory=list)
-    names: dict[UUID, str] = field(default_factory=dict)
-    next_cursor: str | None = None
-    chosen: UUID | None = None
+_FILTERS = ("open", "assigned", "accepted", "started", "call_back", "returned", "done", "expired", "all")
 
 
 @page("/tasks", title="tasks.title", nav="tasks")
 async def tasks_page(view: View) -> None:
-    t, shown = view.t, TaskList()
+    t, desk = view.t, Desk(view)
     with heading(t("tasks.title"), t("tasks.note")):
         pass
     with ui.element("div").classes("filters"):
-        choice = (
-            ui.select(
-                {name: t(f"tasks.filter.{name}") for name in _FILTERS},
-                value=shown.state,
-                label=t("tasks.filter"),
-            )
-            .props("outlined dense options-dense")
-            .style("min-width: 180px")
-        )
+        ui.select(
+            {name: t(f"tasks.filter.{name}") for name in _FILTERS},
+            value=desk.state,
+            label=t("tasks.filter"),
+            on_change=lambda event: desk.show(str(event.value)),
+        ).props("outlined dense options-dense").style("min-width: 180px")
     with ui.element("div").classes("grid cols-wide"):
         with ui.element("div"):
-            load = view.section(
-                lambda: _fetch(view, shown), lambda _: _draw(view, shown, panel, reload), height=420
-            )
-        panel = ui.element("section").classes("panel").props('aria-live="polite"')
-    with panel:
+            desk.reload = view.section(desk.fetch, lambda _: desk.draw(), height=420)
+        desk.panel = ui.element("section").classes("panel beside").props('aria-live="polite"')
+    with desk.panel:
         empty_state(t("tasks.none_chosen"), t("tasks.none_chosen.do"))
 
-    async def reload() -> None:
-        shown.items.clear()
-        shown.next_cursor = None
-        await load()
 
-    async def changed() -> None:
-        shown.state = str(choice.value)
-        await reload()
+class Desk:
+    """The list on the left, in the order of the service, and the chosen task beside it."""
 
-    choice.on_value_change(changed)
+    panel: ui.element
+    reload: Callable[[], Awaitable[None]]
 
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.state = "open"
+        self._tasks: list[TaskView] = []
+        self._names: dict[UUID, str] = {}
+        self._next_cursor: str | None = None
+        self._chosen: UUID | None = None
+        self._buttons: dict[UUID, ui.element] = {}
 
-async def _fetch(view: View, shown: TaskList) -> None:
-    """The next page of tasks, with the masked names of their customers."""
-    found = await view.api.get(
-        "campaign",
-        "/v1/tasks",
-        Page[TaskView],
-        {
-            "limit": _PAGE,
-            "cursor": shown.next_cursor,
-            "state": None if shown.state == "all" else shown.state,
-        },
-    )
-    shown.items.extend(found.items)
-    shown.next_cursor = found.next_cursor
-    unknown = {task.customer_id for task in found.items} - shown.names.keys()
-    customers = await asyncio.gather(*(_customer(view, one) for one in unknown))
-    shown.names.update((customer.id, customer.name or NOTHING) for customer in customers if customer)
+    async def show(self, state: str) -> None:
+        self.state = state
+        await self.reload()
 
+    async def fetch(self) -> None:
+        found = await self._page(None)
+        self._tasks, self._next_cursor = found.items, found.next_cursor
 
-async def _customer(view: View, customer_id: UUID) -> CustomerView | None:
-    return await view.optional(
-        view.api.get("customer", f"/v1/customers/{segment(customer_id)}", CustomerView)
-    )
+    async def _page(self, cursor: str | None) -> Page[TaskView]:
+        """A page of tasks, with the masked names of their customers."""
+        states = _OPEN if self.state == "open" else (self.state,)
+        found = await self.view.api.get(
+            "campaign",
+            "/v1/tasks",
+            Page[TaskView],
+            {"limit": _PAGE, "cursor": cursor, "state": None if self.state == "all" else states},
+        )
+        unknown = {task.customer_id for task in found.items} - self._names.keys()
+        customers = await asyncio.gather(*(_customer(self.view, one) for one in unknown))
+        self._names.update((customer.id, customer.name or NOTHING) for customer in customers if customer)
+        return found
 
-
-def _draw(view: View, shown: TaskList, panel: ui.element, reload: Callable[[], Awaitable[None]]) -> None:
-    t = view.t
-    with ui.element("section").classes("stack").style("gap: 8px").props(f'aria-label="{t("tasks.title")}"'):
-        if not shown.items:
+    def draw(self) -> None:
+        t = self.view.t
+        self._buttons.clear()
+        if not self._tasks:
             with ui.element("div").classes("panel"):
                 empty_state(t("tasks.empty"), t("tasks.empty.do"))
             return
-        for task in shown.items:
-            _entry(view, shown, task, panel, reload)
-        if shown.next_cursor:
+        with ui.element("div").classes("stack").style("gap: 8px") as listed:
+            for task in self._tasks:
+                self._entry(task)
+        if self._next_cursor is None:
+            return
 
-            async def more() -> None:
-                await view.attempt(_fetch(view, shown))
-                box.clear()
-                with box:
-                    _draw(view, shown, panel, reload)
+        async def more() -> None:
+            found = await self.view.attempt(self._page(self._next_cursor))
+            if found is None:
+                return
+            self._tasks.extend(found.items)
+            self._next_cursor = found.next_cursor
+            button.set_visibility(found.next_cursor is not None)
+            with listed:
+                for task in found.items:
+                    self._entry(task)
 
-            button = ui.button(t("more"), on_click=more).props("flat no-caps")
-            parent = button.parent_slot
-            box = parent.parent if parent else panel
+        button = ui.button(t("more"), on_click=more).props("flat no-caps")
+
+    def _entry(self, task: TaskView) -> None:
+        async def choose() -> None:
+            self._mark(task.id)
+            await self._open(task.id)
+
+        button = ui.element("button").classes("pick").props('type="button"').on("click", choose)
+        self._buttons[task.id] = button
+        with button:
+            name = self._names.get(task.customer_id, NOTHING)
+            html(Markup("<b>{}</b>&ensp;{}").format(name, _due(self.view, task)))
+            html(state_tag(self.view.t, task.state)).classes("pick-state")
+            due = moment(task.next_at) if task.next_at else day(task.due_on)
+            html(Markup("{} · {}").format(self.view.t.local(task.campaign_name), due), tag="span")
+        if task.id == self._chosen:
+            self._mark(task.id)
+
+    def _mark(self, task_id: UUID) -> None:
+        before = self._buttons.get(self._chosen) if self._chosen else None
+        if before:
+            before.props(remove="aria-current")
+        self._chosen = task_id
+        self._buttons[task_id].props('aria-current="true"')
+
+    async def _open(self, task_id: UUID) -> None:
+        """Fill the panel; a refusal is shown in it."""
+        self.panel.clear()
+        with self.panel:
+            skeleton(320)
+
+        async def again() -> None:
+            await self._open(task_id)
+
+        async def changed() -> None:
+            await again()
+            await self.reload()
+
+        path = f"/v1/tasks/{segment(task_id)}"
+        try:
+            task = await self.view.api.get("campaign", path, TaskDetail)
+            script, customer = await asyncio.gather(
+                self.view.optional(self.view.api.get("campaign", f"{path}/script", ScriptView)),
+                _customer(self.view, task.customer_id),
+            )
+        except ApiProblem as problem:
+            self.panel.clear()
+            with self.panel:
+                error_state(self.view.t, problem, retry=again)
+            return
+        self.panel.clear()
+        with self.panel:
+            draw_task(self.view, task, script, customer, changed)
 
 
-def _entry(
-    view: View, shown: TaskList, task: TaskView, panel: ui.element, reload: Callable[[], Awaitable[None]]
-) -> None:
-    async def choose() -> None:
-        shown.chosen = task.id
-        await _open(view, task.id, panel, reload)
-
-    button = ui.element("button").classes("pick").props('type="button"').on("click", choose)
-    with button:
-        name = shown.names.get(task.customer_id, NOTHING)
-        html(Markup("<b>{}</b>&ensp;{}").format(name, _due(view, task)))
-        html(state_tag(view.t, task.state)).style("grid-row: 1 / 3; grid-column: 2; align-self: center")
-        due = moment(task.next_at) if task.next_at else day(task.due_on)
-        html(Markup("{} · {}").format(view.t.local(task.campaign_name), due), tag="span")
+async def _customer(view: View, customer_id: UUID) -> CustomerView | None:
+    path = f"/v1/customers/{segment(customer_id)}"
+    return await view.optional(view.api.get("customer", path, CustomerView))
 
 
 def _due(view: View, task: TaskView) -> Markup:
@@ -142,34 +173,4 @@ def _due(view: View, task: TaskView) -> Markup:
     left = (task.due_on - today()).days
     if left < 0:
         return tag(view.t("tasks.overdue"), "bad")
-    return tag(view.t("tasks.due_soon", n=left), "warn") if left <= 3 else Markup()
-
-
-async def _open(view: View, task_id: UUID, panel: ui.element, reload: Callable[[], Awaitable[None]]) -> None:
-    """Fill the side panel; a refusal is shown in it."""
-    panel.clear()
-    with panel:
-        skeleton(320)
-
-    async def again() -> None:
-        await _open(view, task_id, panel, reload)
-
-    async def recorded() -> None:
-        await again()
-        await reload()
-
-    path = f"/v1/tasks/{segment(task_id)}"
-    try:
-        task = await view.api.get("campaign", path, TaskDetail)
-        script, customer = await asyncio.gather(
-            view.optional(view.api.get("campaign", f"{path}/script", ScriptView)),
-            _customer(view, task.customer_id),
-        )
-    except ApiProblem as problem:
-        panel.clear()
-        with panel:
-            error_state(view.t, problem, retry=again)
-        return
-    panel.clear()
-    with panel:
-        draw_task(view, task, script, customer, recorded)
+    return tag(view.t("tasks.due_soon", n=left), "warn") if left <= _SOON_DAYS else Markup()

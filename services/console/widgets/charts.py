@@ -73,7 +73,7 @@ def intervals(effects: Sequence[Effect], quantity: Quantity) -> Options:
         "grid": {"left": 8, "right": 24, "top": 8, "bottom": 4, "containLabel": True},
         "tooltip": _TIP,
         "xAxis": {**_value_axis(quantity), "scale": False},
-        "yAxis": _category_axis([effect.label for effect in effects]),
+        "yAxis": _category_axis([effect.label for effect in effects], 220),
         "series": [
             {
                 "type": "custom",
@@ -231,14 +231,14 @@ def _value_axis(quantity: Quantity | None) -> Options:
     }
 
 
-def _category_axis(labels: list[str]) -> Options:
+def _category_axis(labels: list[str], width: int = 170) -> Options:
     return {
         "type": "category",
         "data": labels,
         "inverse": True,
         "axisTick": {"show": False},
         "axisLine": {"show": False},
-        "axisLabel": {"color": theme.TEXT, "width": 170, "overflow": "truncate"},
+        "axisLabel": {"color": theme.TEXT, "width": width, "overflow": "truncate"},
     }
 
 
@@ -248,7 +248,7 @@ def _legend() -> Options:
 
 _STEPS_JS: dict[Language, str] = {
     "zh": "a >= 1e8 ? [v / 1e8, ' 亿'] : a >= 1e4 ? [v / 1e4, ' 万'] : [v, '']",
-    "en": "a >= 1e9 ? [v / 1e9, ' bn'] : a >= 1e6 ? [v / 1e6, ' m'] : a >= 1e3 ? [v / 1e3, ' k'] : [v, '']",
+    "en": "a >= 1e9 ? [v / 1e9, ' bn'] : a >= 1e6 ? [v / 1e6, ' m'] : a >= 1e4 ? [v / 1e3, ' k'] : [v, '']",
 }
 
 
@@ -256,4 +256,5 @@ def _compact_js(quantity: Quantity) -> str:
     if quantity.kind == "proportion":
         return "v => (v * 100).toFixed(1) + '%'"
     steps = _STEPS_JS[quantity.language]
-    return f"v => {{ const a = Math.abs(v), [n, u] = {steps}; return +n.toFixed(2) + u; }}"
+    scaled = f"const a = Math.abs(v), [n, u] = {steps};"
+    return f"v => {{ {scaled} return (+n.toFixed(2)).toLocaleString('en') + u; }}"

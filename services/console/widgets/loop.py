@@ -8,7 +8,7 @@ from markupsafe import Markup
 from services.console import theme
 from services.console.i18n import Texts
 
-_WIDTH, _STEP, _BOX, _HEIGHT = 1120, 286, 248, 92
+_WIDTH, _STEP, _BOX, _HEIGHT = 1110, 287, 248, 92
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def loop(t: Texts, stages: Sequence[Stage]) -> Markup:
 
 
 def _box(t: Texts, index: int, stage: Stage) -> Markup:
-    x = 1 + index * _STEP + (index > 0) * 2
+    x = 1 + index * _STEP
     return Markup(
         '<g><rect x="{x}" y="1" width="{w}" height="{h}" rx="8" fill="#f7f9fb" stroke="{line}"/>'
         '<rect x="{x}" y="1" width="4" height="{h}" rx="2" fill="{ink}"/>'
@@ -66,7 +66,7 @@ def _return(t: Texts) -> Markup:
         '<path d="M{right} 97v20a10 10 0 0 1-10 10H{inner}a10 10 0 0 1-10-10V101" fill="none"'
         ' stroke="{colour}" stroke-width="2" stroke-dasharray="5 4" marker-end="url(#tip)"/>'
         '<rect x="{box}" y="114" width="{width}" height="26" rx="13" fill="#fff" stroke="{line}"/>'
-        '<text x="560" y="131.5" font-size="12.5" text-anchor="middle" fill="{muted}">{text}</text>'
+        '<text x="555" y="131.5" font-size="12.5" text-anchor="middle" fill="{muted}">{text}</text>'
     ).format(
         left=left,
         right=right,
@@ -75,6 +75,6 @@ def _return(t: Texts) -> Markup:
         line=theme.LINE,
         muted=theme.MUTED,
         text=t("loop.return"),
-        box=400,
-        width=320,
+        box=405,
+        width=300,
     )

@@ -15,11 +15,15 @@ def ring(t: Texts) -> Markup:
         ).format(x - 42, y - 17, x, y + 5, t(f"loop.{key}"))
         for key, x, y in _STAGES
     )
+    heads = Markup().join(
+        Markup(
+            '<path d="M-5-6l11 6-11 6z" fill="#6fc3d8" transform="rotate({} 170 174) translate(170 46)"/>'
+        ).format(angle)
+        for angle in (45, 135, 225, 315)
+    )
     return Markup(
         '<svg class="ring" viewBox="0 0 340 348" role="img" aria-label="{}">'
         '<circle cx="170" cy="174" r="128" fill="none" stroke="#3c6488" stroke-width="2"/>'
-        '<circle cx="170" cy="174" r="128" fill="none" stroke="#6fc3d8" stroke-width="3"'
-        ' stroke-linecap="round" stroke-dasharray="90 714" transform="rotate(-70 170 174)">'
-        '</circle>{}<text x="170" y="182" font-size="27" text-anchor="middle" fill="#fff" font-weight="600"'
+        '{}{}<text x="170" y="182" font-size="27" text-anchor="middle" fill="#fff" font-weight="600"'
         ' letter-spacing="4">{}</text></svg>'
-    ).format(t("loop.label"), labels, t("product"))
+    ).format(t("loop.label"), heads, labels, t("product"))

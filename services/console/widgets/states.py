@@ -22,6 +22,10 @@ def error_state(t: Texts, problem: ApiProblem, *, retry: Callable[[], Awaitable[
     known = problem.status if problem.status in {403, 404, 422} else 503
     with ui.element("div").classes("panel state").props('role="alert"'):
         name = t(f"service.{problem.service}")
-        html(Markup("<b>{}</b>{}").format(t(f"failed.{known}", service=name), problem.detail))
+        html(
+            Markup("<b>{}</b>{}").format(
+                t(f"failed.{known}", service=name), problem.detail if problem.status else t("problem.503")
+            )
+        )
         if known == 503:
             ui.button(t("retry"), on_click=retry).props("outline no-caps")
