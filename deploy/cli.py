@@ -1,11 +1,13 @@
 """The `huanying` program. Commands only; what they do stands beside this file."""
 
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import click
+import structlog
 import typer
 
 from deploy.commands import clock, dlq, keys, schemas
@@ -115,7 +117,17 @@ def guarded(program: Callable[[], object]) -> int:
 
 
 def main() -> None:
+    quiet_logging()
     sys.exit(guarded(app))
+
+
+def quiet_logging() -> None:
+    """Standard output belongs to the answer. What matters of the rest goes to stderr, as a plain sentence."""
+    logging.basicConfig(level=logging.WARNING, format="huanying: %(message)s", stream=sys.stderr)
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+    )
 
 
 if __name__ == "__main__":

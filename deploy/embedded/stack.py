@@ -263,8 +263,9 @@ class Stack:
         StackState.of(self.base_url, urls, self.nats.address, pids).write(self.data_dir)
 
     def _say(self, text: str, level: int = logging.INFO) -> None:
-        log.log(level, text)
-        if self._terminal is not None:
+        if self._terminal is None:
+            log.log(level, text)
+        else:
             print(prefixed("huanying", text, self._terminal), file=self._terminal, flush=True)
 
     @contextlib.contextmanager
