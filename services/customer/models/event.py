@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, UniqueConstraint, func
+from sqlalchemy import BigInteger, Identity, Index, LargeBinary, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
@@ -23,16 +23,21 @@ class EventType(Base):
 
 
 class CustomerEvent(Base):
-    """Append only. `content_hash` tells a repeated event from a changed one."""
+    """Append only. `content_hash` tells a repeated event from a changed one.
+
+    `data` has the declared, non-personal properties; the others are in `private` and never leave the service.
+    """
 
     __tablename__ = "customer_event"
     seq: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     source: Mapped[str]
     event_id: Mapped[str]
     type: Mapped[str]
-    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"))
+    customer_id: Mapped[UUID]
+    """No foreign key: the insert joins the identity, customers stay, and each check would cost a lock."""
     time: Mapped[datetime]
     data: Mapped[dict[str, Any]]
+    private: Mapped[dict[str, Any] | None]
     content_hash: Mapped[bytes] = mapped_column(LargeBinary)
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     __table_args__ = (
@@ -51,6 +56,7 @@ class ParkedEvent(Base):
     type: Mapped[str]
     time: Mapped[datetime]
     data: Mapped[dict[str, Any]]
+    private: Mapped[dict[str, Any] | None]
     content_hash: Mapped[bytes] = mapped_column(LargeBinary)
     parked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     __table_args__ = (Index("ix_parked_event_source_source_id", "source", "source_id"),)

@@ -30,7 +30,7 @@ class HoldingDay(Base):
     """The balance at the end of one business date."""
 
     __tablename__ = "holding_day"
-    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"), primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
     account: Mapped[str] = mapped_column(primary_key=True)
     as_of: Mapped[date] = mapped_column(primary_key=True)
     balance: Mapped[Decimal] = mapped_column(Numeric(18, 2))

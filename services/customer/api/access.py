@@ -1,0 +1,39 @@
+"""Who may do what here: a permission in every route's signature; admin always may."""
+
+from typing import Annotated
+
+from fastapi import Header, Path
+
+from shared.auth import Principal, Role
+from shared.contracts.base import Code, OrgPath
+from shared.errors import BadRequest
+from shared.web import allow
+
+CustomerRead = Annotated[Principal, allow(*Role)]
+CustomerWrite = Annotated[Principal, allow(Role.branch_head, Role.manager, Role.integrator)]
+OwnershipChange = Annotated[Principal, allow(Role.branch_head, Role.integrator)]
+PersonalRead = (Role.branch_head, Role.manager)
+"""Who may see personal data unmasked or search by it."""
+
+RegistryRead = Annotated[Principal, allow(*Role)]
+RegistryWrite = Annotated[Principal, allow(Role.integrator)]
+EventPush = Annotated[Principal, allow(Role.integrator)]
+BulkWrite = Annotated[Principal, allow(Role.integrator)]
+BulkRead = Annotated[Principal, allow(Role.strategist, Role.auditor, Role.integrator)]
+
+CodePath = Annotated[Code, Path(description="Natural code")]
+OrgCodePath = Annotated[OrgPath, Path(description="Dotted path from head office down")]
+
+
+def optional_version(
+    if_match: Annotated[
+        str | None, Header(description="ETag last read; needed when the resource exists")
+    ] = None,
+) -> int | None:
+    """The version of If-Match, if sent: PUT of a natural key creates without it."""
+    if if_match is None:
+        return None
+    try:
+        return int(if_match.removeprefix("W/").strip('"').removeprefix("v"))
+    except ValueError as error:
+        raise BadRequest('If-Match must be an ETag of this resource, like "v3"') from error

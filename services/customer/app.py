@@ -1,0 +1,45 @@
+"""The customer service: wiring only."""
+
+from services.customer.api import (
+    customers,
+    event_types,
+    events,
+    exports,
+    holdings,
+    imports,
+    orgs,
+    products,
+    staff,
+)
+from services.customer.consumers import HANDLERS
+from services.customer.jobs import TASKS
+from services.customer.resources import open_resources
+from services.customer.settings import CustomerSettings
+from shared.service import Service
+from shared.web import create_app
+
+service = Service(
+    name="customer",
+    title="Huanying customer service",
+    description=(
+        "Organisations, staff, customers with their identities, products and balances, and the log of business "
+        "events. The only place with personal data: encrypted at rest, masked by default."
+    ),
+    settings=CustomerSettings,
+    routers=[
+        orgs.router,
+        staff.router,
+        products.router,
+        customers.router,
+        holdings.router,
+        events.router,
+        event_types.router,
+        imports.router,
+        exports.router,
+    ],
+    handlers=HANDLERS,
+    tasks=TASKS,
+    resources=open_resources,
+)
+
+app = create_app(service)

@@ -1,0 +1,284 @@
+"""Reading a batch of CloudEvents: what is usable, what is refused and why. No I/O."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any, TypeGuard
+
+import orjson
+
+from services.customer.domain.event_types import EventKind
+from shared.errors import BadRequest, FieldError, Forbidden, TooLarge, UnsupportedMediaType
+
+BATCH = "application/cloudevents-batch+json"
+SINGLE = "application/cloudevents+json"
+LINES = "application/x-ndjson"
+
+MAX_EVENTS = 5_000
+MAX_DATA_BYTES = 64 * 1024
+MAX_DATA_DEPTH = 16
+FUTURE = timedelta(minutes=5)
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+_TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,5}", re.ASCII)
+_TOKEN = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One usable event, ready to be stored."""
+
+    index: int
+    source: str
+    event_id: str
+    type: str
+    source_id: str
+    time: datetime
+    data: dict[str, Any]
+    public_json: bytes
+    private_json: bytes | None
+    content_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One event that was not taken; `conflict` when its id already stands for other content."""
+
+    index: int
+    event_id: str | None
+    errors: tuple[FieldError, ...] = ()
+    conflict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A batch sorted out: `repeated` are exact copies of an earlier event of the same batch."""
+
+    size: int
+    usable: list[Incoming]
+    repeated: list[Incoming]
+    refused: list[Refused]
+
+
+class _UnreadableLine:
+    """Marks a line of NDJSON that is not JSON."""
+
+
+def decode(body: bytes, media_type: str) -> list[Any]:
+    """The raw events of a request body. The whole request is refused when it cannot be taken apart."""
+    if media_type == LINES:
+        items = [_line(line) for line in body.split(b"\n") if line.strip()]
+    elif media_type in {BATCH, SINGLE}:
+        try:
+            parsed = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise BadRequest(f"The body is not valid JSON: {error}") from error
+        if media_type == BATCH and not isinstance(parsed, list):
+            raise BadRequest("A batch is a JSON array of events")
+        if media_type == SINGLE and not isinstance(parsed, dict):
+            raise BadRequest("A single event is a JSON object")
+        items = parsed if media_type == BATCH else [parsed]
+    else:
+        raise UnsupportedMediaType(f"Send {BATCH}, {SINGLE} or {LINES}")
+    if not items:
+        raise BadRequest("The batch has no events")
+    if len(items) > MAX_EVENTS:
+        raise TooLarge(f"The batch has {len(items)} events; at most {MAX_EVENTS} are taken at once")
+    return items
+
+
+def refuse_foreign_sources(items: Sequence[Any], allowed: str | None) -> None:
+    """A system speaks for itself only: one event of another source refuses the request."""
+    if allowed is None:
+        return
+    for index, item in enumerate(items):
+        source = item.get("source") if isinstance(item, dict) else None
+        if isinstance(source, str) and source != allowed:
+            raise Forbidden(
+                f"This key may only send events of source '{allowed}'",
+                errors=[FieldError(f"/{index}/source", "belongs to another system")],
+                slug="foreign-source",
+            )
+
+
+def read(items: Sequence[Any], kinds: Mapping[str, EventKind], now: datetime, *, single: bool) -> Reading:
+    """Check every event against the envelope's rules and its type's schema.
+
+    `now` is the business time; later than five minutes after it is the future. Pointers start with the
+    event's index unless `single`.
+    """
+    latest = now + FUTURE
+    usable: dict[tuple[str, str], Incoming] = {}
+    reading = Reading(len(items), [], [], [])
+    for index, item in enumerate(items):
+        event = _event(index, item, kinds, latest, "" if single else f"/{index}")
+        if isinstance(event, Refused):
+            reading.refused.append(event)
+            continue
+        first = usable.setdefault((event.source, event.event_id), event)
+        if first is event:
+            reading.usable.append(event)
+        elif first.content_hash == event.content_hash:
+            reading.repeated.append(event)
+        else:
+            reading.refused.append(Refused(index, event.event_id, conflict=True))
+    return reading
+
+
+def _line(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return _UnreadableLine()
+
+
+def _event(
+    index: int, item: Any, kinds: Mapping[str, EventKind], latest: datetime, pointer: str
+) -> Incoming | Refused:
+    if not isinstance(item, dict):
+        detail = "is not valid JSON" if isinstance(item, _UnreadableLine) else "must be an object"
+        return Refused(index, None, (FieldError(pointer or "", detail),))
+    get = item.get
+    event_id, source, kind_name, subject = get("id"), get("source"), get("type"), get("subject")
+    data = get("data")
+    if data is None:
+        data = {}
+    time = _time(get("time"))
+    kind = kinds.get(kind_name) if isinstance(kind_name, str) else None
+    if (
+        kind is None
+        or not isinstance(time, datetime)
+        or not EARLIEST <= time <= latest
+        or not _is_token(event_id)
+        or not _is_token(subject)
+        or not isinstance(source, str)
+        or not isinstance(kind_name, str)
+        or not _SOURCE.fullmatch(source)
+        or get("specversion") != "1.0"
+        or get("datacontenttype", "application/json") != "application/json"
+        or "data_base64" in item
+        or not isinstance(data, dict)
+        or not kind.accepts(data)
+    ):
+        return Refused(index, _shown_id(event_id), tuple(_errors(item, data, kind, time, latest, pointer)))
+    canonical = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+    unstorable = _unstorable(data, canonical)
+    if unstorable:
+        return Refused(index, _shown_id(event_id), (FieldError(f"{pointer}/data", unstorable),))
+    digest = blake2b(f"{kind_name}\0{subject}\0{time.timestamp()}\0".encode(), digest_size=16)
+    digest.update(canonical)
+    public, private = _parted(kind, data, canonical)
+    return Incoming(index, source, event_id, kind_name, subject, time, data, public, private, digest.digest())
+
+
+def _parted(kind: EventKind, data: dict[str, Any], canonical: bytes) -> tuple[bytes, bytes | None]:
+    """What may leave the service, and what stays."""
+    public = kind.public(data)
+    if public is data:
+        return canonical, None
+    private = {name: value for name, value in data.items() if name not in public}
+    return orjson.dumps(public), orjson.dumps(private)
+
+
+def _is_token(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
+
+
+def _shown_id(event_id: object) -> str | None:
+    return event_id[:128] if isinstance(event_id, str) else None
+
+
+def _time(value: object) -> datetime | str:
+    """The instant, or what is wrong with it."""
+    if value is None:
+        return "is required"
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        return "not an RFC 3339 date-time"
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return "not an RFC 3339 date-time"
+
+
+def _errors(
+    item: dict[str, Any],
+    data: object,
+    kind: EventKind | None,
+    time: datetime | str,
+    latest: datetime,
+    pointer: str,
+) -> list[FieldError]:
+    """Everything wrong with an event that failed the quick check, envelope first."""
+    found = [
+        FieldError(f"{pointer}/{name}", detail)
+        for name, detail in _envelope_errors(item, kind, time, latest)
+        if detail
+    ]
+    if not isinstance(data, dict):
+        found.append(FieldError(f"{pointer}/data", "must be an object"))
+    elif kind is not None:
+        found.extend(kind.errors(data, f"{pointer}/data"))
+    return found
+
+
+def _envelope_errors(
+    item: dict[str, Any], kind: EventKind | None, time: datetime | str, latest: datetime
+) -> list[tuple[str, str | None]]:
+    content_type = item.get("datacontenttype", "application/json")
+    return [
+        ("specversion", None if item.get("specversion") == "1.0" else "must be '1.0'"),
+        ("id", _token_error(item.get("id"))),
+        ("source", _pattern_error(item.get("source"), _SOURCE)),
+        (
+            "type",
+            _pattern_error(item.get("type"), _TYPE) or (None if kind else "is not a registered event type"),
+        ),
+        ("subject", _token_error(item.get("subject"))),
+        ("time", _time_error(time, latest)),
+        ("datacontenttype", None if content_type == "application/json" else "must be 'application/json'"),
+        ("data_base64", "is not supported: send JSON in data" if "data_base64" in item else None),
+    ]
+
+
+def _token_error(value: object) -> str | None:
+    if value is None:
+        return "is required"
+    return None if _is_token(value) else "must be a text of 1 to 128 characters without control characters"
+
+
+def _pattern_error(value: object, pattern: re.Pattern[str]) -> str | None:
+    if value is None:
+        return "is required"
+    if isinstance(value, str) and pattern.fullmatch(value):
+        return None
+    return f"must match ^{pattern.pattern}$"
+
+
+def _time_error(time: datetime | str, latest: datetime) -> str | None:
+    if isinstance(time, str):
+        return time
+    if time > latest:
+        return "is in the future"
+    return "is before 1900" if time < EARLIEST else None
+
+
+def _unstorable(data: dict[str, Any], data_json: bytes) -> str | None:
+    if len(data_json) > MAX_DATA_BYTES:
+        return f"is larger than {MAX_DATA_BYTES} bytes"
+    if b"\\u0000" in data_json and b"\\u0000" in data_json.replace(b"\\\\", b""):
+        return "contains a NUL character"
+    if any(isinstance(value, (dict, list)) for value in data.values()) and _too_deep(data, MAX_DATA_DEPTH):
+        return f"is nested deeper than {MAX_DATA_DEPTH} levels"
+    return None
+
+
+def _too_deep(value: object, left: int) -> bool:
+    if isinstance(value, dict):
+        return left == 0 or any(_too_deep(v, left - 1) for v in value.values())
+    if isinstance(value, list):
+        return left == 0 or any(_too_deep(v, left - 1) for v in value)
+    return False

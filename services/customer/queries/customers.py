@@ -1,0 +1,150 @@
+"""Reading customers: one, by filter, by identity. Personal fields come out masked unless revealed."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.customer.domain.masking import mask
+from services.customer.domain.vault import FIELDS, Vault
+from services.customer.models import Customer, CustomerKey, SourceIdentity
+from services.customer.queries.driver import fetch
+from shared.contracts.base import Page
+from shared.contracts.customer import Attributes, CustomerView, ResolvedCustomer
+from shared.contracts.customer import SourceIdentity as Identity
+from shared.errors import NotFound
+from shared.pagination import PageRequest, paginate
+
+_PLAIN = (
+    *Attributes.model_fields,
+    "id",
+    "ordinal",
+    "version",
+    "kind",
+    "status",
+    "primary_manager",
+    "backup_manager",
+    "consents",
+    "created_at",
+    "updated_at",
+)
+
+_RESOLVE = """
+SELECT i.n, c.id, c.ordinal
+FROM unnest(%(sources)s::text[], %(source_ids)s::text[]) WITH ORDINALITY AS i(source, source_id, n)
+JOIN source_identity s USING (source, source_id) JOIN customer c ON c.id = s.customer_id
+"""
+
+
+async def customer_view(
+    session: AsyncSession, vault: Vault, customer_id: UUID, *, reveal: bool = False
+) -> CustomerView:
+    """404 when there is none or it belongs to another branch: the two look the same from outside."""
+    customer = await session.get(Customer, customer_id)
+    if customer is None:
+        raise NotFound("There is no such customer in your organisation")
+    return (await _views(session, vault, [customer], reveal=reveal))[0]
+
+
+async def list_customers(
+    session: AsyncSession, vault: Vault, statement: Select[Customer], page: PageRequest
+) -> Page[CustomerView]:
+    found: Page[Any] = await paginate(session, statement, [Customer.id], page, lambda row: row[0])
+    views = await _views(session, vault, found.items, reveal=False)
+    return Page[CustomerView](items=views, next_cursor=found.next_cursor)
+
+
+def matching(
+    vault: Vault,
+    *,
+    org: str | None = None,
+    manager: str | None = None,
+    identity: Identity | None = None,
+    phone: str | None = None,
+    id_number: str | None = None,
+) -> Select[Customer]:
+    """All given conditions together. Phone and identity number compare by keyed hash."""
+    statement = select(Customer)
+    if org is not None:
+        statement = statement.where(
+            or_(Customer.org_path == org, Customer.org_path.startswith(org + ".", autoescape=True))
+        )
+    if manager is not None:
+        statement = statement.where(
+            or_(Customer.primary_manager == manager, Customer.backup_manager == manager)
+        )
+    if identity is not None:
+        owner = select(SourceIdentity.customer_id).where(
+            SourceIdentity.source == identity.source, SourceIdentity.source_id == identity.source_id
+        )
+        statement = statement.where(Customer.id.in_(owner))
+    if phone is not None:
+        statement = statement.where(Customer.phone_hash == vault.phone_hash(phone))
+    if id_number is not None:
+        statement = statement.where(Customer.id_hash == vault.id_hash(id_number))
+    return statement
+
+
+async def resolve(session: AsyncSession, items: Sequence[Identity]) -> list[ResolvedCustomer]:
+    """Customer ids of source ids, in the order asked."""
+    parameters = {"sources": [i.source for i in items], "source_ids": [i.source_id for i in items]}
+    found = {row[0]: (row[1], row[2]) for row in await fetch(session, _RESOLVE, parameters)}
+    answers = []
+    for number, item in enumerate(items, start=1):
+        customer_id, ordinal = found.get(number, (None, None))
+        answers.append(
+            ResolvedCustomer(
+                source=item.source, source_id=item.source_id, customer_id=customer_id, ordinal=ordinal
+            )
+        )
+    return answers
+
+
+def opened(
+    vault: Vault, customer_id: UUID, wrapped_key: bytes | None, pii: bytes, *, reveal: bool
+) -> dict[str, str | None]:
+    """The personal fields, masked or not; all null once the key was destroyed."""
+    if wrapped_key is None:
+        return dict.fromkeys(FIELDS)
+    personal = vault.open(customer_id, wrapped_key, pii)
+    return personal if reveal else mask(personal)
+
+
+async def _views(
+    session: AsyncSession, vault: Vault, customers: Sequence[Customer], *, reveal: bool
+) -> list[CustomerView]:
+    ids = [customer.id for customer in customers]
+    keys = dict(
+        (
+            await session.execute(
+                select(CustomerKey.customer_id, CustomerKey.wrapped_key).where(
+                    CustomerKey.customer_id.in_(ids)
+                )
+            )
+        )
+        .tuples()
+        .all()
+    )
+    identities: dict[UUID, list[Identity]] = {}
+    rows = await session.scalars(
+        select(SourceIdentity)
+        .where(SourceIdentity.customer_id.in_(ids))
+        .order_by(SourceIdentity.source, SourceIdentity.source_id)
+    )
+    for row in rows:
+        item = Identity(source=row.source, source_id=row.source_id)
+        identities.setdefault(row.customer_id, []).append(item)
+    return [
+        CustomerView.model_validate(
+            {
+                **opened(vault, customer.id, keys.get(customer.id), customer.pii, reveal=reveal),
+                **{name: getattr(customer, name) for name in _PLAIN},
+                "identities": identities.get(customer.id, []),
+                "org": customer.org_path,
+                "masked": not reveal,
+            }
+        )
+        for customer in customers
+    ]

@@ -1,0 +1,50 @@
+"""Import files and their rejected rows as contracts."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pyarrow as pa
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.customer.models import ImportFile, ImportRejection
+from shared.contracts.customer import ImportRowError, ImportView
+from shared.db import Database
+from shared.errors import NotFound
+
+ERRORS_SCHEMA = pa.schema([("row", pa.int64()), ("column", pa.string()), ("detail", pa.string())])
+_BATCH_ROWS = 10_000
+
+
+async def import_file(session: AsyncSession, import_id: UUID) -> ImportView:
+    row = await session.get(ImportFile, import_id)
+    if row is None:
+        raise NotFound("There is no such import in your organisation")
+    return import_view(row)
+
+
+def import_view(row: ImportFile) -> ImportView:
+    fields = {name: getattr(row, name) for name in ImportView.model_fields}
+    return ImportView.model_validate(fields)
+
+
+def row_error(row: ImportRejection) -> ImportRowError:
+    return ImportRowError(row=row.row, column=row.column, detail=row.detail)
+
+
+async def error_batches(database: Database, scope: str, import_id: UUID) -> AsyncIterator[pa.RecordBatch]:
+    """All rejected rows in file order, in a transaction of its own."""
+    statement = (
+        select(ImportRejection.row, ImportRejection.column, ImportRejection.detail)
+        .where(ImportRejection.import_id == import_id)
+        .order_by(ImportRejection.id)
+        .execution_options(yield_per=_BATCH_ROWS)
+    )
+    async with database.transaction(scope) as session:
+        result = await session.stream(statement)
+        async for rows in result.partitions():
+            columns = zip(*(tuple(row) for row in rows), strict=True)
+            yield pa.RecordBatch.from_arrays(
+                [pa.array(list(c), f.type) for c, f in zip(columns, ERRORS_SCHEMA, strict=True)],
+                schema=ERRORS_SCHEMA,
+            )

@@ -1,0 +1,18 @@
+"""Configuration of the customer service."""
+
+from pathlib import Path
+
+from shared.settings import Settings
+
+
+class CustomerSettings(Settings):
+    """`HUANYING_PII_KEY_FILE`: the bank's master key, 32 bytes in hex; whoever has it can read all customers."""
+
+    pii_key_file: Path = Path("pii.key")
+    max_import_bytes: int = 8 * 1024**3
+    """Largest file `POST /v1/imports` takes."""
+
+    @property
+    def import_dir(self) -> Path:
+        """Where uploads wait for their job; shared by API and worker."""
+        return self.data_dir / "imports"

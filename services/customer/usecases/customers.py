@@ -1,0 +1,207 @@
+"""Creating and changing one customer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.customer.domain.vault import FIELDS, Vault
+from services.customer.models import Customer, CustomerKey, OrgUnit, SourceIdentity, Staff
+from services.customer.queries.driver import fetch
+from services.customer.usecases.effects import change_consents, touch
+from services.customer.usecases.publishing import publish_customers
+from services.customer.usecases.recording import announce_arrivals, apply_parked
+from shared import clock
+from shared.audit import audit
+from shared.auth import Principal
+from shared.contracts.customer import (
+    Attributes,
+    CustomerCreate,
+    CustomerPatch,
+    OwnershipWrite,
+    PersonalData,
+)
+from shared.contracts.customer import SourceIdentity as Identity
+from shared.errors import Conflict, FieldError, Forbidden, NotFound, Unprocessable
+from shared.ids import new_id
+from shared.web import check_version
+
+_TAKEN = "SELECT source, source_id FROM taken_identities(%(sources)s::text[], %(source_ids)s::text[])"
+
+
+async def create_customer(
+    session: AsyncSession, principal: Principal, vault: Vault, body: CustomerCreate
+) -> UUID:
+    """A new customer with its identities; events that waited for it are applied at once."""
+    refuse_foreign_identities(principal, [identity.source for identity in body.identities])
+    await announce_arrivals(session, [identity.source for identity in body.identities])
+    await _refuse_taken(session, body.identities)
+    await _check_ownership(session, body.org, body.primary_manager, body.backup_manager)
+    customer_id, now = new_id(), clock.now()
+    personal = body.model_dump(include=set(PersonalData.model_fields))
+    sealed = vault.seal(customer_id, personal)
+    customer = Customer(
+        id=customer_id,
+        kind=body.kind,
+        org_path=body.org,
+        primary_manager=body.primary_manager,
+        backup_manager=body.backup_manager,
+        **body.model_dump(include=set(Attributes.model_fields)),
+        risk_assessed_at=now if body.risk_level else None,
+        consents=dict(body.consents),
+        pii=sealed.pii,
+        pii_digest=sealed.digest,
+        id_hash=vault.id_hash(body.id_number),
+        phone_hash=vault.phone_hash(body.phone),
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(customer)
+    await session.flush()
+    session.add(CustomerKey(customer_id=customer_id, wrapped_key=sealed.wrapped_key))
+    session.add_all(
+        SourceIdentity(source=identity.source, source_id=identity.source_id, customer_id=customer_id)
+        for identity in body.identities
+    )
+    await session.flush()
+    source = principal.source or "bank"
+    await change_consents(
+        session, [(customer_id, c, given, now, source) for c, given in body.consents.items()]
+    )
+    await publish_customers(session, [customer_id])
+    await apply_parked(session, [customer_id])
+    await audit(session, principal, "create", f"customer/{customer_id}", org_path=body.org)
+    return customer_id
+
+
+async def change_customer(
+    session: AsyncSession,
+    principal: Principal,
+    vault: Vault,
+    customer_id: UUID,
+    body: CustomerPatch,
+    expected: int,
+) -> None:
+    """Change what the patch names; the audit entry names the fields, never their values."""
+    customer = await _locked(session, customer_id)
+    check_version(customer.version, expected)
+    changes = body.model_dump(exclude_unset=True)
+    consents = changes.pop("consents", None) or {}
+    personal = {name: changes.pop(name) for name in FIELDS if name in changes}
+    now = clock.now()
+    if personal:
+        await _reseal(session, vault, customer, personal)
+    for name, value in changes.items():
+        setattr(customer, name, value)
+    if "risk_level" in changes:
+        customer.risk_assessed_at = now
+    await session.flush()
+    source = principal.source or "bank"
+    await change_consents(session, [(customer_id, c, given, now, source) for c, given in consents.items()])
+    await _new_version(session, customer)
+    fields = sorted(body.model_fields_set)
+    await audit(
+        session,
+        principal,
+        "change",
+        f"customer/{customer_id}",
+        {"fields": fields},
+        org_path=customer.org_path,
+    )
+
+
+async def change_ownership(
+    session: AsyncSession, principal: Principal, customer_id: UUID, body: OwnershipWrite, expected: int
+) -> None:
+    """Move a customer to a branch and its managers."""
+    customer = await _locked(session, customer_id)
+    check_version(customer.version, expected)
+    await _check_ownership(session, body.org, body.primary_manager, body.backup_manager)
+    before = {
+        "org": customer.org_path,
+        "primary_manager": customer.primary_manager,
+        "backup_manager": customer.backup_manager,
+    }
+    customer.org_path = body.org
+    customer.primary_manager = body.primary_manager
+    customer.backup_manager = body.backup_manager
+    await session.flush()
+    await _new_version(session, customer)
+    detail = {"before": before, "after": body.model_dump()}
+    await audit(session, principal, "change_ownership", f"customer/{customer_id}", detail, org_path=body.org)
+
+
+def refuse_foreign_identities(principal: Principal, sources: Sequence[str]) -> None:
+    """A source system may only speak for its own ids."""
+    foreign = [
+        FieldError(f"/identities/{index}/source", "belongs to another system")
+        for index, source in enumerate(sources)
+        if principal.source is not None and source != principal.source
+    ]
+    if foreign:
+        raise Forbidden(
+            f"This key may only write source '{principal.source}'", errors=foreign, slug="foreign-source"
+        )
+
+
+async def _refuse_taken(session: AsyncSession, identities: Sequence[Identity]) -> None:
+    pairs = [(identity.source, identity.source_id) for identity in identities]
+    if len(set(pairs)) < len(pairs):
+        raise Unprocessable("An identity appears twice", errors=[FieldError("/identities", "must be unique")])
+    parameters = {"sources": [pair[0] for pair in pairs], "source_ids": [pair[1] for pair in pairs]}
+    taken = {(row[0], row[1]) for row in await fetch(session, _TAKEN, parameters)}
+    errors = [
+        FieldError(f"/identities/{index}", "belongs to a customer already")
+        for index, pair in enumerate(pairs)
+        if pair in taken
+    ]
+    if errors:
+        raise Conflict("The customer exists", errors=errors, slug="already-exists")
+
+
+async def _check_ownership(
+    session: AsyncSession, org: str, primary_manager: str | None, backup_manager: str | None
+) -> None:
+    """Unit and managers must exist, be active and lie within the caller's organisation."""
+    unit = await session.get(OrgUnit, org)
+    errors = [] if unit and unit.active else [FieldError("/org", "is not an active unit you can see")]
+    wanted = {"/primary_manager": primary_manager, "/backup_manager": backup_manager}
+    codes = [code for code in wanted.values() if code]
+    statement = select(Staff.code).where(Staff.code.in_(codes), Staff.active)
+    known = set((await session.scalars(statement)).all())
+    errors += [
+        FieldError(pointer, "is not active staff you can see")
+        for pointer, code in wanted.items()
+        if code and code not in known
+    ]
+    if errors:
+        raise Unprocessable("The ownership is not valid", errors=errors)
+
+
+async def _locked(session: AsyncSession, customer_id: UUID) -> Customer:
+    customer = await session.get(Customer, customer_id, with_for_update={"key_share": True})
+    if customer is None:
+        raise NotFound("There is no such customer in your organisation")
+    return customer
+
+
+async def _reseal(
+    session: AsyncSession, vault: Vault, customer: Customer, changes: Mapping[str, str | None]
+) -> None:
+    key = await session.get(CustomerKey, customer.id)
+    if key is None:
+        raise Conflict("The customer's personal data was erased")
+    personal: dict[str, Any] = {**vault.open(customer.id, key.wrapped_key, customer.pii), **changes}
+    sealed = vault.seal(customer.id, personal)
+    key.wrapped_key = sealed.wrapped_key
+    customer.pii, customer.pii_digest = sealed.pii, sealed.digest
+    customer.id_hash = vault.id_hash(personal["id_number"])
+    customer.phone_hash = vault.phone_hash(personal["phone"])
+
+
+async def _new_version(session: AsyncSession, customer: Customer) -> None:
+    await touch(session, [customer.id])
+    await publish_customers(session, [customer.id])
+    await session.refresh(customer)

@@ -1,0 +1,219 @@
+"""One chunk of a customer file: sealed row by row, then inserted or updated as a set, and published."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.customer.domain.vault import FIELDS, Sealed, Vault
+from services.customer.models import OrgUnit, Staff
+from services.customer.queries.driver import fetch
+from services.customer.usecases import import_statements as sql
+from services.customer.usecases.effects import change_consents, touch
+from services.customer.usecases.import_reading import Chunk, Rejection
+from services.customer.usecases.publishing import publish_customers
+from services.customer.usecases.recording import announce_arrivals, apply_parked
+from shared.ids import new_id
+
+_CHANNELS = ("call", "sms", "email")
+_TRUE = frozenset({"true", "1"})
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkResult:
+    """What became of a chunk's rows."""
+
+    created: int
+    updated: int
+    unchanged: int
+    rejected: list[Rejection]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    customer_id: UUID
+    digest: bytes
+    consents: dict[str, bool]
+
+
+async def import_customers(
+    session: AsyncSession, vault: Vault, chunk: Chunk, uploaded_at: datetime
+) -> ChunkResult:
+    """Apply one chunk. Importing the same rows again changes nothing."""
+    chunk = chunk.without(_repeated(chunk))
+    chunk = chunk.without(await _unknown_references(session, chunk))
+    await announce_arrivals(session, [source for source in chunk.columns["source"] if source])
+    known = await _known(session, chunk)
+    chunk, known = await _without_hidden(session, chunk, known)
+    fresh = [position for position in range(len(chunk.rows)) if position not in known]
+    created, lost = await _create(session, vault, chunk, fresh, uploaded_at)
+    updated = await _update(session, vault, chunk, known, uploaded_at)
+    await touch(session, updated)
+    await publish_customers(session, [*created, *updated])
+    await apply_parked(session, created)
+    return ChunkResult(
+        created=len(created),
+        updated=len(updated),
+        unchanged=len(known) - len(updated),
+        rejected=[*chunk.rejected, *lost],
+    )
+
+
+def _repeated(chunk: Chunk) -> list[Rejection]:
+    """Of rows with one identity the last one counts."""
+    identities = list(zip(chunk.columns["source"], chunk.columns["source_id"], strict=True))
+    last = dict(zip(identities, chunk.rows, strict=True))
+    return [
+        Rejection(row, "source_id", f"is repeated by row {last[pair]}")
+        for pair, row in zip(identities, chunk.rows, strict=True)
+        if last[pair] != row
+    ]
+
+
+async def _unknown_references(session: AsyncSession, chunk: Chunk) -> list[Rejection]:
+    orgs, staff = set(chunk.columns["org"]), set()
+    for name in ("primary_manager", "backup_manager"):
+        staff |= set(chunk.columns[name])
+    units = set(await session.scalars(select(OrgUnit.code).where(OrgUnit.code.in_(orgs))))
+    people = {None, *await session.scalars(select(Staff.code).where(Staff.code.in_(staff - {None})))}
+    rejected = [
+        Rejection(row, "org", "is not a unit you can see")
+        for row, org in zip(chunk.rows, chunk.columns["org"], strict=True)
+        if org not in units
+    ]
+    for name in ("primary_manager", "backup_manager"):
+        rejected += [
+            Rejection(row, name, "is not staff you can see")
+            for row, code in zip(chunk.rows, chunk.columns[name], strict=True)
+            if code not in people
+        ]
+    managers = zip(chunk.columns["primary_manager"], chunk.columns["backup_manager"], strict=True)
+    rejected += [
+        Rejection(row, "backup_manager", "must differ from primary_manager")
+        for row, (primary, backup) in zip(chunk.rows, managers, strict=True)
+        if primary is not None and primary == backup
+    ]
+    return rejected
+
+
+async def _known(session: AsyncSession, chunk: Chunk) -> dict[int, _Known]:
+    """Positions of rows whose customer exists, locked."""
+    rows = await fetch(session, sql.EXISTING, _identities(chunk))
+    return {row[0]: _Known(row[1], row[2], row[3]) for row in rows}
+
+
+async def _without_hidden(
+    session: AsyncSession, chunk: Chunk, known: dict[int, _Known]
+) -> tuple[Chunk, dict[int, _Known]]:
+    """Refuse rows whose customer belongs to a branch the uploader does not see."""
+    taken = {tuple(row) for row in await fetch(session, sql.TAKEN, _identities(chunk))}
+    if len(taken) == len(known):
+        return chunk, known
+    pairs = zip(chunk.columns["source"], chunk.columns["source_id"], strict=True)
+    hidden = [
+        Rejection(chunk.rows[position], "source_id", "belongs to a customer of another organisation")
+        for position, pair in enumerate(pairs)
+        if pair in taken and position not in known
+    ]
+    chunk = chunk.without(hidden)
+    return chunk, await _known(session, chunk)
+
+
+async def _create(
+    session: AsyncSession, vault: Vault, chunk: Chunk, fresh: list[int], uploaded_at: datetime
+) -> tuple[list[UUID], list[Rejection]]:
+    if not fresh:
+        return [], []
+    ids = [new_id() for _ in fresh]
+    sealed = [vault.seal(i, _personal(chunk, p)) for i, p in zip(ids, fresh, strict=True)]
+    parameters = {**_columns(vault, chunk, fresh), **_secrets(ids, sealed), "at": uploaded_at}
+    await fetch(session, sql.INSERT_CUSTOMERS, parameters)
+    await fetch(session, sql.INSERT_KEYS, parameters)
+    named = {row[0] for row in await fetch(session, sql.INSERT_IDENTITIES, parameters)}
+    lost = [p for i, p in zip(ids, fresh, strict=True) if i not in named]
+    if lost:
+        await fetch(session, sql.DELETE_NAMELESS, {"id": [i for i in ids if i not in named]})
+    kept = [(i, p) for i, p in zip(ids, fresh, strict=True) if i in named]
+    consents = [row for i, p in kept for row in _consents(chunk, p, i, {}, uploaded_at)]
+    await change_consents(session, consents)
+    await fetch(session, sql.SUM_UP_CONSENTS, {"id": list({row[0] for row in consents})})
+    rejected = [Rejection(chunk.rows[p], "source_id", "was created by someone else meanwhile") for p in lost]
+    return [i for i, _ in kept], rejected
+
+
+async def _update(
+    session: AsyncSession, vault: Vault, chunk: Chunk, known: dict[int, _Known], uploaded_at: datetime
+) -> set[UUID]:
+    """Change what differs; who changed. Of several identities of one customer the last row counts."""
+    if not known:
+        return set()
+    last = {one.customer_id: position for position, one in sorted(known.items())}
+    ids, positions = list(last), list(last.values())
+    parameters = {**_columns(vault, chunk, positions), "id": ids, "at": uploaded_at}
+    changed = {row[0] for row in await fetch(session, sql.UPDATE_CUSTOMERS, parameters)}
+    changed |= await _reseal(session, vault, chunk, [(known[p], p) for p in positions])
+    consents = [
+        row for i, p in last.items() for row in _consents(chunk, p, i, known[p].consents, uploaded_at)
+    ]
+    return changed | await change_consents(session, consents)
+
+
+async def _reseal(
+    session: AsyncSession, vault: Vault, chunk: Chunk, pairs: list[tuple[_Known, int]]
+) -> set[UUID]:
+    """Personal data that differs gets a fresh key."""
+    moved = [(one.customer_id, p) for one, p in pairs if vault.digest(_personal(chunk, p)) != one.digest]
+    if not moved:
+        return set()
+    ids = [customer_id for customer_id, _ in moved]
+    sealed = [vault.seal(customer_id, _personal(chunk, p)) for customer_id, p in moved]
+    columns = _columns(vault, chunk, [p for _, p in moved])
+    parameters = {**columns, **_secrets(ids, sealed)}
+    await fetch(session, sql.UPDATE_KEYS, parameters)
+    await fetch(session, sql.UPDATE_SECRETS, parameters)
+    return set(ids)
+
+
+def _identities(chunk: Chunk) -> dict[str, Any]:
+    return {"source": chunk.columns["source"], "source_id": chunk.columns["source_id"]}
+
+
+def _personal(chunk: Chunk, position: int) -> dict[str, str | None]:
+    return {name: chunk.columns[name][position] for name in FIELDS}
+
+
+def _columns(vault: Vault, chunk: Chunk, positions: list[int]) -> dict[str, Any]:
+    """The chunk's columns at `positions`, personal ones as hashes only."""
+    plain = {
+        name: [values[position] for position in positions]
+        for name, values in chunk.columns.items()
+        if name not in FIELDS
+    }
+    plain["id_hash"] = [vault.id_hash(chunk.columns["id_number"][p]) for p in positions]  # type: ignore[misc]
+    plain["phone_hash"] = [vault.phone_hash(chunk.columns["phone"][p]) for p in positions]  # type: ignore[misc]
+    return plain
+
+
+def _secrets(ids: list[UUID], sealed: list[Sealed]) -> dict[str, Any]:
+    return {
+        "id": ids,
+        "pii": [one.pii for one in sealed],
+        "digest": [one.digest for one in sealed],
+        "wrapped_key": [one.wrapped_key for one in sealed],
+    }
+
+
+def _consents(
+    chunk: Chunk, position: int, customer_id: UUID, before: dict[str, bool], at: datetime
+) -> list[tuple[UUID, str, bool, object, str]]:
+    """Consents the row states and that differ from `before`."""
+    stated = {c: chunk.columns[f"consent_{c}"][position] for c in _CHANNELS}
+    source = chunk.columns["source"][position] or ""
+    return [
+        (customer_id, channel, value in _TRUE, at, source)
+        for channel, value in stated.items()
+        if value is not None and before.get(channel) != (value in _TRUE)
+    ]

@@ -1,0 +1,137 @@
+"""Taking a batch of business events: read, refuse by item, record, answer."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.customer.domain.intake import Incoming, Reading, Refused, read
+from services.customer.models import Product
+from services.customer.usecases.effects import PRODUCT_EVENTS
+from services.customer.usecases.event_kinds import EventKinds
+from services.customer.usecases.recording import Outcome, record
+from shared import clock
+from shared.contracts.base import Problem, ProblemItem
+from shared.contracts.customer import EventBatchResult, EventItemResult
+from shared.errors import FieldError
+
+INVALID = "/problems/event-invalid"
+CONFLICT = "/problems/event-conflict"
+OUTSIDE = "/problems/outside-organisation"
+
+Status = Literal["accepted", "duplicate", "parked", "rejected"]
+
+
+async def take(
+    session: AsyncSession, kinds: EventKinds, items: Sequence[Any], *, single: bool, verbose: bool
+) -> EventBatchResult:
+    """Record what can be recorded of `items`; everything else is named with its reason."""
+    wanted = {item["type"] for item in items if isinstance(item, dict) and isinstance(item.get("type"), str)}
+    known = await kinds.current(session, wanted)
+    reading = read(items, known, clock.now(), single=single)
+    await _refuse_unusable_products(session, reading, single=single)
+    outcome = await record(session, reading.usable)
+    return _answer(reading, outcome, single=single, verbose=verbose)
+
+
+async def _refuse_unusable_products(session: AsyncSession, reading: Reading, *, single: bool) -> None:
+    """Holdings need a catalogued product and a date that has come; checked before anything is stored."""
+    holdings = [e for e in (*reading.usable, *reading.repeated) if e.type in PRODUCT_EVENTS]
+    if not holdings:
+        return
+    codes = {event.data["product"] for event in holdings}
+    known = set((await session.scalars(select(Product.code).where(Product.code.in_(codes)))).all())
+    for event in holdings:
+        pointer = "/data" if single else f"/{event.index}/data"
+        errors = _holding_errors(event, known, pointer)
+        if errors:
+            reading.refused.append(Refused(event.index, event.event_id, tuple(errors)))
+    refused = {refused.index for refused in reading.refused}
+    reading.usable[:] = [event for event in reading.usable if event.index not in refused]
+    reading.repeated[:] = [event for event in reading.repeated if event.index not in refused]
+
+
+def _holding_errors(event: Incoming, known: set[str], pointer: str) -> list[FieldError]:
+    errors = []
+    if event.data["product"] not in known:
+        errors.append(FieldError(f"{pointer}/product", "is not in the product catalogue"))
+    business_date = event.time.astimezone(clock.ZONE).date()
+    if "as_of" in event.data and date.fromisoformat(event.data["as_of"]) > business_date + timedelta(days=1):
+        errors.append(FieldError(f"{pointer}/as_of", "is after the event itself"))
+    return errors
+
+
+def _answer(reading: Reading, outcome: Outcome, *, single: bool, verbose: bool) -> EventBatchResult:
+    duplicate, conflict = _with_repetitions(reading, outcome)
+    found: list[EventItemResult] = [
+        *(_plain(event, "duplicate") for event in duplicate),
+        *(_plain(event, "parked") for event in outcome.parked),
+        *(_rejected(event.index, event.event_id, _conflict_problem()) for event in conflict),
+        *(
+            _rejected(event.index, event.event_id, _outside_problem(event, single=single))
+            for event in outcome.outside
+        ),
+        *(_rejected(r.index, r.event_id, _refusal(r)) for r in reading.refused),
+    ]
+    if verbose:
+        found += [_plain(recorded.event, "accepted") for recorded in outcome.recorded]
+    return EventBatchResult(
+        accepted=len(outcome.recorded),
+        duplicate=len(duplicate),
+        parked=len(outcome.parked),
+        rejected=len(conflict) + len(outcome.outside) + len(reading.refused),
+        items=sorted(found, key=lambda item: item.index),
+    )
+
+
+def _with_repetitions(reading: Reading, outcome: Outcome) -> tuple[list[Incoming], list[Incoming]]:
+    """Copies within the batch share the fate of the first: duplicate, or conflict with what was there."""
+    refused = {(event.source, event.event_id) for event in (*outcome.conflict, *outcome.outside)}
+    duplicate, conflict = list(outcome.duplicate), list(outcome.conflict)
+    for event in reading.repeated:
+        (conflict if (event.source, event.event_id) in refused else duplicate).append(event)
+    return duplicate, conflict
+
+
+def _plain(event: Incoming, status: Status) -> EventItemResult:
+    return EventItemResult(index=event.index, id=event.event_id, status=status)
+
+
+def _rejected(index: int, event_id: str | None, problem: Problem) -> EventItemResult:
+    return EventItemResult(index=index, id=event_id, status="rejected", problem=problem)
+
+
+def _refusal(refused: Refused) -> Problem:
+    if refused.conflict:
+        return _conflict_problem()
+    return Problem(
+        type=INVALID,
+        title="Event does not match its schema",
+        status=422,
+        errors=[ProblemItem(pointer=error.pointer, detail=error.detail) for error in refused.errors],
+    )
+
+
+def _conflict_problem() -> Problem:
+    return Problem(
+        type=CONFLICT,
+        title="Another event has this id",
+        status=409,
+        detail="An event of this source with the same id and other content was recorded before",
+    )
+
+
+def _outside_problem(event: Incoming, *, single: bool) -> Problem:
+    return Problem(
+        type=OUTSIDE,
+        title="The customer is outside your organisation",
+        status=403,
+        errors=[
+            ProblemItem(
+                pointer="/subject" if single else f"/{event.index}/subject",
+                detail="belongs to a customer of another organisation",
+            )
+        ],
+    )

@@ -1,0 +1,224 @@
+"""Storing usable events: recorded with their customer, parked without, told apart from repetitions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.customer.domain.intake import Incoming
+from services.customer.queries.driver import fetch
+from services.customer.usecases.effects import apply_effects
+from services.customer.usecases.publishing import publish_events
+
+EventKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event that became part of the log."""
+
+    event: Incoming
+    seq: int
+    customer_id: UUID
+    ordinal: int
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch."""
+
+    recorded: list[Recorded] = field(default_factory=list)
+    duplicate: list[Incoming] = field(default_factory=list)
+    conflict: list[Incoming] = field(default_factory=list)
+    outside: list[Incoming] = field(default_factory=list)
+    """Their customer exists, beyond the caller's organisation."""
+    parked: list[Incoming] = field(default_factory=list)
+
+
+# Inserted in the order of the unique key: two requests with the same events wait for one another, never in a ring.
+_INSERT = """
+WITH stored AS (
+  INSERT INTO customer_event (source, event_id, type, customer_id, time, data, private, content_hash)
+  SELECT i.source, i.event_id, i.type, s.customer_id, i.time, i.data::jsonb, i.private::jsonb, i.content_hash
+  FROM unnest(%(source)s::text[], %(event_id)s::text[], %(type)s::text[], %(source_id)s::text[],
+              %(time)s::timestamptz[], %(data)s::text[], %(private)s::text[], %(content_hash)s::bytea[])
+    AS i(source, event_id, type, source_id, time, data, private, content_hash)
+  JOIN source_identity s USING (source, source_id)
+  ORDER BY i.source, i.event_id
+  ON CONFLICT (source, event_id) DO NOTHING
+  RETURNING seq, source, event_id, customer_id
+)
+SELECT source, event_id, seq, customer_id, ordinal FROM stored JOIN customer ON customer.id = customer_id
+"""
+
+_SEEN = """
+SELECT source, event_id, content_hash FROM unnest(%(source)s::text[], %(event_id)s::text[]) AS i(source, event_id)
+JOIN customer_event USING (source, event_id)
+UNION ALL
+SELECT source, event_id, content_hash FROM unnest(%(source)s::text[], %(event_id)s::text[]) AS i(source, event_id)
+JOIN parked_event USING (source, event_id)
+"""
+
+_PARK = """
+INSERT INTO parked_event (source, event_id, source_id, type, time, data, private, content_hash)
+SELECT i.source, i.event_id, i.source_id, i.type, i.time, i.data::jsonb, i.private::jsonb, i.content_hash
+FROM unnest(%(source)s::text[], %(event_id)s::text[], %(type)s::text[], %(source_id)s::text[],
+            %(time)s::timestamptz[], %(data)s::text[], %(private)s::text[], %(content_hash)s::bytea[])
+  AS i(source, event_id, type, source_id, time, data, private, content_hash)
+ORDER BY i.source, i.event_id
+ON CONFLICT (source, event_id) DO NOTHING
+RETURNING source, event_id
+"""
+
+_TAKE_PARKED = """
+DELETE FROM parked_event p USING source_identity s
+WHERE s.customer_id = ANY(%(customers)s::uuid[]) AND p.source = s.source AND p.source_id = s.source_id
+RETURNING p.source, p.event_id, p.type, p.source_id, p.time, p.data, p.private, p.content_hash
+"""
+
+_TAKEN = "SELECT source, source_id FROM taken_identities(%(sources)s::text[], %(source_ids)s::text[])"
+_LOCK_PARKING = "SELECT pg_advisory_xact_lock(hashtextextended('huanying.parking ' || %(source)s, 0))"
+_LOCK_ARRIVAL = "SELECT pg_advisory_xact_lock_shared(hashtextextended('huanying.parking ' || %(source)s, 0))"
+
+
+async def record(session: AsyncSession, events: Sequence[Incoming]) -> Outcome:
+    """Store, apply and publish `events` (ids unique within them); all in the caller's transaction."""
+    outcome = Outcome()
+    left = await _insert(session, events, outcome)
+    left = await _tell_repetitions(session, left, outcome)
+    if left:
+        await _park(session, left, outcome)
+    await apply_effects(session, [(r.event, r.customer_id) for r in outcome.recorded])
+    await publish_events(session, ((r.customer_id, _fact(r)) for r in outcome.recorded))
+    return outcome
+
+
+async def announce_arrivals(session: AsyncSession, sources: Iterable[str]) -> None:
+    """Call before identities are inserted: whoever parks an event meanwhile waits and then finds them."""
+    for source in sorted(set(sources)):
+        await fetch(session, _LOCK_ARRIVAL, {"source": source})
+
+
+async def apply_parked(session: AsyncSession, customer_ids: Sequence[UUID]) -> int:
+    """Record the events that waited for these customers, oldest first; how many there were."""
+    rows = await fetch(session, _TAKE_PARKED, {"customers": list(customer_ids)})
+    events = [_unparked(index, *row) for index, row in enumerate(rows)]
+    if events:
+        await record(session, sorted(events, key=lambda event: (event.time, event.event_id)))
+    return len(events)
+
+
+def _unparked(
+    index: int,
+    source: str,
+    event_id: str,
+    kind: str,
+    source_id: str,
+    time: datetime,
+    data: dict[str, Any],
+    private: dict[str, Any] | None,
+    content_hash: bytes,
+) -> Incoming:
+    return Incoming(
+        index=index,
+        source=source,
+        event_id=event_id,
+        type=kind,
+        source_id=source_id,
+        time=time,
+        data={**data, **(private or {})},
+        public_json=orjson.dumps(data),
+        private_json=orjson.dumps(private) if private else None,
+        content_hash=content_hash,
+    )
+
+
+async def _insert(session: AsyncSession, events: Sequence[Incoming], outcome: Outcome) -> list[Incoming]:
+    """Store those whose customer is known and whose id is new; answers the others."""
+    rows = await fetch(session, _INSERT, _columns(events))
+    stored = {(row[0], row[1]): row for row in rows}
+    left = []
+    for event in events:
+        row = stored.get((event.source, event.event_id))
+        if row is None:
+            left.append(event)
+        else:
+            outcome.recorded.append(Recorded(event, row[2], row[3], row[4]))
+    return left
+
+
+async def _tell_repetitions(
+    session: AsyncSession, events: Sequence[Incoming], outcome: Outcome
+) -> list[Incoming]:
+    """Sort out ids that were seen before; answers those that were not."""
+    if not events:
+        return []
+    keys = {"source": [e.source for e in events], "event_id": [e.event_id for e in events]}
+    seen = {(row[0], row[1]): row[2] for row in await fetch(session, _SEEN, keys)}
+    left = []
+    for event in events:
+        content_hash = seen.get((event.source, event.event_id))
+        if content_hash is None:
+            left.append(event)
+        elif content_hash == event.content_hash:
+            outcome.duplicate.append(event)
+        else:
+            outcome.conflict.append(event)
+    return left
+
+
+async def _park(session: AsyncSession, events: Sequence[Incoming], outcome: Outcome) -> None:
+    """Keep events of unknown customers; under the lock a customer cannot arrive unnoticed."""
+    for source in sorted({event.source for event in events}):
+        await fetch(session, _LOCK_PARKING, {"source": source})
+    left = await _insert(session, events, outcome)
+    left = await _set_outside_apart(session, left, outcome)
+    if not left:
+        return
+    parked = {(row[0], row[1]) for row in await fetch(session, _PARK, _columns(left))}
+    outcome.parked += [event for event in left if (event.source, event.event_id) in parked]
+    late = [event for event in left if (event.source, event.event_id) not in parked]
+    outcome.conflict += await _tell_repetitions(session, late, outcome)
+
+
+async def _set_outside_apart(
+    session: AsyncSession, events: Sequence[Incoming], outcome: Outcome
+) -> list[Incoming]:
+    pairs = {"sources": [e.source for e in events], "source_ids": [e.source_id for e in events]}
+    taken = {(row[0], row[1]) for row in await fetch(session, _TAKEN, pairs)} if events else set()
+    outcome.outside += [event for event in events if (event.source, event.source_id) in taken]
+    return [event for event in events if (event.source, event.source_id) not in taken]
+
+
+def _columns(events: Sequence[Incoming]) -> dict[str, list[object]]:
+    return {
+        "source": [e.source for e in events],
+        "event_id": [e.event_id for e in events],
+        "type": [e.type for e in events],
+        "source_id": [e.source_id for e in events],
+        "time": [e.time for e in events],
+        "data": [e.public_json.decode() for e in events],
+        "private": [e.private_json.decode() if e.private_json else None for e in events],
+        "content_hash": [e.content_hash for e in events],
+    }
+
+
+def _fact(recorded: Recorded) -> bytes:
+    """The RecordedEvent as JSON."""
+    event = recorded.event
+    return orjson.dumps(
+        {
+            "seq": recorded.seq,
+            "event_id": event.event_id,
+            "source": event.source,
+            "type": event.type,
+            "customer_id": recorded.customer_id,
+            "ordinal": recorded.ordinal,
+            "time": event.time,
+            "data": orjson.Fragment(event.public_json),
+        }
+    )
