@@ -121,12 +121,12 @@ class Bank:
             assert answer.status_code == 200, answer.text
             return answer.json()
 
-    async def all_of(self, path: str) -> list[dict[str, Any]]:
+    async def all_of(self, path: str, **filters: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         cursor: str | None = None
         async with self.strategist() as client:
             while True:
-                parameters = {"limit": "1000", **({"cursor": cursor} if cursor else {})}
+                parameters = {**filters, "limit": "1000", **({"cursor": cursor} if cursor else {})}
                 answer = await client.get(path, params=parameters)
                 assert answer.status_code == 200, answer.text
                 page = answer.json()

@@ -172,7 +172,7 @@ async def test_the_cap_counts_contacts_of_all_campaigns(bank: Bank) -> None:
     ledger = (await bank.get(f"/v1/campaigns/{campaign_id}/progress"))["ledger"]
     assert ledger["assigned"] == 0
     assert ledger["suppressed"]["cap"] == 1000 - ledger["suppressed"].get("global_hold_out", 0)
-    entry = (await bank.all_of(f"/v1/campaigns/{campaign_id}/ledger?state=suppressed"))[0]
+    entry = (await bank.all_of(f"/v1/campaigns/{campaign_id}/ledger", state="suppressed"))[0]
     assert entry["reason"] == "global_hold_out" or entry["evidence"]["contacts"] == 2
 
 
