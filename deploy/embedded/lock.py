@@ -44,9 +44,13 @@ class DirectoryLock:
             os.close(self._fd)
             self._fd = None
 
+    @property
+    def mine(self) -> bool:
+        return self._fd is not None
+
     def held(self) -> bool:
         """Whether anybody, this process included, holds the lock now."""
-        if self._fd is not None:
+        if self.mine:
             return True
         try:
             fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)

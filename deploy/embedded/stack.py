@@ -113,6 +113,8 @@ class Stack:
 
     def stop(self) -> None:
         """Console first, then the services side by side (they drain), then the servers they drain into."""
+        if not self._lock.mine:
+            return  # never started, or stopped before: what lies there is another stack's
         if self._supervisor is not None:
             self._supervisor.stop()
         self._stop_services([CONSOLE], grace=10)
