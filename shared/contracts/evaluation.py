@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from shared.contracts.base import (
     Currency,
@@ -25,11 +25,10 @@ from shared.contracts.base import (
     Timestamp,
 )
 from shared.contracts.events import RegisteredArm
+from shared.contracts.metrics import Better
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Interval = Annotated[tuple[Number, Number], Field(description="Lower and upper end at level 1 − alpha")]
-EventType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=80)]
-EventField = Literal["direction", "channel", "product", "currency", "granted"]
 Dimension = Literal["segment", "branch"]
 
 
@@ -38,69 +37,6 @@ class Narrative(Schema):
 
     zh: Note
     en: Note
-
-
-# Metrics
-
-
-class MetricKind(StrEnum):
-    SUM = "sum"
-    COUNT = "count"
-    PROPORTION = "proportion"
-
-
-class Better(StrEnum):
-    HIGHER = "higher"
-    LOWER = "lower"
-
-
-class EventSource(Schema):
-    """Customer events that count towards a metric, and with which sign."""
-
-    type: EventType = Field(examples=["transaction.posted"])
-    sign: Literal[1, -1] = 1
-    where: dict[EventField, str] = Field(
-        default_factory=dict, description="Equality conditions on the event's own fields"
-    )
-
-
-class MetricSource(Schema):
-    """Where a metric's outcome comes from: customer events only.
-
-    Results of a contact are not a source: a customer who was left alone can have none, so the
-    comparison with the hold-out would favour the campaign whatever it did.
-    """
-
-    events: list[EventSource] = Field(min_length=1, max_length=20)
-
-
-class MetricCreate(Schema):
-    key: Key = Field(examples=["salary_in_60d"])
-    name: LocalText
-    kind: MetricKind = Field(
-        description="sum of `amount`, count of events, or proportion of customers with any"
-    )
-    window_days: int = Field(ge=1, le=365, description="Days after assignment that count", examples=[30])
-    source: MetricSource
-    better: Better = Better.HIGHER
-    currency: Currency | None = Field(None, description="Of a sum; null for counts and proportions")
-    covariate: bool = Field(
-        False,
-        description="Use the same quantity over the window before assignment to reduce variance (CUPED)",
-    )
-    unit_contribution: Number | None = Field(
-        None,
-        description="Contribution to the bank of one unit of this metric, in CNY; without it no return",
-        examples=["0.0145"],
-    )
-
-
-class Metric(MetricCreate):
-    built_in: bool
-    created_at: Timestamp | None = Field(None, description="Null for built-in metrics")
-
-
-# Registration
 
 
 class CampaignRegistration(Schema):
@@ -125,9 +61,6 @@ class CampaignRegistration(Schema):
     window_days: int
     unit: Literal["customer"] = "customer"
     content_hash: str = Field(description="SHA-256 of the registration as received")
-
-
-# Result
 
 
 class HealthCheck(Schema):
@@ -269,9 +202,6 @@ class CampaignResult(Schema):
     recommendation_id: UUID
 
 
-# Recommendations
-
-
 class Action(StrEnum):
     CONTINUE = "continue"
     STOP = "stop"
@@ -348,9 +278,6 @@ class Recommendation(Schema):
 
 class RecommendationDecision(Schema):
     note: Note = ""
-
-
-# Funnel and boards
 
 
 class FunnelGroup(Schema):
@@ -451,9 +378,6 @@ class CampaignBoard(Schema):
     series: list[SeriesPoint]
     result: CampaignResult | None
     recommendation: Recommendation | None
-
-
-# Feed
 
 
 class FeedStatus(Schema):

@@ -24,7 +24,7 @@ from deploy.demo.story import make_world
 from deploy.embedded.keyring import Keyring
 from shared.contracts.campaign import CampaignWrite, OfferWrite, ScriptWrite
 from shared.contracts.customer import CloudEventIn
-from shared.contracts.evaluation import MetricCreate
+from shared.contracts.metrics import MetricCreate
 from shared.contracts.segmentation import ModelCreate, SegmentCreate
 
 

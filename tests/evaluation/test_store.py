@@ -17,7 +17,6 @@ from services.evaluation.store import Store, StoreFeed, open_store
 from services.evaluation.store.contacts import Exposures, efforts, exposures, funnel
 from services.evaluation.store.outcomes import Question, cell_moments, daily_totals
 from shared.bus import Delivery
-from shared.contracts.evaluation import EventSource, MetricCreate, MetricKind, MetricSource
 from shared.contracts.events import (
     AssignedContact,
     ContactRecorded,
@@ -26,6 +25,7 @@ from shared.contracts.events import (
     EventData,
     RecordedEvent,
 )
+from shared.contracts.metrics import EventSource, MetricCreate, MetricKind, MetricSource
 from shared.ids import new_id
 
 START = datetime(2026, 6, 1, 1, tzinfo=UTC)

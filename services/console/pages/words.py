@@ -9,7 +9,7 @@ from services.console.i18n import Texts
 from services.console.view import View
 from services.console.widgets.html import tag
 from shared.contracts.base import Page
-from shared.contracts.evaluation import Metric
+from shared.contracts.metrics import Metric
 
 Metrics = Mapping[str, Metric]
 

@@ -8,7 +8,7 @@ from services.evaluation.api.access import ReviewRead, ReviewWrite
 from services.evaluation.queries.metrics import metric_page
 from services.evaluation.usecases.metrics import define
 from shared.contracts.base import Page
-from shared.contracts.evaluation import Metric, MetricCreate
+from shared.contracts.metrics import Metric, MetricCreate
 from shared.pagination import PageParams
 from shared.web import Router, Session, problem_responses
 

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from shared.contracts.base import LocalText
-from shared.contracts.evaluation import (
-    Better,
-    EventSource,
-    MetricCreate,
-    MetricKind,
-    MetricSource,
-)
+from shared.contracts.metrics import Better, EventSource, MetricCreate, MetricKind, MetricSource
 
 NET_INFLOW = MetricCreate(
     key="net_inflow_30d",

@@ -28,11 +28,11 @@ from shared.contracts.evaluation import (
     CampaignResult,
     Funnel,
     FunnelGroup,
-    MetricCreate,
     Recommendation,
     SeriesPoint,
     StrategyBoard,
 )
+from shared.contracts.metrics import MetricCreate
 
 _NOBODY = Stages(0, 0, 0, 0)
 

@@ -10,7 +10,6 @@ from services.evaluation.domain.money import Money
 from services.evaluation.store.contacts import Effort
 from shared.contracts.evaluation import (
     ArmEffect,
-    Better,
     BreakdownRow,
     Cuped,
     EvaluationError,
@@ -18,13 +17,12 @@ from shared.contracts.evaluation import (
     GuardrailEffect,
     Health,
     HealthCheck,
-    MetricCreate,
-    MetricKind,
     MoneyResult,
     PrimaryEffect,
     Relative,
     TargetCell,
 )
+from shared.contracts.metrics import Better, MetricCreate, MetricKind
 
 _CENT, _FINE = Decimal("0.01"), Decimal("0.000001")
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.evaluation.domain.catalogue import BUILT_IN
 from services.evaluation.models import MetricRow, Registration
 from shared.contracts.base import Page
-from shared.contracts.evaluation import Metric, MetricCreate
+from shared.contracts.metrics import Metric, MetricCreate
 from shared.errors import BadRequest
 from shared.pagination import PageRequest, encode_cursor
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import duckdb
 
 from services.evaluation.store.outcomes import IN_SCOPE, Question, Value, naive_utc, select
-from shared.contracts.evaluation import MetricCreate
+from shared.contracts.metrics import MetricCreate
 
 # Somebody was reached, or at least tried: a planned or expired contact touched nobody.
 _TOUCHED = "(c.disposition IS NOT NULL OR c.state = 'done')"

@@ -11,8 +11,8 @@ from pydantic import JsonValue
 
 from services.evaluation.store.open import Store
 from shared.bus import Delivery
-from shared.contracts.evaluation import EventField
 from shared.contracts.events import ContactRecorded, ContactsAssigned, CustomerEventsRecorded, EventData
+from shared.contracts.metrics import EventField
 
 Kind = TypeVar("Kind", bound=EventData)
 Row = Mapping[str, object]

@@ -14,7 +14,7 @@ import duckdb
 
 from services.evaluation.domain.breakdown import Cell
 from services.evaluation.domain.moments import Moments
-from shared.contracts.evaluation import EventSource, MetricCreate, MetricKind
+from shared.contracts.metrics import EventSource, MetricCreate, MetricKind
 
 IN_SCOPE = "($scope = '*' OR branch = $scope OR starts_with(branch, $scope || '.'))"
 """Exposures of a branch within an organisation scope; `*` is everywhere."""

@@ -24,7 +24,8 @@ from services.evaluation.usecases import results
 from shared import clock
 from shared.auth import Principal
 from shared.contracts.base import JobView
-from shared.contracts.evaluation import Better, CampaignResult, Method, MetricCreate
+from shared.contracts.evaluation import CampaignResult, Method
+from shared.contracts.metrics import Better, MetricCreate
 from shared.errors import Conflict, FieldError, NotFound
 from shared.ids import new_id
 from shared.jobs import defer

@@ -9,7 +9,7 @@ from services.evaluation.queries.metrics import as_contract
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
-from shared.contracts.evaluation import Metric, MetricCreate, MetricKind
+from shared.contracts.metrics import Metric, MetricCreate, MetricKind
 from shared.errors import Conflict, FieldError, Unprocessable
 
 

@@ -17,13 +17,13 @@ from shared.contracts.evaluation import (
     Action,
     CampaignResult,
     EvaluationError,
-    MetricCreate,
     Outcome,
     Recommendation,
     RecommendationState,
 )
 from shared.contracts.events import ArmEffect, CampaignEvaluated, RecommendationIssued
 from shared.contracts.events import Registration as Plan
+from shared.contracts.metrics import MetricCreate
 from shared.outbox import emit
 
 

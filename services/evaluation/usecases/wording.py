@@ -3,7 +3,8 @@
 from services.evaluation.domain.effect import Effect
 from services.evaluation.domain.recommend import Advice, Findings, Rule
 from shared.contracts.base import LocalText
-from shared.contracts.evaluation import MetricCreate, MetricKind, Narrative
+from shared.contracts.evaluation import Narrative
+from shared.contracts.metrics import MetricCreate, MetricKind
 
 _TITLES: dict[Rule, tuple[str, str]] = {
     "no-hold-out": ("下一轮必须设置对照组", "Run the next round with a hold-out"),
