@@ -98,7 +98,7 @@ async def references(session: AsyncSession) -> dict[str, set[str]]:
             SegmentVersion.version.in_([Segment.version, Segment.live_version]),
         )
     )
-    return _united(rows.tuples().all())
+    return _united([(key, sql) for key, sql in rows])
 
 
 def _united(rows: Sequence[tuple[str, str | None]]) -> dict[str, set[str]]:

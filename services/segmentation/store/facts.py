@@ -4,12 +4,15 @@ Every merge may be repeated and may overlap an export: customers by version, hol
 business date, events by their position in the customer service's log.
 """
 
+from typing import get_args
+
 import duckdb
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from services.segmentation.store import schema
-from shared.contracts.events import CustomerState, HoldingState, RecordedEvent
+from shared.contracts.events import Channel, CustomerState, HoldingState, RecordedEvent
 
 _MERGE_CUSTOMERS = """
 MERGE INTO customer USING (
@@ -61,7 +64,7 @@ def merge_holdings(cursor: duckdb.DuckDBPyConnection, staged: pa.Table) -> None:
 
 
 def insert_events(cursor: duckdb.DuckDBPyConnection, staged: pa.Table) -> None:
-    bounds = pa.compute.min_max(staged["seq"]).as_py()
+    bounds = pc.min_max(staged["seq"]).as_py()
     _with_staged(cursor, staged, _INSERT_EVENTS, {"low": bounds["min"], "high": bounds["max"]})
 
 
@@ -80,19 +83,11 @@ def customer_table(states: list[CustomerState]) -> pa.Table:
         {
             **state.model_dump(exclude={"consents"}),
             "customer_id": str(state.customer_id),
-            **{f"consent_{channel}": given for channel, given in state.consents.items()},
+            **{f"consent_{channel}": state.consents.get(channel, False) for channel in get_args(Channel)},
         }
         for state in states
     ]
-    return _with_consents(pa.Table.from_pylist(rows, schema.CUSTOMERS))
-
-
-def _with_consents(table: pa.Table) -> pa.Table:
-    """Absent means not given."""
-    for index, field in enumerate(table.schema):
-        if field.name.startswith("consent_"):
-            table = table.set_column(index, field, pa.compute.fill_null(table[field.name], fill_value=False))
-    return table
+    return pa.Table.from_pylist(rows, schema.CUSTOMERS)
 
 
 def holding_table(states: list[HoldingState]) -> pa.Table:

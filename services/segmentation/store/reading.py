@@ -33,8 +33,8 @@ def holds(column: NDArray[np.generic]) -> NDArray[np.bool_]:
 
 
 def highest_ordinal(cursor: duckdb.DuckDBPyConnection) -> int:
-    row = cursor.execute("SELECT coalesce(max(ordinal), 0) FROM customer").fetchone()
-    return int(row[0]) if row else 0
+    rows = cursor.execute("SELECT coalesce(max(ordinal), 0) FROM customer").fetchall()
+    return int(rows[0][0])
 
 
 def customer_ids(cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.uint32]) -> dict[int, UUID]:
@@ -46,11 +46,11 @@ def customer_ids(cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.uint32]
 
 def ordinal_of(cursor: duckdb.DuckDBPyConnection, customer_id: UUID, org: str) -> int | None:
     """The customer's ordinal, if it is within the organisation scope `org`."""
-    row = cursor.execute(
+    rows = cursor.execute(
         f"SELECT ordinal FROM customer WHERE customer_id = $id AND {_IN_SCOPE}",  # noqa: S608 - a constant
         {"id": customer_id, "org": org},
-    ).fetchone()
-    return int(row[0]) if row else None
+    ).fetchall()
+    return int(rows[0][0]) if rows else None
 
 
 def members_in_scope(
@@ -80,13 +80,13 @@ def export_members(
 ) -> Iterator[pa.RecordBatch]:
     """All of these customers below `org`, by ordinal, in batches."""
     cursor.register("wanted", pa.table({"ordinal": pa.array(ordinals.astype(np.int32))}))
-    reader = cursor.execute(
-        "SELECT customer_id::VARCHAR AS customer_id, ordinal, org, primary_manager "  # noqa: S608
+    found = cursor.sql(
+        "SELECT customer_id::VARCHAR AS customer_id, ordinal, org, primary_manager "  # noqa: S608 - ours
         f"FROM customer SEMI JOIN wanted USING (ordinal) WHERE {_IN_SCOPE} ORDER BY ordinal",
-        {"org": org},
-    ).to_arrow_reader(10_000)
-    batches: Iterator[pa.RecordBatch] = iter(reader)  # type: ignore[arg-type]  # a generated stub is wrong
-    for batch in batches:
+        params={"org": org},
+    )
+    reader = found.to_arrow_reader(10_000)
+    for batch in reader:
         yield batch.cast(MEMBER_EXPORT)
 
 

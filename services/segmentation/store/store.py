@@ -33,10 +33,10 @@ class Store:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         database = duckdb.connect(str(self.path), config=self._config)
         database.execute(schema.TABLES)
-        version = database.execute("SELECT max(version) FROM store_version").fetchone()
-        if version == (None,):
+        version = database.execute("SELECT max(version) FROM store_version").fetchall()
+        if version == [(None,)]:
             database.execute("INSERT INTO store_version VALUES (?)", [schema.VERSION])
-        elif version != (schema.VERSION,):
+        elif version != [(schema.VERSION,)]:
             logger.warning("store_outdated", path=str(self.path), version=version)
             database.close()
             self.path.unlink()
@@ -86,8 +86,8 @@ class Store:
 
 def position(cursor: duckdb.DuckDBPyConnection, stream: str) -> int | None:
     """The last sequence applied, as of the cursor's moment."""
-    row = cursor.execute("SELECT applied FROM watermark WHERE stream = ?", [stream]).fetchone()
-    return int(row[0]) if row else None
+    rows = cursor.execute("SELECT applied FROM watermark WHERE stream = ?", [stream]).fetchall()
+    return int(rows[0][0]) if rows else None
 
 
 def set_watermark(cursor: duckdb.DuckDBPyConnection, stream: str, applied: int) -> None:
