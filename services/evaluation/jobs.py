@@ -18,7 +18,6 @@ from shared.service import Runtime, Task
 
 STREAMS = ("CUSTOMER", "CAMPAIGN")
 _LOOK_SECONDS = 0.2
-_RETRY = timedelta(hours=1)
 
 
 async def evaluate(job: JobRun) -> dict[str, Any]:
@@ -75,7 +74,7 @@ async def defer_due(runtime: Runtime) -> list[UUID]:
         campaigns = await registrations.due(session, now)
         for campaign_id in campaigns:
             await defer(session, SYSTEM, TASK, {"campaign_id": str(campaign_id)})
-            await registrations.set_due(session, campaign_id, now + _RETRY)
+            await registrations.set_due(session, campaign_id, now + registrations.RETRY)
     return campaigns
 
 

@@ -12,9 +12,10 @@ import pytest
 
 from services.evaluation.domain.breakdown import control_of, group_of
 from services.evaluation.domain.catalogue import BUILT_IN, COMPLAINTS, CONVERSION, NET_INFLOW
+from services.evaluation.domain.exposure import Exposures
 from services.evaluation.domain.moments import merged, of_values
 from services.evaluation.store import Store, StoreFeed, open_store
-from services.evaluation.store.contacts import Exposures, efforts, exposures, funnel
+from services.evaluation.store.contacts import efforts, exposures, funnel
 from services.evaluation.store.outcomes import Question, cell_moments, daily_totals
 from shared.bus import Delivery
 from shared.contracts.events import (

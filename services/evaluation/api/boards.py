@@ -1,14 +1,23 @@
 """One call per page of the console."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+import duckdb
+
 from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead
 from services.evaluation.api.campaigns import visible
+from services.evaluation.domain.catalogue import CONVERSION
+from services.evaluation.domain.exposure import DayTotals, Effort, Stages
 from services.evaluation.queries import campaigns, recommendations, results
 from services.evaluation.queries.boards import board_campaign, campaign_funnel, daily_series, strategy_board
 from services.evaluation.queries.metrics import frozen
-from services.evaluation.store.contacts import Effort, efforts
-from services.evaluation.store.outcomes import Question
+from services.evaluation.store.contacts import efforts, funnel
+from services.evaluation.store.outcomes import Question, daily_totals
 from shared import clock
 from shared.contracts.evaluation import CampaignBoard, FeedReport, FeedStatus, StrategyBoard
+from shared.contracts.metrics import MetricCreate
 from shared.web import CurrentRuntime, Router, Session, problem_responses
 
 router = Router(tags=["boards"])
@@ -17,7 +26,9 @@ router = Router(tags=["boards"])
 @router.get("/boards/strategy")
 async def get_strategy_board(session: Session, principal: ReviewRead, store: CurrentStore) -> StrategyBoard:
     """Running and completed campaigns: objective, target, progress, effect, recommendation."""
-    return await strategy_board(session, store, principal.scope, clock.now())
+    at = clock.now()
+    effort = await store.read(lambda cursor: efforts(cursor, principal.scope, at))
+    return await strategy_board(session, effort, at)
 
 
 @router.get("/boards/campaigns/{campaign_id}", responses=problem_responses(404))
@@ -30,15 +41,33 @@ async def get_campaign_board(
     result = await results.newest(session, campaign_id)
     advice = await recommendations.newest(session, campaign_id)
     question = Question(campaign_id, clock.now(), principal.scope)
-    effort = await store.read(lambda cursor: efforts(cursor, principal.scope, question.until))
     metric = frozen(registration).get(campaigns.plan_of(registration).primary_metric)
+    seen = await store.read(lambda cursor: _see(cursor, question, metric))
+    effort = seen.effort.get(campaign_id, Effort())
     return CampaignBoard(
-        campaign=board_campaign(registration, course, result, advice, effort.get(campaign_id, Effort())),
+        campaign=board_campaign(registration, course, result, advice, effort),
         registration=campaigns.as_contract(registration),
-        funnel=await campaign_funnel(store, course, question),
-        series=await daily_series(store, question, metric) if metric else [],
+        funnel=campaign_funnel(course, seen.by_arm, question.until, whole=principal.scope == "*"),
+        series=daily_series(seen.daily, metric) if metric else [],
         result=visible(principal, result) if result else None,
         recommendation=advice,
+    )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One consistent reading of the store."""
+
+    effort: dict[UUID, Effort]
+    by_arm: dict[str, Stages]
+    daily: Mapping[bool, DayTotals]
+
+
+def _see(cursor: duckdb.DuckDBPyConnection, question: Question, metric: MetricCreate | None) -> _Seen:
+    return _Seen(
+        effort=efforts(cursor, question.scope, question.until),
+        by_arm=funnel(cursor, question, CONVERSION),
+        daily=daily_totals(cursor, question, metric) if metric else {},
     )
 
 

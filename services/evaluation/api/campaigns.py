@@ -7,10 +7,11 @@ from fastapi import Body, Query, Response
 from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead, ReviewWrite
 from services.evaluation.domain.assess import health
 from services.evaluation.domain.breakdown import break_down, with_q_values
+from services.evaluation.domain.catalogue import CONVERSION
 from services.evaluation.queries import campaigns, documents, results
 from services.evaluation.queries.boards import campaign_funnel
 from services.evaluation.queries.metrics import frozen
-from services.evaluation.store.contacts import exposures
+from services.evaluation.store.contacts import exposures, funnel
 from services.evaluation.store.outcomes import Question
 from services.evaluation.usecases.evaluations import request_evaluation
 from shared import clock
@@ -118,10 +119,10 @@ async def get_funnel(
     session: Session, principal: ReviewRead, store: CurrentStore, campaign_id: CampaignId
 ) -> Funnel:
     """Assigned, contacted, responded, converted: treated beside hold-out, in the reader's branches."""
-    await campaigns.registration(session, campaign_id)
     course = await campaigns.course(session, campaign_id)
     question = Question(campaign_id, clock.now(), principal.scope)
-    return await campaign_funnel(store, course, question)
+    by_arm = await store.read(lambda cursor: funnel(cursor, question, CONVERSION))
+    return campaign_funnel(course, by_arm, question.until, whole=principal.scope == "*")
 
 
 def visible(principal: Principal, result: CampaignResult) -> CampaignResult:

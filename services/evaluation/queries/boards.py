@@ -1,23 +1,21 @@
 """What the boards draw: registrations and results from the database, people and money from the store."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluation.domain.catalogue import CONVERSION
+from services.evaluation.domain.exposure import DayTotals, Effort, Stages
 from services.evaluation.models import Course, RecommendationRow, Registration
 from services.evaluation.queries import recommendations, results
 from services.evaluation.queries.campaigns import plan_of
 from services.evaluation.queries.documents import number
 from services.evaluation.queries.metrics import frozen
-from services.evaluation.store import Store
-from services.evaluation.store.contacts import Effort, Stages, efforts, funnel
-from services.evaluation.store.outcomes import Question, daily_totals
 from shared.contracts.base import LocalText
 from shared.contracts.evaluation import (
     BoardCampaign,
@@ -34,17 +32,14 @@ from shared.contracts.evaluation import (
 )
 from shared.contracts.metrics import MetricCreate
 
-_NOBODY = Stages(0, 0, 0, 0)
 
-
-async def strategy_board(session: AsyncSession, store: Store, scope: str, at: datetime) -> StrategyBoard:
+async def strategy_board(session: AsyncSession, effort: Mapping[UUID, Effort], at: datetime) -> StrategyBoard:
     """Every campaign the reader's organisation takes part in, newest launch first."""
     joined = select(Registration, Course).join(Course).order_by(Registration.launched_at.desc())
     rows = [(registration, course) for registration, course in await session.execute(joined)]
     keys = [registration.campaign_id for registration, _ in rows]
     found = await results.newest_of_all(session, keys)
     advice = await _newest_advice(session, keys)
-    effort = await store.read(lambda cursor: efforts(cursor, scope, at))
     campaigns = [
         board_campaign(registration, course, found.get(key), advice.get(key), effort.get(key, Effort()))
         for key, (registration, course) in zip(keys, rows, strict=True)
@@ -148,48 +143,41 @@ def _totals(campaigns: Iterable[BoardCampaign], open_recommendations: int) -> Bo
     )
 
 
-async def campaign_funnel(store: Store, course: Course, question: Question) -> Funnel:
-    by_arm = await store.read(lambda cursor: funnel(cursor, question, CONVERSION))
+def campaign_funnel(course: Course, by_arm: Mapping[str, Stages], at: datetime, *, whole: bool) -> Funnel:
+    """`whole`: the reader sees the whole campaign, so the ledger speaks of the same people."""
+    ledger = (course.ledger or {}) if whole else {}
     treated = [stages for arm, stages in by_arm.items() if arm]
-    ledger = course.ledger or {}
-    assigned = sum(stages.assigned for stages in by_arm.values())
     return Funnel(
-        campaign_id=question.campaign_id,
-        as_of=question.until,
-        # The ledger speaks for the whole campaign; a reader of one branch sees that branch's people.
-        targeted=ledger.get("audience", assigned) if question.scope == "*" else assigned,
-        suppressed=ledger.get("suppressed", {}) if question.scope == "*" else {},
-        treated=_group(treated),
-        hold_out=_group([by_arm.get("", _NOBODY)]),
-        arms={arm: _group([stages]) for arm, stages in sorted(by_arm.items()) if arm},
+        campaign_id=course.campaign_id,
+        as_of=at,
+        targeted=ledger.get("audience", sum(stages.assigned for stages in by_arm.values())),
+        suppressed=ledger.get("suppressed", {}),
+        treated=_group(reduce(Stages.plus, treated, Stages())),
+        hold_out=_group(by_arm.get("", Stages())),
+        arms={arm: _group(stages) for arm, stages in sorted(by_arm.items()) if arm},
     )
 
 
-def _group(stages: Iterable[Stages]) -> FunnelGroup:
-    every = list(stages)
+def _group(stages: Stages) -> FunnelGroup:
     return FunnelGroup(
-        assigned=sum(stage.assigned for stage in every),
-        contacted=sum(stage.contacted for stage in every),
-        responded=sum(stage.responded for stage in every),
-        converted=sum(stage.converted for stage in every),
+        assigned=stages.assigned,
+        contacted=stages.contacted,
+        responded=stages.responded,
+        converted=stages.converted,
     )
 
 
-async def daily_series(store: Store, question: Question, metric: MetricCreate) -> list[SeriesPoint]:
+def daily_series(totals: Mapping[bool, DayTotals], metric: MetricCreate) -> list[SeriesPoint]:
     """Mean so far per customer, treated beside hold-out; empty until both have lived a day."""
-    totals = await store.read(lambda cursor: daily_totals(cursor, question, metric))
     if True not in totals or False not in totals:
         return []
-    treated, control = totals[True], totals[False]
-    points = []
-    for day, (sum_treated, sum_control) in enumerate(zip(treated.sums, control.sums, strict=True), start=1):
-        mean_t, mean_c = sum_treated / treated.n, sum_control / control.n
-        points.append(
-            SeriesPoint(
-                day=day,
-                treated=number(mean_t, metric),
-                hold_out=number(mean_c, metric),
-                difference=number(mean_t - mean_c, metric),
-            )
+    means = zip(totals[True].means(), totals[False].means(), strict=True)
+    return [
+        SeriesPoint(
+            day=day,
+            treated=number(treated, metric),
+            hold_out=number(control, metric),
+            difference=number(treated - control, metric),
         )
-    return points
+        for day, (treated, control) in enumerate(means, start=1)
+    ]

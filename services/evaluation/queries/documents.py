@@ -6,8 +6,8 @@ from decimal import Decimal
 from services.evaluation.domain.assess import OVERALL, Assessment, Check, Guardrail
 from services.evaluation.domain.breakdown import CellEffect
 from services.evaluation.domain.effect import Adjustment, Effect, NoEffect
+from services.evaluation.domain.exposure import Effort
 from services.evaluation.domain.money import Money
-from services.evaluation.store.contacts import Effort
 from shared.contracts.evaluation import (
     ArmEffect,
     BreakdownRow,

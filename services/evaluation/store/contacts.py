@@ -1,32 +1,18 @@
 """Exposures and contacts of campaigns, counted."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
 import duckdb
 
+from services.evaluation.domain.exposure import Effort, Exposures, Stages
 from services.evaluation.store.outcomes import IN_SCOPE, Question, Value, naive_utc, select
 from shared.contracts.metrics import MetricCreate
 
 # Somebody was reached, or at least tried: a planned or expired contact touched nobody.
 _TOUCHED = "(c.disposition IS NOT NULL OR c.state = 'done')"
 _RESPONDED = "c.disposition IN ('interested', 'accepted', 'call_back')"
-
-
-@dataclass(frozen=True)
-class Exposures:
-    """How many were assigned to each arm (hold-out: ''), and of how many the window has passed."""
-
-    by_arm: dict[str, int]
-    matured: int
-    window_closes: datetime | None
-    """When the last outcome window ends; none without exposures."""
-
-    @property
-    def total(self) -> int:
-        return sum(self.by_arm.values())
 
 
 def exposures(cursor: duckdb.DuckDBPyConnection, question: Question, window_days: int) -> Exposures:
@@ -45,14 +31,6 @@ def exposures(cursor: duckdb.DuckDBPyConnection, question: Question, window_days
         sum(matured for _, _, matured, _ in rows),
         closes.replace(tzinfo=UTC) if closes else None,
     )
-
-
-@dataclass(frozen=True)
-class Stages:
-    assigned: int
-    contacted: int
-    responded: int
-    converted: int
 
 
 def funnel(
@@ -81,18 +59,6 @@ def funnel(
         question.parameters() | value.parameters,
     )
     return {arm: Stages(*counts) for arm, *counts in rows}
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What a campaign's contacts took; `cost` is None when none was recorded."""
-
-    assigned: int = 0
-    held_out: int = 0
-    contacted: int = 0
-    contacts: int = 0
-    minutes: Decimal = Decimal(0)
-    cost: Decimal | None = None
 
 
 def efforts(cursor: duckdb.DuckDBPyConnection, scope: str, until: datetime) -> dict[UUID, Effort]:

@@ -56,13 +56,13 @@ class Store:
 
     def _in_transaction(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         with self._connection.cursor() as cursor:
-            cursor.begin()
+            cursor.execute("BEGIN")
             try:
                 result = work(cursor)
             except BaseException:
-                cursor.rollback()
+                cursor.execute("ROLLBACK")
                 raise
-            cursor.commit()
+            cursor.execute("COMMIT")
             return result
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 import duckdb
 
 from services.evaluation.domain.breakdown import Cell
+from services.evaluation.domain.exposure import DayTotals
 from services.evaluation.domain.moments import Moments
 from shared.contracts.metrics import EventSource, MetricCreate, MetricKind
 
@@ -141,14 +142,6 @@ def _outcome(metric: MetricCreate, i: int) -> str:
 
 def _covariate(metric: MetricCreate, i: int) -> str:
     return f"coalesce(o.x{i}, 0)::DOUBLE" if metric.covariate else "0::DOUBLE"
-
-
-@dataclass(frozen=True)
-class DayTotals:
-    """Sums of one group up to and including each day since assignment; `n` customers."""
-
-    n: int
-    sums: list[float]
 
 
 def daily_totals(

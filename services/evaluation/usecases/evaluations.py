@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluation.domain.assess import Assessment, Design, Measured, assess
 from services.evaluation.domain.breakdown import Cell
+from services.evaluation.domain.exposure import Effort, Exposures
 from services.evaluation.models import Course, Registration
 from services.evaluation.queries import documents
 from services.evaluation.queries.campaigns import design_of, plan_of
 from services.evaluation.queries.metrics import frozen
 from services.evaluation.store import Store
-from services.evaluation.store.contacts import Effort, Exposures, efforts, exposures
+from services.evaluation.store.contacts import efforts, exposures
 from services.evaluation.store.outcomes import Question, cell_moments
 from services.evaluation.usecases import results
 from shared import clock

@@ -1,7 +1,7 @@
 """From the campaign's own events: what was registered, and where the campaign stands."""
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import orjson
@@ -14,6 +14,9 @@ from services.evaluation.queries.metrics import definitions
 from shared import clock
 from shared.contracts.events import CampaignCompleted, CampaignLaunched
 from shared.errors import NotFound
+
+RETRY = timedelta(hours=1)
+"""When an evaluation that was queued is due again, should its job fail."""
 
 
 async def register(session: AsyncSession, launched: CampaignLaunched) -> None:
@@ -64,6 +67,7 @@ async def complete(session: AsyncSession, completed: CampaignCompleted) -> None:
     course.state = "completed"
     course.completed_at = completed.completed_at
     course.ledger = completed.ledger.model_dump(mode="json")
+    course.due_at = clock.now() + RETRY
     await session.flush()
 
 

@@ -1,0 +1,91 @@
+"""On the synthetic bank, whose hidden truth is known, the interval covers it as often as it says."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+
+from deploy.demo.bank import Bank, answers, generate, outcomes, true_effect
+from services.evaluation.domain.effect import Effect, compare
+from services.evaluation.domain.moments import of_values
+
+START = datetime(2026, 10, 17, 0, 30, tzinfo=UTC)
+BEFORE = START - timedelta(days=30)
+SPLITS = 200
+FEWEST = int(stats.binom.ppf(0.001, SPLITS, 0.95))
+
+NET = """
+    SELECT subject, sum(CASE WHEN data->>'direction' = 'in' THEN 1 ELSE -1 END * (data->>'amount')::DOUBLE) AS net
+    FROM happened WHERE type = 'transaction.posted' AND time >= $since GROUP BY subject
+"""
+
+
+@pytest.fixture(scope="module")
+def bank() -> Bank:
+    return generate(6_000, seed=11, business_date=date(2026, 10, 16))
+
+
+@pytest.fixture(scope="module")
+def audience(bank: Bank) -> pa.Array:
+    members = np.isin(bank.truth["archetype"].to_pylist(), ["affluent", "payroll"])
+    return bank.customers["source_id"].combine_chunks().filter(pa.array(members))
+
+
+@pytest.fixture(scope="module")
+def lives(bank: Bank, audience: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Net inflow of each member when called, when left alone, and in the 30 days before."""
+    answered = list(answers(bank, audience).disposition)
+    called = outcomes(bank, contacts(audience, answered), START, 1)
+    alone = outcomes(bank, contacts(audience.slice(0, 0), []), START, 1)
+    history = pa.Table.from_batches(bank.events())
+    return net(called, audience, START), net(alone, audience, START), net(history, audience, BEFORE)
+
+
+def contacts(members: pa.Array, dispositions: list[str]) -> pa.Table:
+    times = pa.array([START] * len(members), pa.timestamp("us", "UTC"))
+    return pa.table({"source_id": members, "disposition": pa.array(dispositions, pa.string()), "time": times})
+
+
+def net(happened: pa.Table, members: pa.Array, since: datetime) -> np.ndarray:
+    with duckdb.connect() as connection:
+        connection.register("happened", happened)
+        found = connection.execute(NET, {"since": since}).fetchall()
+    by_member = dict(found)
+    return np.array([by_member.get(member, 0.0) for member in members.to_pylist()])
+
+
+def splits(members: int) -> Iterator[np.ndarray]:
+    for seed in range(SPLITS):
+        yield np.random.default_rng(seed).random(members) < 0.8
+
+
+def test_the_interval_covers_the_hidden_effect_over_two_hundred_splits(
+    lives: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    called, alone, before = lives
+    truth = float((called - alone).mean())
+    covered = 0
+    for treated in splits(called.size):
+        effect = compare(
+            of_values(called[treated], before[treated]),
+            of_values(alone[~treated], before[~treated]),
+            "sum",
+            0.05,
+        )
+        assert isinstance(effect, Effect)
+        covered += effect.interval[0] <= truth <= effect.interval[1]
+    assert covered >= FEWEST
+
+
+def test_the_realised_effect_is_the_expected_one_within_chance(
+    bank: Bank, audience: pa.Array, lives: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> None:
+    called, alone, _ = lives
+    change = called - alone
+    assert float(change.mean()) == pytest.approx(
+        true_effect(bank, audience), abs=4 * float(change.std() / change.size**0.5)
+    )
