@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -22,7 +21,6 @@ from shared.auth import Role
 
 T = TypeVar("T", bound=BaseModel)
 Json = dict[str, Any]
-Body = Mapping[str, Any] | Sequence[Any] | BaseModel | bytes
 
 PATIENCE_SECONDS = 240.0
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
@@ -30,12 +28,14 @@ _WAIT_FIRST, _WAIT_LONGEST = 0.1, 3.0
 
 
 @dataclass(frozen=True)
-class Upload:
-    """A file sent as a form, with its other fields."""
+class Raw:
+    """A body that is not JSON of ours."""
 
-    file: Path
+    content: bytes
     media_type: str
-    fields: Mapping[str, str]
+
+
+Body = Mapping[str, Any] | Sequence[Any] | BaseModel | Raw
 
 
 class Api:
@@ -104,18 +104,17 @@ class Caller:
             raise
         return True
 
-    async def post(self, path: str, body: Body | None = None, *, key: str | None = None) -> Json:
+    async def post(
+        self, path: str, body: Body | None = None, *, key: str | None = None, **params: str
+    ) -> Json:
         headers = {"Idempotency-Key": key} if key else {}
-        return _json(await self._send("POST", path, body, headers=headers))
-
-    async def upload(self, path: str, upload: Upload, *, key: str) -> Json:
-        return _json(await self._send("POST", path, upload, headers={"Idempotency-Key": key}))
+        return _json(await self._send("POST", path, body, params=params, headers=headers))
 
     async def _send(
         self,
         method: str,
         path: str,
-        body: Body | Upload | None = None,
+        body: Body | None = None,
         *,
         params: Mapping[str, str | int | None] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -136,21 +135,14 @@ class Caller:
         self,
         method: str,
         path: str,
-        body: Body | Upload | None,
+        body: Body | None,
         params: Mapping[str, str | int],
         headers: Mapping[str, str],
     ) -> httpx.Response | httpx.TransportError:
-        client = self.api.client
+        content, media_type = _encoded(body)
+        typed = {**headers, "Content-Type": media_type} if content is not None else headers
         try:
-            if isinstance(body, Upload):
-                with body.file.open("rb") as file:
-                    form = {"file": (body.file.name, file, body.media_type)}
-                    return await client.request(
-                        method, path, params=params, headers=headers, files=form, data=dict(body.fields)
-                    )
-            content, media_type = _encoded(body)
-            typed = {**headers, "Content-Type": media_type} if content is not None else headers
-            return await client.request(method, path, params=params, headers=typed, content=content)
+            return await self.api.client.request(method, path, params=params, headers=typed, content=content)
         except httpx.TransportError as error:
             return error
 
@@ -158,8 +150,8 @@ class Caller:
 def _encoded(body: Body | None) -> tuple[bytes | None, str]:
     if body is None:
         return None, ""
-    if isinstance(body, bytes):
-        return body, "application/cloudevents-batch+json"
+    if isinstance(body, Raw):
+        return body.content, body.media_type
     if isinstance(body, BaseModel):
         return body.model_dump_json(exclude_none=True).encode(), "application/json"
     return orjson.dumps(body), "application/json"

@@ -5,7 +5,7 @@ from itertools import groupby
 
 import pyarrow as pa
 
-from deploy.demo.api import Caller, Json, Upload
+from deploy.demo.api import Caller, Json, Raw
 from deploy.demo.bank.storage import write_batches
 from deploy.demo.errors import DemoError
 from deploy.demo.memory import Result
@@ -71,11 +71,13 @@ async def _import(scene: Scene, dataset: str, batches: Iterator[pa.RecordBatch])
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{dataset}.parquet"
     rows = write_batches(batches, file)
-    upload = Upload(file, PARQUET, {"dataset": dataset})
-    begun = await scene.admin.upload("customer/v1/imports", upload, key=scene.memory.key(dataset))
+    content = Raw(file.read_bytes(), PARQUET)
+    file.unlink()
+    begun = await scene.admin.post(
+        "customer/v1/imports", content, key=scene.memory.key(dataset), dataset=dataset, filename=file.name
+    )
     with scene.narrator.counting(dataset, rows) as advance:
         counts = await _watch(scene, str(begun["id"]), advance)
-    file.unlink()
     if counts["rejected"]:
         raise DemoError(
             f"{counts['rejected']} rows of {dataset} were rejected: {await _why(scene, begun['id'])}"

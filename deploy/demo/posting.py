@@ -7,6 +7,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from deploy.demo.api import Raw
 from deploy.demo.bank.columns import join
 from deploy.demo.errors import DemoError
 from deploy.demo.memory import Result
@@ -15,6 +16,7 @@ from deploy.demo.scene import Scene, until
 
 EVENTS_AT_ONCE = 1_000
 BATCHES_IN_FLIGHT = 4
+CLOUD_EVENTS = "application/cloudevents-batch+json"
 QUIET_SECONDS = 2.0
 _REMEMBER_EVERY = 50
 
@@ -52,7 +54,7 @@ class _Post:
 
     async def send(self, number: int, batch: pa.RecordBatch) -> None:
         try:
-            answer = await self._source.post("customer/v1/events", cloud_events(batch))
+            answer = await self._source.post("customer/v1/events", Raw(cloud_events(batch), CLOUD_EVENTS))
         finally:
             self.places.release()
         if answer["rejected"] or answer["parked"]:

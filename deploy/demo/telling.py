@@ -121,7 +121,7 @@ def _breakdown(evaluated: Json) -> Table:
         cell = ", ".join(row["values"].values())
         counts = f"{row['n']:,} / {row['n_hold_out']:,}"
         if row["difference"] is None:
-            table.add_row(cell, counts, "–", row["error"] or "")
+            table.add_row(cell, counts, "–", "too few for an effect of their own")
             continue
         interval = f"{_number(row['ci'][0])} … {_number(row['ci'][1])}"
         table.add_row(cell, counts, _number(row["difference"]), interval)
@@ -130,7 +130,7 @@ def _breakdown(evaluated: Json) -> Table:
 
 def _recommendation(found: Json) -> list[str]:
     return [
-        f"Recommendation: {found['kind']} ({found['outcome']})",
+        f"Recommendation: {found['action']} ({found['outcome']})",
         f"  {found['text']['en']}",
         f"  {found['text']['zh']}",
     ]

@@ -42,7 +42,7 @@ FEATURES = """
 
 
 def contacts_of(source_ids: pa.Array, disposition: list[str]) -> pa.Table:
-    times = pa.array([START] * len(source_ids), pa.timestamp("us", "UTC"))
+    times = pa.array([START.replace(microsecond=684855)] * len(source_ids), pa.timestamp("us", "UTC"))
     return pa.table({"source_id": source_ids, "disposition": disposition, "time": times})
 
 

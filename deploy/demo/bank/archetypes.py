@@ -48,7 +48,7 @@ ARCHETYPES = (
         "saver", 0.20, "person", (69, 4), (18, 2.5), (220_000, 0.4),
         {"demand-deposit": 1.0, "time-1y": 0.9, "time-3y": 0.75, "annuity": 0.15, "wealth-steady": 0.1}, 0.12,
         occupations=("retired",), singles=4, single_size=1_800, logins=0.6, visits=2.0, interactions=0.6,
-        response=0.22, effect=4_500, churn=0.03, risk_levels=(0.35, 0.45, 0.2, 0.0, 0.0),
+        response=0.22, effect=4_500, churn=0.03, risk_levels=(0.12, 0.6, 0.28, 0.0, 0.0),
     ),
     Archetype(
         "payroll", 0.24, "person", (35, 3.5), (6, 1.2), (48_000, 0.4),

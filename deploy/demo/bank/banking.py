@@ -22,6 +22,8 @@ from deploy.demo.bank.traits import Traits, by_archetype
 COMPLAINTS_A_YEAR, RESOLVED = 0.03, 0.65
 OVERDUE_SHARE = 0.04
 _PAYDAY = 9 * 3600
+# How much of a pair a customer of thrift 1 keeps back.
+_THRIFT = 0.06
 
 
 def money(traits: Traits, span: Span, scale: float, rng: np.random.Generator) -> Happenings:
@@ -43,8 +45,9 @@ def _pairs(traits: Traits, span: Span, scale: float, rng: np.random.Generator) -
     size = lognormal_cents(by_archetype(traits.archetype[span.row[at]], lambda a: a.pair_size), 0.45, rng)
     when = moments(span, at, rng, PAIR_DAYS)
     later = when + rng.integers(2 * 3600, PAIR_DAYS * DAY - DAY // 2, len(at))
-    moved_on = np.rint(size * rng.uniform(0.87, 1.13, len(at))).astype(np.int64)
     row = span.row[at]
+    kept = _THRIFT * traits.thrift[row]
+    moved_on = np.rint(size * (rng.uniform(0.9, 1.1, len(at)) - kept)).astype(np.int64)
     return gather(
         [
             _posting(row, when, size, rng),
@@ -56,7 +59,8 @@ def _pairs(traits: Traits, span: Span, scale: float, rng: np.random.Generator) -
 def _singles(traits: Traits, span: Span, scale: float, rng: np.random.Generator) -> Happenings:
     at = occurrences(traits, span, lambda a: a.singles, scale, rng)
     size = lognormal_cents(by_archetype(traits.archetype[span.row[at]], lambda a: a.single_size), 0.6, rng)
-    sign = np.where(rng.random(len(at)) < 0.5, 1, -1)
+    comes_in = 0.5 + 2 * _THRIFT * traits.thrift[span.row[at]]
+    sign = np.where(rng.random(len(at)) < comes_in, 1, -1)
     return _posting(span.row[at], moments(span, at, rng), sign * size, rng)
 
 

@@ -99,7 +99,8 @@ def _own(bank: Bank, here: slice, start: int, rng: np.random.Generator) -> Happe
 def _caused(bank: Bank, contacts: pa.Table, start: int, rng: np.random.Generator) -> Happenings:
     rows = rows_of(contacts.column("source_id"))
     reached: Bools = np.isin(contacts.column("disposition").to_numpy(), REACHED)
-    called = contacts.column("time").cast(pa.timestamp("s", "UTC")).cast(pa.int64()).to_numpy() + 8 * 3600
+    seconds = contacts.column("time").cast(pa.timestamp("s", "UTC"), safe=False)
+    called = seconds.cast(pa.int64()).to_numpy() + 8 * 3600
     effect = bank.traits.response.effect[rows]
     opened = _opened(bank, rows, called, contacts)
     rows, called, effect = (values[reached & (effect != 0)] for values in (rows, called, effect))

@@ -21,6 +21,7 @@ ASSESSED = 0.93
 class Traits:
     """`assets` in CNY at the business date had the customer not left; `held` is customers × products.
 
+    `thrift` −2…2: how much more comes in than goes out, before and after any campaign.
     `risk` 0–4 is C1–C5 as last assessed on `assessed`; both mean nothing where `assessed` is NaT.
     """
 
@@ -36,6 +37,7 @@ class Traits:
     manager: Ints
     backup: Ints
     churned: Bools
+    thrift: Floats
     risk: Ints
     assessed: Dates
     response: Response
@@ -77,6 +79,7 @@ def draw_traits(customers: int, business_date: date, staffing: list[int], rng: n
         manager=manager,
         backup=(manager + rng.integers(1, crew)) % crew,
         churned=rng.random(customers) < by_archetype(kinds, lambda a: a.churn),
+        thrift=np.clip(rng.standard_normal(customers), -2, 2),
         risk=risk,
         assessed=assessed,
         response=respond(
