@@ -16,8 +16,8 @@ from shared.settings import SERVICES
 from shared.web import TransactionRoute, current_principal
 from tests.support import Servers
 
-OPEN = {"/healthz", "/readyz", "/metrics"}
-"""Probes and metrics: for the orchestrator, inside the network, with nothing about a customer."""
+OPEN = {"/healthz", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/redoc"}
+"""Probes, metrics and documentation: nothing about a customer."""
 
 
 def _sources(repository: Path) -> Iterator[Path]:
@@ -35,6 +35,7 @@ def test_one_place_commits(repository: Path) -> None:
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "commit"
         and file != repository / "shared" / "db.py"
+        and "store" not in file.parts  # a DuckDB store ends its own transactions, with its watermark
     ]
     assert offenders == []
 
