@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 
 from deploy.embedded.stack import Stack
 
+# The last one: the terminal was closed.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def run_until_signalled(stack: Stack, announce: Callable[[], None]) -> None:
-    """Start, announce, wait for SIGINT or SIGTERM, stop.
+    """Start, announce, wait for a signal to stop, stop.
 
     A signal during the start aborts it (KeyboardInterrupt, all cleaned up); one during the stop hurries it.
     """
@@ -62,7 +65,7 @@ def stopping_on_signal(stack: Stack) -> Iterator[Asked]:
         if not asked.waits:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
     try:
         yield asked
     finally:

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO, TypeVar
@@ -158,7 +158,7 @@ class Stack:
 
     def wait_ready(self, name: str, timeout: float = 60.0) -> None:
         """Wait until one service (again) says it is ready."""
-        self._wait_for(lambda: self._unready([name]), timeout)
+        self._wait_for([name], timeout, patient=True)
 
     def __enter__(self) -> Self:
         self.start()
@@ -211,13 +211,14 @@ class Stack:
         self._services[name] = ServiceProcess(name, port, environment, self._output(name).descriptor)
 
     def _wait_until_ready(self, timeout: float) -> None:
-        self._wait_for(lambda: self._unready([*SERVICES, CONSOLE]), timeout)
+        """As `wait_ready` for all, but a process that keeps dying ends the wait with its last words."""
+        self._wait_for([*SERVICES, CONSOLE], timeout, patient=False)
 
-    def _wait_for(self, unready: Callable[[], dict[str, str]], timeout: float) -> None:
+    def _wait_for(self, names: list[str], timeout: float, *, patient: bool) -> None:
         deadline = time.monotonic() + timeout
-        while waiting := unready():
+        while waiting := self._unready(names):
             for name in waiting:
-                if self._supervisor is not None and self._supervisor.hopeless(name):
+                if not patient and self._supervisor is not None and self._supervisor.hopeless(name):
                     raise StackError(f"{name} does not start; its last words:\n{self._last_words(name)}")
             if time.monotonic() > deadline:
                 reasons = "\n".join(f"  {name}: {words}" for name, words in waiting.items())

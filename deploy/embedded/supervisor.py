@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from deploy.embedded.errors import StackError
 from deploy.embedded.member import Member
 
-DELAYS = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
-STEADY_SECONDS = 30.0
+DELAYS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+STEADY_SECONDS = 5.0
 HOPELESS_AFTER = 4
 LOOK_EVERY = 0.1
 
@@ -18,6 +18,8 @@ LOOK_EVERY = 0.1
 @dataclass
 class _Record:
     deaths: int = 0
+    """In a row, each soon after its start: what the patience grows with."""
+    total: int = 0
     born: float = 0.0
     due: float | None = None
 
@@ -47,8 +49,8 @@ class Supervisor:
             self._thread.join()
 
     def hopeless(self, name: str) -> bool:
-        """It died again and again right after its start."""
-        return self._records[name].deaths >= HOPELESS_AFTER
+        """It has died so often that it will hardly ever start."""
+        return self._records[name].total >= HOPELESS_AFTER
 
     def _watch(self) -> None:
         while not self._stopping.wait(LOOK_EVERY):
@@ -65,6 +67,7 @@ class Supervisor:
         elif record.due is None:
             delay = DELAYS[min(record.deaths, len(DELAYS) - 1)]
             record.deaths += 1
+            record.total += 1
             record.due = now + delay
             self._say(f"{name} has died; starting it again in {delay:g} s", logging.WARNING)
         elif now >= record.due:
