@@ -12,7 +12,7 @@ from services.customer.api import (
     staff,
 )
 from services.customer.consumers import HANDLERS
-from services.customer.jobs import TASKS
+from services.customer.jobs import BACKGROUND, TASKS
 from services.customer.resources import open_resources
 from services.customer.settings import CustomerSettings
 from shared.service import Service
@@ -39,6 +39,7 @@ service = Service(
     ],
     handlers=HANDLERS,
     tasks=TASKS,
+    background=BACKGROUND,
     resources=open_resources,
 )
 

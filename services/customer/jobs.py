@@ -1,5 +1,7 @@
-"""Background jobs of this service by name."""
+"""Background work of this service."""
 
 from services.customer.usecases.imports import TASK, run_import
+from services.customer.usecases.uploads import sweep_uploads
 
 TASKS = {TASK: run_import}
+BACKGROUND = [sweep_uploads]

@@ -58,7 +58,11 @@ async def create_import(
     Rows that cannot be taken are reported one by one; the others are imported. The same file again changes nothing.
     """
     path = await store_upload(settings, _parts(request))
-    row = await start_import(session, principal, dataset, filename, path)
+    try:
+        row = await start_import(session, principal, dataset, filename, path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     response.headers["Location"] = f"/v1/jobs/{row.job_id}"
     return queries.import_view(row)
 

@@ -116,17 +116,10 @@ async def _views(
     session: AsyncSession, vault: Vault, customers: Sequence[Customer], *, reveal: bool
 ) -> list[CustomerView]:
     ids = [customer.id for customer in customers]
-    keys = dict(
-        (
-            await session.execute(
-                select(CustomerKey.customer_id, CustomerKey.wrapped_key).where(
-                    CustomerKey.customer_id.in_(ids)
-                )
-            )
-        )
-        .tuples()
-        .all()
+    key_rows = await session.execute(
+        select(CustomerKey.customer_id, CustomerKey.wrapped_key).where(CustomerKey.customer_id.in_(ids))
     )
+    keys = {row.customer_id: row.wrapped_key for row in key_rows}
     identities: dict[UUID, list[Identity]] = {}
     rows = await session.scalars(
         select(SourceIdentity)

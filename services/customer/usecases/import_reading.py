@@ -1,6 +1,7 @@
 """Import files as chunks of text columns, each value checked; a file of any size takes constant memory."""
 
-from collections.abc import Generator, Iterator
+import itertools
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -113,7 +114,7 @@ class ImportReader:
     format: str
     dataset: str
     fraction: float = 0.0
-    _malformed: list[int] = field(default_factory=list)
+    _malformed: set[int] = field(default_factory=set)
 
     def check_columns(self) -> None:
         """Every column of the data set must be there and no other; 422 names the differences."""
@@ -132,21 +133,27 @@ class ImportReader:
 
     def chunks(self) -> Generator[Chunk]:
         """Checked chunks in file order; Unprocessable when the file breaks off or is not what it says."""
-        read = 0
+        rules = DATASETS[self.dataset]
+        row = 0
         try:
             for batch in self._batches():
                 for start in range(0, batch.num_rows, CHUNK_ROWS):
                     part = batch.slice(start, CHUNK_ROWS)
-                    malformed = [
-                        Rejection(row, None, "does not have the header's number of fields")
-                        for row in self._malformed
-                    ]
-                    self._malformed.clear()
-                    chunk = _checked(part, DATASETS[self.dataset], read + len(malformed), malformed)
-                    read += chunk.read
-                    yield chunk
+                    numbers = _numbers(row, part.num_rows, self._malformed)
+                    malformed = self._rejected_up_to(numbers[-1])
+                    row = numbers[-1]
+                    yield _checked(part, rules, numbers, malformed)
         except (pa.ArrowInvalid, OSError) as error:
-            raise Unprocessable(f"The file cannot be read as {self.format} past row {read}") from error
+            raise Unprocessable(f"The file cannot be read as {self.format} past row {row}") from error
+        rest = self._rejected_up_to(max(self._malformed, default=0))
+        if rest:
+            yield Chunk(rows=[], columns={name: [] for name in rules}, rejected=rest, read=len(rest))
+
+    def _rejected_up_to(self, row: int) -> list[Rejection]:
+        """Malformed rows before `row`; later ones wait for their chunk."""
+        due = sorted(number for number in self._malformed if number <= row)
+        self._malformed -= set(due)
+        return [Rejection(number, None, "does not have the header's number of fields") for number in due]
 
     def _names(self) -> list[str]:
         try:
@@ -194,10 +201,10 @@ def _csv_options() -> pyarrow.csv.ReadOptions:
     return pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False)
 
 
-def _csv_parsing(malformed: list[int] | None = None) -> pyarrow.csv.ParseOptions:
+def _csv_parsing(malformed: set[int] | None = None) -> pyarrow.csv.ParseOptions:
     def skip(row: pyarrow.csv.InvalidRow) -> str:
         if malformed is not None:
-            malformed.append(max((row.number or 2) - 1, 1))
+            malformed.add(row.number - 1)  # counted with the header
         return "skip"
 
     return pyarrow.csv.ParseOptions(invalid_row_handler=skip)
@@ -211,8 +218,16 @@ def _as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
+def _numbers(last: int, count: int, malformed: set[int]) -> Sequence[int]:
+    """The file's numbers of the next `count` well-formed rows after row `last`."""
+    if not malformed:
+        return range(last + 1, last + count + 1)
+    following = (number for number in itertools.count(last + 1) if number not in malformed)
+    return list(itertools.islice(following, count))
+
+
 def _checked(
-    batch: pa.RecordBatch, wanted: dict[str, Column], before: int, malformed: list[Rejection]
+    batch: pa.RecordBatch, wanted: dict[str, Column], numbers: Sequence[int], malformed: list[Rejection]
 ) -> Chunk:
     rejected = list(malformed)
     good = pa.array([True] * batch.num_rows)
@@ -227,12 +242,12 @@ def _checked(
             detail = (
                 "is required" if not values[position].is_valid else "does not have the form of this column"
             )
-            rejected.append(Rejection(before + position + 1, name, detail))
+            rejected.append(Rejection(numbers[position], name, detail))
         good = pc.and_(good, ok)
         columns[name] = values
     kept = pc.indices_nonzero(good)
     return Chunk(
-        rows=[before + position + 1 for position in kept.to_pylist()],
+        rows=[numbers[position] for position in kept.to_pylist()],
         columns={name: values.take(kept).to_pylist() for name, values in columns.items()},
         rejected=rejected,
         read=batch.num_rows + len(malformed),

@@ -3,16 +3,22 @@
 import asyncio
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 
+from sqlalchemy import select
+
+from services.customer.models import ImportFile
 from services.customer.settings import CustomerSettings
 from shared.errors import TooLarge, Unavailable, Unprocessable
 from shared.ids import new_id
+from shared.service import Runtime
 
 _BUFFER_BYTES = 1024 * 1024
 _CHECK_BYTES = 64 * 1024 * 1024
+_SWEEP_SECONDS = 3600.0
 
 
 async def store_upload(settings: CustomerSettings, parts: AsyncIterator[bytes]) -> Path:
@@ -57,3 +63,22 @@ def _finish(file: BinaryIO, rest: bytes) -> None:
 def _require_room(settings: CustomerSettings, path: Path) -> None:
     if shutil.disk_usage(path.parent).free < settings.min_free_disk_bytes:
         raise Unavailable("The disk has no room for the file", headers={"Retry-After": "60"})
+
+
+async def sweep_uploads(runtime: Runtime) -> None:
+    """Delete uploads no import waits for: left by a request that failed to commit or a process that died."""
+    settings = runtime.resource(CustomerSettings)
+    while True:
+        async with runtime.db.transaction() as session:
+            paths = await session.scalars(
+                select(ImportFile.path).where(ImportFile.state.in_(["queued", "running"]))
+            )
+            live = set(paths)
+        await asyncio.to_thread(_delete_old, settings.import_dir, live)
+        await asyncio.sleep(_SWEEP_SECONDS)
+
+
+def _delete_old(directory: Path, live: set[str]) -> None:
+    for path in directory.glob("*.upload"):
+        if str(path) not in live and time.time() - path.stat().st_mtime > _SWEEP_SECONDS:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,96 @@
+"""Any order, any repetition, any cutting into batches of the same events ends in the same state."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.customer.conftest import Bank, event, number, person
+
+MEASURED = st.integers(0, 5).map(lambda n: (date(2026, 9, 1) + timedelta(days=n)).isoformat())
+DAYS = st.integers(0, 5).map(lambda n: (date(2026, 10, 1) + timedelta(days=n)).isoformat())
+MONEY = st.integers(0, 5).map(lambda n: f"{n}.00")
+ACCOUNT = st.sampled_from(["A", "B"])
+
+
+def _product(kind: str, **more: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[str, str, dict[str, Any]]]:
+    data = st.fixed_dictionaries({"account": ACCOUNT, "product": st.just("wealth-steady"), **more})
+    return st.tuples(st.just(kind), DAYS, data)
+
+
+FACTS = st.one_of(
+    _product("balance.snapshot", balance=MONEY, as_of=MEASURED),
+    _product("product.opened"),
+    _product("product.closed"),
+    _product("product.renewed", matures_on=DAYS),
+    st.tuples(
+        st.just("risk.assessed"),
+        DAYS,
+        st.fixed_dictionaries({"level": st.sampled_from(["C1", "C2"]), "valid_until": DAYS}),
+    ),
+    st.tuples(
+        st.just("consent.changed"),
+        DAYS,
+        st.fixed_dictionaries({"channel": st.sampled_from(["call", "app"]), "granted": st.booleans()}),
+    ),
+    st.tuples(st.just("login"), DAYS, st.fixed_dictionaries({"channel": st.just("mobile")})),
+)
+
+
+def _event(subject: str, index: int, fact: tuple[str, str, dict[str, Any]]) -> dict[str, Any]:
+    kind, day, data = fact
+    # No two at one instant: then the later one is defined by time alone.
+    return event(subject, kind, id=f"{subject}-{index}", time=f"{day}T12:00:{index:02d}+08:00", data=data)
+
+
+STATE = {
+    "holding": "SELECT account, product, balance, currency, as_of, measured_at, opened_on, matures_on, closed_on"
+    " FROM holding WHERE customer_id = CAST(:id AS uuid) ORDER BY account",
+    "holding_day": "SELECT account, as_of, balance, measured_at FROM holding_day"
+    " WHERE customer_id = CAST(:id AS uuid) ORDER BY account, as_of",
+    "customer": "SELECT risk_level, risk_valid_until, risk_assessed_at, consents FROM customer"
+    " WHERE id = CAST(:id AS uuid)",
+    "consent": "SELECT channel, granted, changed_at FROM consent WHERE customer_id = CAST(:id AS uuid) ORDER BY channel",
+    "log": "SELECT split_part(event_id, '-', 2), type, time, data::text FROM customer_event"
+    " WHERE customer_id = CAST(:id AS uuid) ORDER BY 1",
+}
+
+
+async def _state(bank: Bank, customer_id: str) -> dict[str, list[Any]]:
+    return {name: await bank.sql(statement, id=customer_id) for name, statement in STATE.items()}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(FACTS, min_size=1, max_size=12), st.randoms(use_true_random=False), st.data())
+async def test_order_and_repetition_do_not_matter(
+    bank: Bank, facts: list[tuple[str, str, dict[str, Any]]], random: Any, data: st.DataObject
+) -> None:
+    states = []
+    for shuffled in (False, True):
+        subject = f"h{number()}"
+        events = [_event(subject, index, fact) for index, fact in enumerate(facts)]
+        if shuffled:
+            repeated = data.draw(st.lists(st.sampled_from(events), max_size=4))
+            events += repeated
+            random.shuffle(events)
+        arrival = data.draw(st.integers(0, len(events))) if shuffled else 0
+        cut = max(1, data.draw(st.integers(1, len(events)))) if shuffled else len(events)
+        created = None
+        for start in range(0, len(events), cut):
+            if created is None and start >= arrival:
+                created = await bank.customer(**person(identities=[{"source": "core", "source_id": subject}]))
+            answer = await bank.push(*events[start : start + cut])
+            assert answer.status_code == 200, answer.text
+        if created is None:
+            created = await bank.customer(**person(identities=[{"source": "core", "source_id": subject}]))
+        states.append(await _state(bank, created["id"]))
+        await bank.push(*events)
+        assert await _state(bank, created["id"]) == states[-1]
+    for state in states:
+        # The consents a customer is created with carry the hour of creation.
+        state["consent"] = [row for row in state["consent"] if row[0] == "app"]
+        for row in state["customer"]:
+            row[3].pop("call", None)
+            row[3].pop("sms", None)
+    assert states[0] == states[1]
