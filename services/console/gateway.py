@@ -35,6 +35,8 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _NOT_FORWARDED = _HOP_BY_HOP | {b"host", b"cookie", b"expect", b"x-forwarded-host", b"x-forwarded-prefix"}
+# The server this runs in writes its own.
+_NOT_RETURNED = _HOP_BY_HOP | {b"date", b"server"}
 _REPLACED = {b"x-forwarded-for", b"x-forwarded-proto"}
 _REPEATABLE = frozenset({"GET", "HEAD"})
 
@@ -150,7 +152,7 @@ def _end_to_end(headers: Iterable[tuple[bytes, bytes]], dropped: frozenset[bytes
 
 
 def _response_headers(answer: httpx.Response, service: str) -> RawHeaders:
-    headers = _end_to_end(answer.headers.raw, _HOP_BY_HOP)
+    headers = _end_to_end(answer.headers.raw, _NOT_RETURNED)
     return [(name, _behind(value, service) if name == b"location" else value) for name, value in headers]
 
 

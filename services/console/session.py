@@ -8,6 +8,9 @@ from pydantic import TypeAdapter
 from services.console.i18n import DEFAULT, LANGUAGES, Language
 from shared.auth import Principal, Role
 
+PERSONAL_READERS = (Role.manager, Role.branch_head)
+"""Who may see personal data in clear, or search by it."""
+
 
 @dataclass(frozen=True)
 class User:

@@ -13,7 +13,7 @@ from services.console.pages.campaign_books import draw_books
 from services.console.pages.campaign_fixes import draw_fixes
 from services.console.pages.campaign_result import draw_result
 from services.console.pages.campaign_simulation import draw_simulation
-from services.console.pages.words import Metrics, metrics, state_tag
+from services.console.pages.words import Metrics, Names, metrics, names, state_tag
 from services.console.view import View, page
 from services.console.widgets.html import html, link
 from shared.contracts.campaign import CampaignProgress, CampaignView
@@ -28,6 +28,7 @@ class CampaignFacts:
     progress: CampaignProgress | None
     board: CampaignBoard | None
     metrics: Metrics
+    names: Names
 
 
 @page("/campaigns/{campaign_id}", title="campaign.title", nav="campaigns")
@@ -43,16 +44,16 @@ async def campaign_page(view: View, campaign_id: str) -> None:
 async def _fetch(view: View, campaign_id: str) -> CampaignFacts:
     path = f"/v1/campaigns/{segment(campaign_id)}"
     campaign = await view.api.get("campaign", path, CampaignView)
-    known = await metrics(view)
+    known, called = await asyncio.gather(metrics(view), names(view))
     if campaign.status in _BEFORE_LAUNCH:
-        return CampaignFacts(campaign, None, None, known)
+        return CampaignFacts(campaign, None, None, known, called)
     progress, board = await asyncio.gather(
         view.optional(view.api.get("campaign", f"{path}/progress", CampaignProgress)),
         view.optional(
             view.api.get("evaluation", f"/v1/boards/campaigns/{segment(campaign_id)}", CampaignBoard)
         ),
     )
-    return CampaignFacts(campaign, progress, board, known)
+    return CampaignFacts(campaign, progress, board, known, called)
 
 
 def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
@@ -65,13 +66,13 @@ def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
             state_tag(t, campaign.status), _history(view, campaign)
         )
     )
-    draw_fixes(view, campaign, facts.metrics)
+    draw_fixes(view, campaign, facts.metrics, facts.names)
     if campaign.status in _BEFORE_LAUNCH:
         draw_simulation(view, campaign)
     if facts.progress is not None:
-        draw_books(view, facts.progress)
+        draw_books(view, facts.progress, facts.names)
     if facts.board is not None:
-        draw_result(view, facts.board, facts.metrics, again)
+        draw_result(view, facts.board, facts.metrics, facts.names, again)
 
 
 def _history(view: View, campaign: CampaignView) -> str:

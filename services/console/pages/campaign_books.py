@@ -5,6 +5,7 @@ from nicegui import ui
 
 from services.console import theme
 from services.console.formats import exact_money, whole
+from services.console.pages.words import Names
 from services.console.view import View
 from services.console.widgets import charts
 from services.console.widgets.html import html, tag
@@ -13,7 +14,7 @@ from shared.contracts.campaign import CampaignProgress, Tally
 _BRANCHES = 10
 
 
-def draw_books(view: View, progress: CampaignProgress) -> None:
+def draw_books(view: View, progress: CampaignProgress, names: Names) -> None:
     t = view.t
     with ui.element("div").classes("grid cols-wide"):
         with ui.element("section").classes("panel"):
@@ -27,7 +28,7 @@ def draw_books(view: View, progress: CampaignProgress) -> None:
             html(_details(view, progress)).style("margin-top: 14px")
         with ui.element("section").classes("panel"):
             html(Markup("<h2>{}</h2>").format(t("books.branches")))
-            _branches(view, progress.branches)
+            _branches(view, progress.branches, names)
 
 
 def _books(view: View, progress: CampaignProgress) -> Markup:
@@ -87,7 +88,7 @@ def _details(view: View, progress: CampaignProgress) -> Markup:
     return Markup().join([*shown, effort])
 
 
-def _branches(view: View, branches: list[Tally]) -> None:
+def _branches(view: View, branches: list[Tally], names: Names) -> None:
     t = view.t
     shown = sorted(branches, key=lambda tally: -tally.assigned)[:_BRANCHES]
     parts = {
@@ -96,6 +97,6 @@ def _branches(view: View, branches: list[Tally]) -> None:
         t("books.expired"): [tally.expired for tally in shown],
     }
     options = charts.stacked_bars(
-        [tally.key for tally in shown], parts, (theme.ACCENT, "#b9d6df", theme.HOLD_OUT)
+        [names.org(tally.key) for tally in shown], parts, (theme.ACCENT, "#b9d6df", theme.HOLD_OUT)
     )
     charts.chart(options, height=max(140, 24 * len(shown) + 80), label=t("books.branches"))

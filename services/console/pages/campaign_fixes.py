@@ -1,11 +1,13 @@
 """The five fixes 五定 of a campaign, side by side; a missing one is marked, not hidden."""
 
+from collections.abc import Callable, Sequence
+
 from markupsafe import Markup
 from nicegui import ui
 
 from services.console.formats import NOTHING, day, percent, whole
 from services.console.i18n import Texts
-from services.console.pages.words import Metrics, metric_name, quantity
+from services.console.pages.words import Metrics, Names, metric_name, quantity
 from services.console.view import View
 from services.console.widgets.html import Cell, facts, html
 from shared.contracts.campaign import CampaignView
@@ -13,14 +15,14 @@ from shared.contracts.campaign import CampaignView
 Pairs = list[tuple[str, Cell]]
 
 
-def draw_fixes(view: View, campaign: CampaignView, known: Metrics) -> None:
+def draw_fixes(view: View, campaign: CampaignView, known: Metrics, names: Names) -> None:
     t = view.t
     fixes: tuple[tuple[str, Pairs | None], ...] = (
         ("objective", _objective(t, campaign, known)),
         ("scheme", _scheme(t, campaign)),
-        ("people", _people(t, campaign)),
+        ("people", _people(t, campaign, names)),
         ("schedule", _schedule(t, campaign)),
-        ("responsibility", _responsibility(t, campaign, known)),
+        ("responsibility", _responsibility(t, campaign, known, names)),
     )
     with ui.element("section").classes("grid cols-5").props(f'aria-label="{t("fixes.title")}"'):
         for number, (name, pairs) in enumerate(fixes, 1):
@@ -61,19 +63,19 @@ def _scheme(t: Texts, campaign: CampaignView) -> Pairs | None:
     ]
 
 
-def _people(t: Texts, campaign: CampaignView) -> Pairs | None:
+def _people(t: Texts, campaign: CampaignView, names: Names) -> Pairs | None:
     people = campaign.people
     if people is None:
         return None
     pairs: Pairs = [
         (t("fix.owner"), people.owner),
         (t("fix.assign"), t("fix.assign.backup" if people.use_backup else "fix.assign.primary")),
-        (t("fix.orgs"), ", ".join(people.orgs)),
+        (t("fix.orgs"), _list(t, people.orgs, names.org)),
     ]
     if campaign.audience:
-        pairs.append((t("fix.include"), ", ".join(campaign.audience.include)))
+        pairs.append((t("fix.include"), _list(t, campaign.audience.include, names.segment)))
         if campaign.audience.exclude:
-            pairs.append((t("fix.exclude"), ", ".join(campaign.audience.exclude)))
+            pairs.append((t("fix.exclude"), _list(t, campaign.audience.exclude, names.segment)))
         if campaign.audience.limit:
             pairs.append((t("fix.limit"), whole(campaign.audience.limit)))
     return pairs
@@ -92,16 +94,20 @@ def _schedule(t: Texts, campaign: CampaignView) -> Pairs | None:
     ]
 
 
-def _responsibility(t: Texts, campaign: CampaignView, known: Metrics) -> Pairs | None:
+def _responsibility(t: Texts, campaign: CampaignView, known: Metrics, names: Names) -> Pairs | None:
     duty = campaign.responsibility
     if duty is None:
         return None
     key = campaign.objective.primary_metric if campaign.objective else ""
     unit = quantity(t, known, key, _currency(known, key))
-    shown: Pairs = [(measure.org, unit.total(measure.target)) for measure in duty.measures[:5]]
+    shown: Pairs = [(names.org(measure.org), unit.total(measure.target)) for measure in duty.measures[:5]]
     if len(duty.measures) > len(shown):
         shown.append((t("fix.more", n=len(duty.measures) - len(shown)), ""))
     return [(t("fix.accountable"), duty.accountable), *shown]
+
+
+def _list(t: Texts, codes: Sequence[str], called: Callable[[str], str]) -> str:
+    return t("comma").join(called(code) for code in codes)
 
 
 def _currency(known: Metrics, key: str) -> str | None:

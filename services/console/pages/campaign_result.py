@@ -9,7 +9,7 @@ from nicegui import ui
 from services.console import theme
 from services.console.api import segment
 from services.console.formats import Quantity, exact_money, moment, p_value, percent, whole
-from services.console.pages.words import Metrics, advice_tag, metric_name, quantity
+from services.console.pages.words import Metrics, Names, advice_tag, metric_name, quantity
 from services.console.view import View
 from services.console.widgets import charts
 from services.console.widgets.dialogs import confirm
@@ -30,11 +30,11 @@ _STAGES = ("assigned", "contacted", "responded", "converted")
 _BREAKDOWN_ROWS = 30
 
 
-def draw_result(view: View, board: CampaignBoard, known: Metrics, again: Reload) -> None:
+def draw_result(view: View, board: CampaignBoard, known: Metrics, names: Names, again: Reload) -> None:
     campaign = board.campaign
     unit = quantity(view.t, known, campaign.primary_metric, campaign.currency)
     if board.recommendation is not None:
-        _advice(view, board.recommendation, unit, again)
+        _advice(view, board.recommendation, unit, names, again)
     with ui.element("div").classes("grid cols-2"):
         _effect(view, board, known, unit)
         _series(view, board, unit)
@@ -47,7 +47,7 @@ def draw_result(view: View, board: CampaignBoard, known: Metrics, again: Reload)
                 Markup('<div class="panel-head"><h2>{}</h2><p>{}</p></div>{}').format(
                     view.t("breakdown.title"),
                     view.t("breakdown.note"),
-                    _breakdown(view, board.result.breakdown, unit),
+                    _breakdown(view, board.result.breakdown, unit, names),
                 )
             )
 
@@ -212,21 +212,21 @@ def _ends(unit: Quantity, ends: tuple[Decimal, Decimal]) -> str:
     return f"{unit.signed_total(ends[0])} ~ {unit.signed_total(ends[1])}"
 
 
-def _breakdown(view: View, rows: list[BreakdownRow], unit: Quantity) -> Markup:
+def _breakdown(view: View, rows: list[BreakdownRow], unit: Quantity, names: Names) -> Markup:
     t = view.t
     names = ("dimension", "value", "n", "mean", "hold_out_mean", "difference", "interval", "q")
     return table(
         [t(f"column.{name}") for name in names],
-        [_cell_row(view, row, unit) for row in rows[:_BREAKDOWN_ROWS]],
+        [_cell_row(view, row, unit, names) for row in rows[:_BREAKDOWN_ROWS]],
         right=range(2, 8),
     )
 
 
-def _cell_row(view: View, row: BreakdownRow, unit: Quantity) -> list[Cell]:
+def _cell_row(view: View, row: BreakdownRow, unit: Quantity, names: Names) -> list[Cell]:
     t = view.t
     start: list[Cell] = [
         t.word("dimension", row.dimension),
-        " · ".join(row.values.values()),
+        " · ".join(names.value(by, value) for by, value in row.values.items()),
         f"{whole(row.n)} / {whole(row.n_hold_out)}",
     ]
     if row.difference is None:
@@ -245,7 +245,7 @@ def _cell_row(view: View, row: BreakdownRow, unit: Quantity) -> list[Cell]:
 # ── advice ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _advice(view: View, advice: Recommendation, unit: Quantity, again: Reload) -> None:
+def _advice(view: View, advice: Recommendation, unit: Quantity, names: Names, again: Reload) -> None:
     t = view.t
     with ui.element("section").classes(f"panel advice {advice.outcome.value}"):
         with ui.element("div").classes("panel-head"):
@@ -267,7 +267,7 @@ def _advice(view: View, advice: Recommendation, unit: Quantity, again: Reload) -
             )
         )
         if advice.cells:
-            html(_targets(view, advice, unit)).style("margin-top: 12px")
+            html(_targets(view, advice, unit, names)).style("margin-top: 12px")
 
 
 def _evidence(view: View, advice: Recommendation, unit: Quantity) -> list[tuple[str, Cell]]:
@@ -290,12 +290,12 @@ def _evidence(view: View, advice: Recommendation, unit: Quantity) -> list[tuple[
     return pairs
 
 
-def _targets(view: View, advice: Recommendation, unit: Quantity) -> Markup:
+def _targets(view: View, advice: Recommendation, unit: Quantity, names: Names) -> Markup:
     t = view.t
     rows: list[list[Cell]] = [
         [
             t.word("dimension", cell.dimension),
-            cell.value,
+            names.value(cell.dimension, cell.value),
             whole(cell.n),
             unit.signed(cell.difference),
             unit.interval(cell.ci),

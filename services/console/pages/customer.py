@@ -10,17 +10,35 @@ from pydantic import JsonValue
 from services.console.api import segment
 from services.console.formats import NOTHING, day, exact_money, moment
 from services.console.frame import heading
+from services.console.i18n import Texts
+from services.console.session import PERSONAL_READERS
 from services.console.view import View, page
 from services.console.widgets.html import Cell, facts, html, link, table, tag, two_lines
 from services.console.widgets.states import empty_state
 from services.console.widgets.tiles import kpi
-from shared.auth import Role
 from shared.contracts.campaign import ContactDecisions
 from shared.contracts.customer import Customer360, CustomerView, HoldingView, TimelineItem
 from shared.contracts.segmentation import CustomerSegments
 
-_REVEALERS = (Role.manager, Role.branch_head)
 _TIMELINE = 40
+_SHOWN = (
+    "direction",
+    "amount",
+    "currency",
+    "balance_after",
+    "product",
+    "channel",
+    "level",
+    "valid_until",
+    "category",
+    "severity",
+    "branch",
+    "days",
+    "wait_minutes",
+    "state",
+    "disposition",
+    "campaign_key",
+)
 
 
 @dataclass(frozen=True)
@@ -103,7 +121,7 @@ def _profile(view: View, whole: Customer360) -> None:
     t, customer = view.t, whole.customer
     with ui.element("div").classes("panel-head"):
         html(Markup("<h2>{}</h2>").format(t("customer.profile")))
-        if customer.masked and view.user.has(*_REVEALERS):
+        if customer.masked and view.user.has(*PERSONAL_READERS):
             button = ui.button(t("customer.reveal")).props("outline dense no-caps padding='2px 12px'")
     shown = html(_profile_facts(view, customer))
 
@@ -115,7 +133,7 @@ def _profile(view: View, whole: Customer360) -> None:
             button.delete()
             view.done(t("customer.revealed"))
 
-    if customer.masked and view.user.has(*_REVEALERS):
+    if customer.masked and view.user.has(*PERSONAL_READERS):
         button.on_click(reveal)
 
 
@@ -221,13 +239,15 @@ def _timeline(view: View, items: list[TimelineItem]) -> Markup:
     )
     return Markup('<ol class="line">{}</ol>').format(
         Markup().join(
-            entry.format(item.kind, moment(item.time), view.t.word("event", item.type), _details(item.data))
+            entry.format(
+                item.kind, moment(item.time), view.t.word("event", item.type), _details(view.t, item.data)
+            )
             for item in items[:_TIMELINE]
         )
     )
 
 
-def _details(data: dict[str, JsonValue]) -> str:
-    return " · ".join(
-        f"{name} {value}" for name, value in data.items() if isinstance(value, str | int | float)
-    )
+def _details(t: Texts, data: dict[str, JsonValue]) -> str:
+    """The few facts of an event worth a line: what, how much, where."""
+    shown = ((name, data[name]) for name in _SHOWN if name in data)
+    return " · ".join(f"{t.word('field', name)} {t.word('fact', str(value))}" for name, value in shown)

@@ -7,14 +7,16 @@ from nicegui import ui
 
 from services.console.formats import NOTHING
 from services.console.frame import heading
+from services.console.session import PERSONAL_READERS
 from services.console.view import View, page
 from services.console.widgets.html import Cell, html, link, table, tag, two_lines
 from services.console.widgets.states import empty_state
 from shared.contracts.base import Page
 from shared.contracts.customer import CustomerView
 
-_PAGE = 50
-_FIELDS = ("phone", "id_number", "source", "source_id", "org", "manager")
+_PAGE = 25
+_FIELDS = ("source", "source_id", "org", "manager")
+_PERSONAL_FIELDS = ("phone", "id_number")
 
 
 @dataclass
@@ -27,20 +29,21 @@ class Search:
 @page("/customers", title="customers.title", nav="customers")
 async def customers_page(view: View) -> None:
     t, search = view.t, Search()
+    names = (*_PERSONAL_FIELDS, *_FIELDS) if view.user.has(*PERSONAL_READERS) else _FIELDS
     with heading(t("customers.title"), t("customers.note")):
         pass
     inputs: dict[str, ui.input] = {}
 
     async def find() -> None:
-        search.given = {name: value for name in _FIELDS if (value := str(inputs[name].value or "").strip())}
+        search.given = {name: value for name in names if (value := str(inputs[name].value or "").strip())}
         if ("source" in search.given) != ("source_id" in search.given):
             ui.notify(t("customers.both"), type="warning")
             return
         await load()
 
     with ui.element("section").classes("panel").props('role="search"').style("margin-bottom: 18px"):
-        with ui.element("div").classes("grid cols-3"):
-            for name in _FIELDS:
+        with ui.element("div").classes(f"grid cols-{3 if len(names) > len(_FIELDS) else 4}"):
+            for name in names:
                 made = ui.input(t(f"customers.{name}")).props("outlined dense autocomplete=off clearable")
                 inputs[name] = made.on("keydown.enter", find)
         ui.button(t("customers.find"), on_click=find).props("unelevated no-caps").style("margin-top: 14px")

@@ -1,5 +1,6 @@
 """Sign-in: demo users where this installation signs tokens itself, else a token of the bank's own."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from markupsafe import Markup
@@ -14,11 +15,13 @@ from services.console.view import advice, speak
 from services.console.widgets.html import html
 from services.console.widgets.ring import ring
 from shared.auth import DEMO_USERS, DemoUser, LocalIssuer, Role
+from shared.contracts.base import Page
 from shared.contracts.customer import StaffView
 from shared.errors import ProblemError
 
 _LOOKUP_MINUTES = 2
-_EXAMPLE_STAFF = "S0012"
+_LISTED = 500
+_PATIENCE_SECONDS = 1.5
 _HEAD_OFFICE = "hq"
 
 
@@ -42,7 +45,7 @@ async def sign_in_page(next: str = "/", expired: str = "") -> None:  # noqa: A00
             if issuer is None:
                 _token_form(t, target)
             else:
-                _demo_users(t, issuer, target)
+                await _demo_users(t, issuer, target)
             with ui.element("p").style("margin-top: 22px"):
                 language_button(t)
 
@@ -53,19 +56,48 @@ def _note(t: Texts, *, expired: bool) -> str:
     return t("sign_in.token.note" if runtime().issuer is None else "sign_in.note")
 
 
-def _demo_users(t: Texts, issuer: LocalIssuer, target: str) -> None:
+async def _demo_users(t: Texts, issuer: LocalIssuer, target: str) -> None:
     with ui.element("div").classes("stack"):
         for user in DEMO_USERS:
             _pick(t, user, lambda user=user: _enter(issuer, user, target))  # type: ignore[misc]
-        html(Markup("<p class='muted small'>{}</p>").format(t("sign_in.staff.note", example=_EXAMPLE_STAFF)))
+        html(Markup("<p class='muted small'>{}</p>").format(t("sign_in.staff.note")))
         with ui.element("div").classes("filters"):
-            code = ui.input(t("sign_in.staff")).props("outlined dense autocomplete=off").style("flex: 1")
+            choice = ui.select(
+                {person.code: _describe(t, person) for person in await _staff(issuer)},
+                label=t("sign_in.staff"),
+                with_input=True,
+                new_value_mode="add-unique",
+            )
+            choice.props("outlined dense options-dense").style("flex: 1")
 
             async def by_staff_code() -> None:
-                await _as_staff(t, issuer, str(code.value or "").strip(), target)
+                await _as_staff(t, issuer, str(choice.value or "").strip(), target)
 
-            code.on("keydown.enter", by_staff_code)
             ui.button(t("sign_in.enter"), on_click=by_staff_code).props("unelevated no-caps")
+
+
+async def _staff(issuer: LocalIssuer) -> list[StaffView]:
+    """Branch heads and managers of the loaded bank; none when it does not answer at once."""
+    api = Api(runtime().clients, _lookup_token(issuer))
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            pages = await asyncio.gather(
+                *(
+                    api.get("customer", "/v1/staff", Page[StaffView], {"role": role, "limit": _LISTED})
+                    for role in ("branch_head", "manager")
+                )
+            )
+    except (TimeoutError, ApiProblem):
+        return []
+    return [person for page in pages for person in page.items]
+
+
+def _describe(t: Texts, person: StaffView) -> str:
+    return f"{person.code} · {person.name} · {t.word('role', person.role)} · {person.org}"
+
+
+def _lookup_token(issuer: LocalIssuer) -> str:
+    return issuer.token("sign-in", roles=[Role.auditor], org=_HEAD_OFFICE, minutes=_LOOKUP_MINUTES)
 
 
 def _pick(t: Texts, user: DemoUser, enter: Callable[[], Awaitable[None]]) -> None:
@@ -87,9 +119,9 @@ async def _as_staff(t: Texts, issuer: LocalIssuer, code: str, target: str) -> No
     if not code:
         ui.notify(t("sign_in.staff.missing"), type="warning")
         return
-    lookup = issuer.token("sign-in", roles=[Role.auditor], org=_HEAD_OFFICE, minutes=_LOOKUP_MINUTES)
+    api = Api(runtime().clients, _lookup_token(issuer))
     try:
-        staff = await Api(runtime().clients, lookup).get("customer", f"/v1/staff/{segment(code)}", StaffView)
+        staff = await api.get("customer", f"/v1/staff/{segment(code)}", StaffView)
     except ApiProblem as problem:
         text = t("sign_in.staff.unknown", code=code) if problem.status == 404 else advice(t, problem)
         ui.notify(text, type="negative")

@@ -1,6 +1,8 @@
 """How campaigns, metrics and recommendations are put into words and tags on every page."""
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -9,7 +11,9 @@ from services.console.i18n import Texts
 from services.console.view import View
 from services.console.widgets.html import tag
 from shared.contracts.base import Page
+from shared.contracts.customer import OrgView
 from shared.contracts.metrics import Metric
+from shared.contracts.segmentation import SegmentView
 
 Metrics = Mapping[str, Metric]
 
@@ -27,6 +31,34 @@ _STATE_TONES = {
     "returned": "bad",
 }
 _OUTCOME_TONES = {"act": "good", "test_next": "warn"}
+
+
+@dataclass(frozen=True)
+class Names:
+    """What units and segments are called; a code that is not known stays as it is."""
+
+    orgs: Mapping[str, str]
+    segments: Mapping[str, str]
+
+    def org(self, code: str) -> str:
+        return self.orgs.get(code, code)
+
+    def segment(self, key: str) -> str:
+        return self.segments.get(key, key)
+
+    def value(self, dimension: str, code: str) -> str:
+        return {"segment": self.segment, "branch": self.org}.get(dimension, str)(code)
+
+
+async def names(view: View) -> Names:
+    orgs, segments = await asyncio.gather(
+        view.optional(view.api.get("customer", "/v1/orgs", Page[OrgView], {"limit": 1000})),
+        view.optional(view.api.get("segmentation", "/v1/segments", Page[SegmentView], {"limit": 500})),
+    )
+    return Names(
+        orgs={org.code: view.t.local(org.name) for org in (orgs.items if orgs else [])},
+        segments={found.key: view.t.local(found.name) for found in (segments.items if segments else [])},
+    )
 
 
 async def metrics(view: View) -> Metrics:
