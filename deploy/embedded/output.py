@@ -1,8 +1,8 @@
 """What the children say: everything into rotated files, the readable part onto the terminal."""
 
+import contextlib
 import json
 import os
-import sys
 import threading
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -48,11 +48,12 @@ class Output:
 
     def _copy(self) -> None:
         for line in iter(self._pipe.readline, b""):
-            self._file.write(line)
-            if self._terminal is not None:
-                shown = readable(self._name, line.decode(errors="replace").rstrip(), self._level)
-                if shown is not None:
-                    print(prefixed(self._name, shown, self._terminal), file=self._terminal, flush=True)
+            # Whatever happens, go on reading: a child whose pipe is full stands still.
+            with contextlib.suppress(OSError):
+                self._file.write(line)
+            shown = readable(self._name, line.decode(errors="replace").rstrip(), self._level)
+            if shown is not None:
+                show(self._name, shown, self._terminal)
 
 
 class RotatedFile:
@@ -109,7 +110,14 @@ def readable(name: str, line: str, level: int) -> str | None:
     return f"{mark}{entry.get('event', '')} {rest}".rstrip()
 
 
-def prefixed(name: str, text: str, terminal: TextIO = sys.stdout) -> str:
+def show(name: str, text: str, terminal: TextIO | None) -> None:
+    """Print with the prefix of `name`; a terminal that has gone away is no reason to stop."""
+    if terminal is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(prefixed(name, text, terminal), file=terminal, flush=True)
+
+
+def prefixed(name: str, text: str, terminal: TextIO) -> str:
     label = f"{name:<{NAME_WIDTH}}|"
     if terminal.isatty() and "NO_COLOR" not in os.environ:
         label = f"\033[{COLOURS.get(name, 90)}m{label}\033[0m"

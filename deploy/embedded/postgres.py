@@ -45,6 +45,10 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%u@%d ",
     "log_min_duration_statement": "2s",
+    # Values of customers stay out of the log: no parameters, no rows in the detail of an error.
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
     "idle_in_transaction_session_timeout": "10min",
 }
 
@@ -171,7 +175,6 @@ class PostgresServer:
             )
 
     def _initdb(self, target: Path) -> None:
-        settings = [f"--set={key}={value}" for key, value in SETTINGS.items()]
         command: list[str | Path] = [
             self._bin / "initdb",
             f"--pgdata={target}",
@@ -182,7 +185,6 @@ class PostgresServer:
             "--builtin-locale=C.UTF-8",
             "--auth-local=trust",  # the socket's directory is the key: nobody else can enter it
             "--auth-host=reject",
-            *settings,
         ]
         child = process.spawn(command, account=self._account, env=_environment(), output=subprocess.PIPE)
         text, _ = child.communicate()
@@ -221,7 +223,12 @@ class PostgresServer:
             self.socket_file.unlink()
 
     def _run(self) -> None:
-        command: list[str | Path] = [self._bin / "postgres", "-D", self.cluster, "-k", self.socket_dir]
+        # Given at each start, so that an older cluster runs with them too.
+        settings = [f"--{key}={value}" for key, value in SETTINGS.items()]
+        command: list[str | Path] = [
+            *(self._bin / "postgres", "-D", self.cluster, "-k", self.socket_dir),
+            *settings,
+        ]
         # A session of the killed predecessor may hold the shared memory for a moment longer.
         for attempt in range(10):
             self._process = self._spawn(command)

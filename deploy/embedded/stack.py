@@ -27,7 +27,7 @@ from deploy.embedded.member import (
 )
 from deploy.embedded.migrations import migrate
 from deploy.embedded.nats import NatsServer
-from deploy.embedded.output import Output, prefixed
+from deploy.embedded.output import Output, show
 from deploy.embedded.ports import free_port, refuse_if_busy
 from deploy.embedded.postgres import PostgresServer
 from deploy.embedded.state import StackState, stop_leftovers
@@ -269,7 +269,7 @@ class Stack:
         if self._terminal is None:
             log.log(level, text)
         else:
-            print(prefixed("huanying", text, self._terminal), file=self._terminal, flush=True)
+            show("huanying", text, self._terminal)
 
     @contextlib.contextmanager
     def _timed(self, what: str) -> Iterator[None]:

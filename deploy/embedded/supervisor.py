@@ -55,8 +55,12 @@ class Supervisor:
     def _watch(self) -> None:
         while not self._stopping.wait(LOOK_EVERY):
             for name, member in self._members.items():
-                if not self._stopping.is_set():
+                if self._stopping.is_set():
+                    break
+                try:
                     self._look(name, member)
+                except Exception as error:  # noqa: BLE001  a full disk must not end the supervision
+                    self._say(f"{name}: {type(error).__name__}: {error}", logging.ERROR)
 
     def _look(self, name: str, member: Member) -> None:
         record = self._records[name]

@@ -70,6 +70,20 @@ def test_half_made_cluster_is_made_again(tmp_path: Path) -> None:
     assert not unfinished.exists()
 
 
+def test_values_stay_out_of_the_log(tmp_path: Path) -> None:
+    with PostgresServer(tmp_path) as server, connect(server) as connection:
+        connection.execute("CREATE TABLE person (id int PRIMARY KEY, phone text UNIQUE)")
+        connection.execute("INSERT INTO person VALUES (1, %s)", ("13800001111",))
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("INSERT INTO person VALUES (2, %s)", ("13800001111",))
+        connection.execute("SET log_min_duration_statement = 0")
+        connection.execute("SELECT * FROM person WHERE phone = %s", ("13800001111",))
+        log = server.log_file.read_text()
+    assert "duplicate key" in log
+    assert "SELECT * FROM person" in log
+    assert "13800001111" not in log
+
+
 def test_a_foreign_directory_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "pg").mkdir()
     (tmp_path / "pg" / "thesis.txt").write_text("years of work")

@@ -83,6 +83,37 @@ def test_output_goes_to_file_and_terminal(tmp_path: Path) -> None:
     assert terminal.getvalue() == "customer    | hello count=1\n" * 2
 
 
+def test_a_lost_terminal_and_a_full_disk_do_not_hold_the_child_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_self: output.RotatedFile, _line: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(output.RotatedFile, "write", full)
+    terminal = io.StringIO()
+    terminal.close()
+    sink = Output("customer", tmp_path, terminal=terminal)
+    child = process.spawn(
+        [sys.executable, "-c", "print('x' * 100 + chr(10), end='') or print('y\\n' * 200_000)"],
+        output=sink.descriptor,
+    )
+    assert child.wait(20) == 0
+    sink.close()
+
+
+def test_a_failing_callback_does_not_end_the_supervision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.embedded.supervisor.DELAYS", (0.01,))
+
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    first, second = Mortal(deaths=0), Mortal(deaths=2)
+    supervisor = Supervisor({"first": first, "second": second}, lambda *_: None, changed=full)
+    supervisor.start()
+    wait_for(lambda: first.alive and second.alive)
+    supervisor.stop()
+
+
 def test_files_are_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "MAX_BYTES", 100)
     file = output.RotatedFile(tmp_path / "it.log")
