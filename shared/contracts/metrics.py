@@ -58,6 +58,9 @@ class MetricCreate(Schema):
     )
     unit_contribution: Number | None = Field(
         None,
+        ge=0,
+        le=1_000_000,
+        decimal_places=10,
         description="Contribution to the bank of one unit of this metric, in CNY; without it no return",
         examples=["0.0145"],
     )

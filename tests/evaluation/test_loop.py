@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from services.evaluation.domain.breakdown import Cell
-from services.evaluation.domain.catalogue import BUILT_IN
+from services.evaluation.domain.catalogue import BUILT_IN, NET_INFLOW
 from services.evaluation.jobs import defer_due
 from services.evaluation.models import Course, Registration
 from services.evaluation.store import Store, StoreFeed, open_store
@@ -176,6 +176,12 @@ async def test_a_wrong_split_withholds_the_verdict(
     assert result["money"] is None
     assert result["breakdown"] == []
     assert [error["at"] for error in result["errors"]] == ["health/srm"]
+    now = (await strategist.get(f"/v1/campaigns/{campaign.id}/health")).json()
+    srm = next(check for check in now["checks"] if check["check"] == "srm")
+    assert (now["verdict"], srm["ok"]) == ("withheld", False)
+    assert srm["observed"] == {"call": 600, "hold_out": 400}
+    rows = (await strategist.get(f"/v1/campaigns/{campaign.id}/breakdown")).json()["rows"]
+    assert rows == []
     board = (await strategist.get(f"/v1/boards/campaigns/{campaign.id}")).json()
     assert board["recommendation"]["evidence"]["rule"] == "verdict-withheld"
     assert board["recommendation"]["outcome"] == "no_evidence"
@@ -226,6 +232,20 @@ async def test_a_metric_unknown_at_launch_is_an_error_not_an_effect(
     await evaluation.publish(unknown.launched())
     await registered(evaluation, unknown)
     assert (await strategist.post(f"/v1/campaigns/{unknown.id}:evaluate")).status_code == 409
+
+
+async def test_a_metric_with_a_unit_contribution_states_the_return(
+    evaluation: Running, strategist: httpx.AsyncClient
+) -> None:
+    key = f"inflow-{new_id().hex[-12:]}"
+    definition = {**NET_INFLOW.model_dump(mode="json"), "key": key, "unit_contribution": "0.1"}
+    assert (await strategist.post("/v1/metrics", json=definition)).status_code == 201
+    campaign = Campaign(effect=500, primary=key)
+    money = (await run(evaluation, strategist, campaign))["money"]
+    contribution = Decimal(money["incremental_contribution"])
+    assert contribution == pytest.approx(Decimal(money["incremental"]) / 10, abs=1)
+    assert Decimal(money["contribution_ci"][0]) < contribution < Decimal(money["contribution_ci"][1])
+    assert money["roi"] == pytest.approx(float(contribution / 3600 - 1), rel=1e-3)
 
 
 async def test_boards_draw_one_campaign_and_all(evaluation: Running, strategist: httpx.AsyncClient) -> None:

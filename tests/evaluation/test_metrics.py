@@ -92,3 +92,14 @@ async def test_unknown_campaigns_are_not_found(evaluation: Running) -> None:
             assert answer.status_code == 404
             assert answer.headers["content-type"] == "application/problem+json"
         assert (await client.post(f"/v1/campaigns/{unknown}:evaluate")).status_code == 404
+
+
+@pytest.mark.parametrize("place", ["name", "where"])
+async def test_a_null_character_is_refused_not_a_crash(evaluation: Running, place: str) -> None:
+    bad = {
+        "name": {"name": {"zh": "a\x00b", "en": "x"}},
+        "where": {"source": {"events": [{"type": "card.spent", "where": {"product": "a\x00b"}}]}},
+    }[place]
+    async with evaluation.client(Role.strategist) as client:
+        answer = await client.post("/v1/metrics", json=metric(**bad))
+        assert answer.status_code == 422
