@@ -82,7 +82,7 @@ async def paginate(
     )
     after = page.after()
     if after is not None:
-        if len(after) != len(keys):
+        if len(after) != len(keys) or not all(map(_fits, after, keys)):
             raise _bad_cursor()
         position = tuple_(*keys)
         ordered = ordered.where(position < tuple_(*after) if descending else position > tuple_(*after))
@@ -90,6 +90,14 @@ async def paginate(
     items = [convert(row) for row in rows[: page.limit]]
     more = len(rows) > page.limit
     return Page[Item](items=items, next_cursor=encode_cursor(rows[page.limit - 1][width:]) if more else None)
+
+
+def _fits(value: object, key: ColumnElement[Any] | InstrumentedAttribute[Any]) -> bool:
+    """Whether a decoded value can be compared with its column: a cursor of another list cannot."""
+    try:
+        return isinstance(value, key.type.python_type)
+    except NotImplementedError:
+        return True
 
 
 def encode_cursor(values: Sequence[Any]) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from shared.auth import Role
 from shared.ids import new_id
+from shared.pagination import encode_cursor
 from tests.evaluation.bank import Campaign
 from tests.support import Running
 
@@ -103,3 +104,10 @@ async def test_a_null_character_is_refused_not_a_crash(evaluation: Running, plac
     async with evaluation.client(Role.strategist) as client:
         answer = await client.post("/v1/metrics", json=metric(**bad))
         assert answer.status_code == 422
+
+
+async def test_a_cursor_of_another_list_is_refused(evaluation: Running) -> None:
+    async with evaluation.client(Role.strategist) as client:
+        for path, values in (("/v1/recommendations", ["a", "b"]), ("/v1/metrics", [1])):
+            answer = await client.get(path, params={"cursor": encode_cursor(values)})
+            assert answer.status_code == 400, path
