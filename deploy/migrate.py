@@ -1,17 +1,11 @@
-"""`python -m deploy.migrate <service> [--check]`: bring one service's schema to the newest revision.
+"""Migrations of one service as the environment names its database: the one-shot containers.
 
-Told by the environment like the service itself: HUANYING_MIGRATION_URL is the schema's owner,
-HUANYING_DATABASE_URL names the role that gets the application's rights. One process per service, because
-the models of two services do not live in one registry.
+HUANYING_MIGRATION_URL is the schema's owner; HUANYING_DATABASE_URL names the role that gets the application's
+rights.
 """
 
-import sys
-
 from shared import migrate
-from shared.settings import SERVICES, Settings
-
-PENDING = 3
-"""Exit code of `--check` when the database is behind the code."""
+from shared.settings import Settings
 
 
 def upgrade(service: str) -> str:
@@ -21,6 +15,7 @@ def upgrade(service: str) -> str:
 
 
 def pending(service: str) -> bool:
+    """Whether the database is behind the code."""
     return migrate.pending(service, Settings().migration_database)
 
 
@@ -29,17 +24,3 @@ def app_role(settings: Settings) -> str:
     if role is None:
         raise ValueError("HUANYING_DATABASE_URL names no role: the application's rights go to nobody")
     return role
-
-
-def main() -> None:
-    match sys.argv[1:]:
-        case [service] if service in SERVICES:
-            print(upgrade(service))
-        case [service, "--check"] if service in SERVICES:
-            sys.exit(PENDING if pending(service) else 0)
-        case _:
-            sys.exit(f"usage: python -m deploy.migrate {{{'|'.join(SERVICES)}}} [--check]")
-
-
-if __name__ == "__main__":
-    main()

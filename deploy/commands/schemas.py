@@ -53,7 +53,7 @@ def _migrate_embedded(data_dir: Path, services: tuple[str, ...], *, check: bool)
             for service in services:
                 print(f"{service}: {'behind the code' if service in behind else 'up to date'}")
             return bool(behind)
-        for service, revision in migrations.migrate(server, services).items():
+        for service, revision in migrations.upgrade(server, services).items():
             print(f"{service}: at {revision}")
     return False
 

@@ -25,7 +25,7 @@ from deploy.embedded.member import (
     console_environment,
     service_environment,
 )
-from deploy.embedded.migrations import migrate
+from deploy.embedded.migrations import upgrade
 from deploy.embedded.nats import NatsServer
 from deploy.embedded.output import Output, show
 from deploy.embedded.ports import free_port, refuse_if_busy
@@ -180,7 +180,7 @@ class Stack:
 
     def _migrate(self) -> None:
         with self._timed("migrations"):
-            migrate(self.postgres)
+            upgrade(self.postgres)
 
     def _make_processes(self) -> None:
         taken = {self.port}
