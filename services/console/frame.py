@@ -39,7 +39,7 @@ def frame(t: Texts, user: User, nav: str) -> Iterator[None]:
             html(_brand(t), tag="div")
             html(_links(t, user, nav), tag="nav").classes("nav").props(f'aria-label="{t("nav.label")}"')
             _who(t, user)
-        with ui.element("main").classes("main"):
+        with ui.element("div").classes("main"):
             yield
 
 

@@ -77,9 +77,14 @@ def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
 
 def _history(view: View, campaign: CampaignView) -> str:
     t = view.t
-    parts = [campaign.key, t("campaign.created", time=moment(campaign.created_at), by=campaign.created_by)]
+    parts = [
+        campaign.key,
+        t("campaign.created", time=moment(campaign.created_at), by=_person(campaign.created_by)),
+    ]
     if campaign.approved_at:
-        parts.append(t("campaign.approved", time=moment(campaign.approved_at), by=campaign.approved_by or ""))
+        parts.append(
+            t("campaign.approved", time=moment(campaign.approved_at), by=_person(campaign.approved_by or ""))
+        )
     if campaign.launched_at:
         parts.append(t("campaign.launched", time=moment(campaign.launched_at)))
     if campaign.completed_at:
@@ -87,3 +92,7 @@ def _history(view: View, campaign: CampaignView) -> str:
     if campaign.status_reason:
         parts.append(campaign.status_reason)
     return " · ".join(parts)
+
+
+def _person(principal: str) -> str:
+    return principal.removeprefix("user:")

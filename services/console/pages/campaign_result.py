@@ -73,7 +73,7 @@ def _effect(view: View, board: CampaignBoard, known: Metrics, unit: Quantity) ->
             Markup('<p class="muted small">{}</p>').format(
                 t(
                     "effect.method",
-                    method=result.method.name,
+                    method=t.word("method", result.primary.arms[0].method if result.primary.arms else ""),
                     until=moment(result.data_until),
                     matured=percent(result.matured, 0),
                 )
@@ -214,9 +214,9 @@ def _ends(unit: Quantity, ends: tuple[Decimal, Decimal]) -> str:
 
 def _breakdown(view: View, rows: list[BreakdownRow], unit: Quantity, names: Names) -> Markup:
     t = view.t
-    names = ("dimension", "value", "n", "mean", "hold_out_mean", "difference", "interval", "q")
+    columns = ("dimension", "value", "n", "mean", "hold_out_mean", "difference", "interval", "q")
     return table(
-        [t(f"column.{name}") for name in names],
+        [t(f"column.{name}") for name in columns],
         [_cell_row(view, row, unit, names) for row in rows[:_BREAKDOWN_ROWS]],
         right=range(2, 8),
     )
@@ -230,7 +230,14 @@ def _cell_row(view: View, row: BreakdownRow, unit: Quantity, names: Names) -> li
         f"{whole(row.n)} / {whole(row.n_hold_out)}",
     ]
     if row.difference is None:
-        return [*start, "", "", Markup('<span class="muted">{}</span>').format(row.error or ""), "", ""]
+        return [
+            *start,
+            "",
+            "",
+            Markup('<span class="muted" title="{}">{}</span>').format(row.error or "", t("breakdown.none")),
+            "",
+            "",
+        ]
     tone = "" if row.ci is None or row.ci[0] <= 0 <= row.ci[1] else ("good" if row.difference > 0 else "bad")
     return [
         *start,
@@ -250,7 +257,7 @@ def _advice(view: View, advice: Recommendation, unit: Quantity, names: Names, ag
     with ui.element("section").classes(f"panel advice {advice.outcome.value}"):
         with ui.element("div").classes("panel-head"):
             html(
-                Markup("<h2>{}</h2>").format(t("advice.title", title=t.local(advice.title)))
+                Markup("<h2>{}</h2>").format(t("advice.title"))
                 + Markup('<div style="margin-top:6px">{} {} {}</div>').format(
                     advice_tag(t, advice.action.value, advice.outcome.value),
                     tag(t.word("outcome", advice.outcome.value)),
@@ -303,8 +310,8 @@ def _targets(view: View, advice: Recommendation, unit: Quantity, names: Names) -
         ]
         for cell in advice.cells
     ]
-    names = ("dimension", "value", "n", "difference", "interval", "q")
-    return table([t(f"column.{name}") for name in names], rows, right=range(2, 6))
+    columns = ("dimension", "value", "n", "difference", "interval", "q")
+    return table([t(f"column.{name}") for name in columns], rows, right=range(2, 6))
 
 
 def _decide(view: View, advice: Recommendation, verb: str, again: Reload) -> None:

@@ -31,7 +31,7 @@ async def sign_in_page(next: str = "/", expired: str = "") -> None:  # noqa: A00
     speak(t)
     ui.page_title(f"{t('sign_in.title')} · {t('product')}")
     target = next if next.startswith("/") and not next.startswith(("//", "/\\")) else "/"
-    with ui.element("main").classes("door"):
+    with ui.element("div").classes("door"):
         html(
             Markup("{}<h1>{}</h1><p>{}</p>").format(ring(t), t("sign_in.headline"), t("sign_in.lead"))
         ).classes("door-left")

@@ -1,0 +1,112 @@
+"""The strategy board in a real browser, over the real stack with a real bank in it."""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+FIRST_SCREEN_SECONDS = 3.0
+_INK = """canvas => {
+  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  let ink = 0;
+  for (let i = 3; i < pixels.length; i += 4) if (pixels[i] > 0) ink++;
+  return ink;
+}"""
+
+
+class Watched(Protocol):
+    page: Page
+    errors: list[str]
+    outside: list[str]
+    sign_in: Callable[[str], None]
+    open: Callable[[str], None]
+
+
+def figure(text: str) -> float:
+    found = re.search(r"[\d,]+(\.\d+)?", text)
+    assert found, f"no figure in {text!r}"
+    return float(found.group().replace(",", ""))
+
+
+def seconds_to_first_screen(watched: Watched) -> float:
+    """From asking for the board until its figures and a drawn chart are there."""
+    began = time.perf_counter()
+    watched.page.goto(watched.page.url)
+    watched.page.wait_for_selector(".kpi-value")
+    watched.page.wait_for_selector("canvas")
+    return time.perf_counter() - began
+
+
+def test_board_shows_the_loop_in_numbers(
+    watched: Watched, capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
+) -> None:
+    watched.sign_in("Strategist")
+    page = watched.page
+    seconds = seconds_to_first_screen(watched)
+    record_property("first_screen_seconds", round(seconds, 2))
+    with capsys.disabled():
+        print(f"\nfirst screen of the strategy board: {seconds:.2f} s (target {FIRST_SCREEN_SECONDS} s)")
+
+    assert page.locator("h1").inner_text() == "策略管理看板"
+    tiles = page.locator(".kpi-value").all_inner_texts()
+    assert len(tiles) == 4
+    customers, segments, _, effect = tiles
+    assert figure(customers) >= 1_000
+    assert figure(segments) >= 1
+    assert "¥" in effect
+    assert page.locator(".loop text").count() >= 12
+    assert page.locator("table.t tbody tr").count() >= 1
+
+    page.wait_for_timeout(600)  # the charts' entrance
+    assert page.locator("canvas").count() >= 2
+    assert all(canvas.evaluate(_INK) > 500 for canvas in page.locator("canvas").all())
+    assert watched.errors == []
+    assert watched.outside == []
+    if os.environ.get("HUANYING_SCREENSHOTS"):
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=IMAGES / "strategy-board.png")
+
+
+def test_board_speaks_english_too(watched: Watched) -> None:
+    watched.sign_in("Strategist")
+    page = watched.page
+    page.get_by_text("English", exact=True).click()
+    page.wait_for_selector("h1:has-text('Strategy board')")
+    assert page.evaluate("document.documentElement.lang") == "en-US"
+    assert re.search(r"[一-鿿]", page.locator(".main").inner_text().replace("环营", "")) is None
+    assert watched.errors == []
+
+
+def test_keyboard_alone_reaches_a_campaign(watched: Watched) -> None:
+    watched.sign_in("Strategist")
+    page = watched.page
+    page.wait_for_selector("table.t a")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('table.t') !== null"):
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/campaigns/*")
+    page.wait_for_selector("section[aria-label='五定']")
+    assert watched.errors == []
+
+
+def test_every_page_opens_without_an_error(watched: Watched) -> None:
+    watched.sign_in("Strategist")
+    page = watched.page
+    for path in ("/campaigns", "/segments", "/customers"):
+        watched.open(path)
+        first = page.locator("table.t td a").first.get_attribute("href")
+        assert first is not None
+        watched.open(first)
+        assert page.locator(".state[role=alert]").count() == 0, first
+    assert watched.errors == []
+    assert watched.outside == []
