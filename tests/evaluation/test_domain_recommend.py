@@ -6,6 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from services.evaluation.domain.assess import Design, Measured, assess
 from services.evaluation.domain.breakdown import Cell, break_down, control_of, group_of, with_q_values
 from services.evaluation.domain.effect import Effect, NoEffect, compare
 from services.evaluation.domain.moments import Moments, of_values
@@ -134,3 +135,14 @@ def test_no_action_is_advised_on_noise_more_often_than_alpha() -> None:
         found = Findings(True, True, True, effect, 1, 0.05, money=total(effect, None, None))
         acted += advise(found).outcome == "act"
     assert acted <= 18  # 99.5 % binomial bound of 5 % over 200
+
+
+def test_nobody_assigned_is_not_mistaken_for_a_missing_hold_out() -> None:
+    design = Design(shares={"call": 0.9, "": 0.1}, dimensions=["segment"], alpha=0.05, target=None)
+    nothing = Measured("net_inflow_30d", "sum", 1, [])
+    assessment = assess(design, nothing, [], {}, matured=0, closed=True, cost=None)
+    assert not assessment.sound
+    assert assessment.effects == {}
+    assert assessment.advice.rule == "not-computable"
+    without = replace(design, shares={"call": 1.0})
+    assert assess(without, nothing, [], {}, matured=0, closed=True, cost=None).advice.rule == "no-hold-out"

@@ -134,7 +134,7 @@ def assess(
     cells = _cells(design, primary) if sound else []
     money = _money(overall, primary, cost) if sound else None
     found = Findings(
-        has_hold_out=passed["hold_out"],
+        has_hold_out=design.shares.get(HOLD_OUT, 0.0) > 0,
         sound=passed["srm"],
         closed=closed,
         effect=overall,
