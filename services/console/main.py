@@ -87,6 +87,8 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         log_config=None,
+        # Below warning it tells of every socket that opens and closes.
+        log_level="warning",
         server_header=False,
         access_log=False,
         # The gateway keeps the chain of X-Forwarded-For itself.
