@@ -87,8 +87,9 @@ async def record_task(
     body: TaskRecord,
 ) -> TaskView:
     """The result of one attempt. The same record again changes nothing."""
-    await usecases.record_task(session, principal, settings, task_id, body)
-    return await _view(session, response, task_id)
+    view = await usecases.record_task(session, principal, settings, task_id, body)
+    set_etag(response, view.version)
+    return view
 
 
 @router.post("/tasks/{task_id}:return", summary="Hand a task back", responses=_VERB)

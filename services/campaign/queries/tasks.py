@@ -1,5 +1,6 @@
 """Reads of managers' tasks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -29,7 +30,7 @@ class TaskFilter:
     due_before: date | None = None
 
 
-def _select() -> Any:
+def select_tasks() -> Any:
     """Rows of task, campaign key, campaign name, offer, script, attempts, disposition."""
     return (
         select(
@@ -50,7 +51,7 @@ def _select() -> Any:
 async def list_tasks(
     session: AsyncSession, principal: Principal, page: PageRequest, wanted: TaskFilter
 ) -> Page[TaskView]:
-    query = _select()
+    query = select_tasks()
     manager = wanted.manager if principal.has(*OVERSEERS) else staff_of(principal)
     for column, value in (
         (Task.manager, manager),
@@ -92,12 +93,12 @@ async def get_task_script(session: AsyncSession, principal: Principal, task_id: 
 
 
 async def task_view(session: AsyncSession, task_id: UUID) -> TaskView:
-    return _view((await session.execute(_select().where(Task.id == task_id))).one())
+    return _view((await session.execute(select_tasks().where(Task.id == task_id))).one())
 
 
 async def _find(session: AsyncSession, principal: Principal, task_id: UUID) -> Row[*tuple[Any, ...]]:
     row: Row[*tuple[Any, ...]] | None = (
-        await session.execute(_select().where(Task.id == task_id))
+        await session.execute(select_tasks().where(Task.id == task_id))
     ).one_or_none()
     if row is None or not (principal.has(*OVERSEERS) or row[0].manager == principal.staff):
         raise NotFound(f"no task {task_id}")
@@ -105,17 +106,15 @@ async def _find(session: AsyncSession, principal: Principal, task_id: UUID) -> R
 
 
 def _view(row: Row[*tuple[Any, ...]]) -> TaskView:
+    return view_of(row, {})
+
+
+def view_of(row: Row[*tuple[Any, ...]], changes: Mapping[str, object]) -> TaskView:
+    """A row of `select_tasks`, as it is after `changes` were written."""
     task: Task = row[0]
     stored = {name: getattr(task, name) for name in TaskView.model_fields if name in Task.__table__.columns}
-    return TaskView.model_validate(
-        {
-            **stored,
-            "org": task.org_path,
-            "campaign_key": row.campaign_key,
-            "campaign_name": row.campaign_name,
-            "offer": row.offer,
-            "script": row.script,
-            "attempts": row.attempts,
-            "disposition": row.disposition,
-        }
-    )
+    joined = {
+        name: getattr(row, name)
+        for name in ("campaign_key", "campaign_name", "offer", "script", "attempts", "disposition")
+    }
+    return TaskView.model_validate({**stored, **joined, "org": task.org_path, **changes})

@@ -3,21 +3,23 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import Row, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain import tasks as rules
 from services.campaign.domain.ledger import move
 from services.campaign.domain.notes import blot
-from services.campaign.models import Attempt, Campaign, CampaignArm, Contact, Customer, Task
+from services.campaign.models import Attempt, Campaign, Contact, Customer, Task
+from services.campaign.queries.tasks import select_tasks, view_of
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.suppressions import suppress_from_task
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal, Role
-from shared.contracts.campaign import CampaignStatus, TaskRecord
+from shared.contracts.campaign import CampaignStatus, LedgerState, TaskRecord, TaskView
 from shared.contracts.events import ContactRecorded
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, Unprocessable
 from shared.outbox import emit
@@ -30,7 +32,12 @@ class Work:
     task: Task
     contact: Contact
     campaign_status: CampaignStatus
-    offer: str
+    row: Row[*tuple[Any, ...]]
+    """Of `select_tasks`."""
+
+    @property
+    def offer(self) -> str:
+        return str(self.row.offer)
 
 
 async def accept_task(session: AsyncSession, principal: Principal, task_id: UUID) -> None:
@@ -112,20 +119,19 @@ async def record_task(
     settings: CampaignSettings,
     task_id: UUID,
     request: TaskRecord,
-) -> None:
+) -> TaskView:
     """One attempt: ledger line, task, history and event in one transaction; the same attempt again changes
     nothing.
     """
     work = await _lock(session, principal, task_id)
     if await _already_recorded(session, principal, work, request):
-        return
+        return view_of(work.row, {})
     rules.require_legal(work.task.state, "record")
     now = clock.now()
     recorded = rules.record(request, now=now, ends_on=work.task.due_on, zone=clock.ZONE, offer=work.offer)
-    _write_attempt(session, principal, work, request, now)
-    _apply(work, settings, request, recorded, now)
-    await session.flush()
-    await emit(session, _event(work, principal, request, recorded, settings, now))
+    attempt = _Attempt(work, request, recorded, principal.id, _cost(settings, request.minutes), now)
+    changed = await _write(session, attempt)
+    await emit(session, _event(attempt))
     if recorded.effect is not None:
         await suppress_from_task(
             session,
@@ -135,6 +141,29 @@ async def record_task(
             customer_id=work.task.customer_id,
             kind=recorded.effect,
         )
+    return view_of(work.row, changed)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    work: Work
+    request: TaskRecord
+    recorded: rules.Recorded
+    by: str
+    cost: Decimal
+    at: datetime
+
+    @property
+    def number(self) -> int:
+        return self.work.contact.attempts + 1
+
+    @property
+    def amount(self) -> Decimal | None:
+        return self.request.outcome.amount if self.request.outcome else None
+
+    @property
+    def closed_at(self) -> datetime | None:
+        return self.at if self.recorded.closes else None
 
 
 async def _lock(session: AsyncSession, principal: Principal, task_id: UUID) -> Work:
@@ -147,17 +176,15 @@ async def _lock(session: AsyncSession, principal: Principal, task_id: UUID) -> W
 async def _find(session: AsyncSession, task_id: UUID) -> Work:
     row = (
         await session.execute(
-            select(Task, Contact, Campaign.status, CampaignArm.offer)
-            .join(Contact, Contact.id == Task.id)
-            .join(Campaign, Campaign.id == Task.campaign_id)
-            .join(CampaignArm, (CampaignArm.campaign_id == Task.campaign_id) & (CampaignArm.key == Task.arm))
+            select_tasks()
+            .add_columns(Contact, Campaign.status)
             .where(Task.id == task_id)
             .with_for_update(of=(Task, Contact))
         )
     ).one_or_none()
     if row is None:
         raise NotFound(f"no task {task_id}")
-    return Work(*row)
+    return Work(row[0], row.Contact, row.status, row)
 
 
 async def _already_recorded(
@@ -176,64 +203,68 @@ async def _already_recorded(
     )
 
 
-def _write_attempt(
-    session: AsyncSession, principal: Principal, work: Work, request: TaskRecord, now: datetime
-) -> None:
-    session.add(
-        Attempt(
-            contact_id=work.task.id,
-            number=work.contact.attempts + 1,
+async def _write(session: AsyncSession, attempt: _Attempt) -> dict[str, object]:
+    """History, ledger line and task in one statement; returns what is new on the task's view."""
+    contact, task, request = attempt.work.contact, attempt.work.task, attempt.request
+    state: LedgerState = move(contact.state, "done") if attempt.recorded.closes else contact.state
+    history = insert(Attempt).values(
+        contact_id=task.id,
+        number=attempt.number,
+        disposition=request.disposition,
+        minutes=request.minutes,
+        note=blot(request.note),
+        next_at=request.next_at,
+        outcome_amount=attempt.amount,
+        recorded_at=attempt.at,
+        recorded_by=attempt.by,
+    )
+    line = (
+        update(Contact)
+        .where(Contact.id == task.id)
+        .values(
+            state=state,
             disposition=request.disposition,
-            minutes=request.minutes,
-            note=blot(request.note),
-            next_at=request.next_at,
-            outcome_amount=request.outcome.amount if request.outcome else None,
-            recorded_at=now,
-            recorded_by=principal.id,
+            attempts=attempt.number,
+            minutes=contact.minutes + request.minutes,
+            cost=contact.cost + attempt.cost,
+            outcome_amount=attempt.amount,
+            version=contact.version + 1,
+            closed_at=attempt.closed_at,
         )
     )
-
-
-def _apply(
-    work: Work, settings: CampaignSettings, request: TaskRecord, recorded: rules.Recorded, now: datetime
-) -> None:
-    contact, task = work.contact, work.task
-    contact.disposition = request.disposition
-    contact.attempts += 1
-    contact.version += 1
-    contact.minutes += request.minutes
-    contact.cost += _cost(settings, request.minutes)
-    contact.outcome_amount = request.outcome.amount if request.outcome else None
-    task.state, task.next_at = recorded.state, recorded.next_at
-    task.version += 1
-    if recorded.closes:
-        contact.state = move(contact.state, "done")
-        contact.closed_at = task.closed_at = now
+    changed: dict[str, object] = {
+        "state": attempt.recorded.state,
+        "next_at": attempt.recorded.next_at,
+        "closed_at": attempt.closed_at,
+        "version": task.version + 1,
+    }
+    await session.execute(
+        update(Task)
+        .where(Task.id == task.id)
+        .values(**changed)
+        .add_cte(history.cte("history"), line.cte("line"))
+        .execution_options(synchronize_session=False)
+    )
+    return {**changed, "attempts": attempt.number, "disposition": request.disposition}
 
 
 def _cost(settings: CampaignSettings, minutes: Decimal) -> Decimal:
     return (minutes * settings.manager_cost_per_minute).quantize(Decimal("0.01"))
 
 
-def _event(
-    work: Work,
-    principal: Principal,
-    request: TaskRecord,
-    recorded: rules.Recorded,
-    settings: CampaignSettings,
-    now: datetime,
-) -> ContactRecorded:
+def _event(attempt: _Attempt) -> ContactRecorded:
+    task = attempt.work.task
     return ContactRecorded(
-        campaign_id=work.task.campaign_id,
-        contact_id=work.task.id,
-        customer_id=work.task.customer_id,
-        version=work.contact.version,
-        state=recorded.contact_state,
-        disposition=request.disposition,
-        minutes=request.minutes,
-        cost=_cost(settings, request.minutes),
-        offer=work.offer,
-        amount=request.outcome.amount if request.outcome else None,
-        recorded_at=now,
-        recorded_by=principal.id,
+        campaign_id=task.campaign_id,
+        contact_id=task.id,
+        customer_id=task.customer_id,
+        version=attempt.work.contact.version + 1,
+        state=attempt.recorded.contact_state,
+        disposition=attempt.request.disposition,
+        minutes=attempt.request.minutes,
+        cost=attempt.cost,
+        offer=attempt.work.offer,
+        amount=attempt.amount,
+        recorded_at=attempt.at,
+        recorded_by=attempt.by,
     )
