@@ -1,5 +1,6 @@
 """Launch on a real database: the split, the reasons, the books, and a run that is killed."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
@@ -29,7 +30,7 @@ from shared.contracts.events import ContactsAssigned
 from shared.db import Outbox
 from shared.ids import new_id
 from tests.campaign.conftest import SEGMENT, Bank, a_customer, a_scheme, an_arm
-from tests.support import Running
+from tests.support import Running, eventually
 
 
 async def _silent(_fraction: float, _step: str) -> None: ...
@@ -314,14 +315,74 @@ async def test_changed_segments_void_the_approval_before_the_launch(bank: Bank) 
         assert again.json()["status"] == "in_review"
 
 
-async def test_a_campaign_of_tomorrow_is_scheduled_then_started(bank: Bank) -> None:
+async def test_a_campaign_of_tomorrow_starts_by_itself(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     tomorrow: date = clock.today() + timedelta(days=1)
-    campaign_id = await bank.approved(
-        schedule={"start": tomorrow.isoformat(), "end": (tomorrow + timedelta(days=5)).isoformat()}
-    )
+    window = {"start": tomorrow.isoformat(), "end": (tomorrow + timedelta(days=5)).isoformat()}
+    starting, other, expiring = [await bank.approved(schedule=window) for _ in range(3)]
     async with bank.strategist() as author:
-        answer = await author.post(f"/v1/campaigns/{campaign_id}:launch")
-        assert answer.status_code == 202
+        for campaign_id in (starting, other):
+            answer = await author.post(f"/v1/campaigns/{campaign_id}:launch")
+            assert answer.status_code == 202
+    view = await bank.get(f"/v1/campaigns/{starting}")
+    assert (view["status"], view["waves"], view["verbs"]) == ("scheduled", [], ["edit", "abort"])
+
+    async def became(campaign_id: str, status: str) -> bool:
+        return bool((await bank.get(f"/v1/campaigns/{campaign_id}"))["status"] == status)
+
+    monkeypatch.setattr(clock._clock, "_offset", timedelta(days=1))
+    await eventually(lambda: became(starting, "running"), what="the start")
+    await eventually(lambda: became(other, "running"), what="the other start")
+    assert (await bank.get(f"/v1/campaigns/{starting}/progress"))["balanced"]
+    # Never launched, and its last day passes.
+    monkeypatch.setattr(clock._clock, "_offset", timedelta(days=10))
+    await eventually(lambda: became(expiring, "expired"), what="the expiry")
+    async with bank.strategist() as author:
+        assert (await author.post(f"/v1/campaigns/{expiring}:launch")).status_code == 409
+
+
+async def test_a_segment_that_changed_overnight_sends_the_campaign_back(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tomorrow: date = clock.today() + timedelta(days=1)
+    window = {"start": tomorrow.isoformat(), "end": (tomorrow + timedelta(days=5)).isoformat()}
+    campaign_id = await bank.approved(schedule=window)
+    async with bank.strategist() as author:
+        assert (await author.post(f"/v1/campaigns/{campaign_id}:launch")).status_code == 202
+    await bank.add_segment(SEGMENT, [], version=2)
+    monkeypatch.setattr(clock._clock, "_offset", timedelta(days=1))
+
+    async def sent_back() -> bool:
+        return bool((await bank.get(f"/v1/campaigns/{campaign_id}"))["status"] == "draft")
+
+    await eventually(sent_back, what="the return to draft")
     view = await bank.get(f"/v1/campaigns/{campaign_id}")
-    assert view["status"] == "scheduled"
-    assert view["waves"] == []
+    assert (view["approved_by"], view["content_hash"]) == (None, None)
+    assert "changed after approval" in view["status_reason"]
+    assert (await bank.all_of(f"/v1/campaigns/{campaign_id}/audience")) == []
+
+
+async def test_two_launches_at_once_keep_the_cap(bank: Bank) -> None:
+    settings = CampaignSettings(launch_chunk=100, contact_cap=1)
+    database = bank.campaign.runtime.db
+    campaigns = [
+        UUID(await bank.approved(scheme=a_scheme(an_arm("call", 1.0), hold_out=0))) for _ in range(2)
+    ]
+    async with database.transaction() as session:
+        for campaign_id in campaigns:
+            (await session.get_one(Campaign, campaign_id)).status = "launching"
+    # Each campaign twice: two workers that both believe the launch is theirs.
+    await asyncio.gather(
+        *(launch(database, settings, campaign_id, _silent) for campaign_id in [*campaigns, *campaigns])
+    )
+    async with database.transaction() as session:
+        per_customer = (
+            await session.execute(
+                select(func.count()).where(Contact.arm.is_not(None)).group_by(Contact.customer_id)
+            )
+        ).scalars()
+        assert set(per_customer) == {1}
+    books = [(await bank.get(f"/v1/campaigns/{campaign_id}/progress")) for campaign_id in campaigns]
+    assert all(book["balanced"] and book["ledger"]["audience"] == 1000 for book in books)
+    assert sum(book["ledger"]["assigned"] for book in books) == 1000 - books[0]["ledger"]["suppressed"].get(
+        "global_hold_out", 0
+    )

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, update
+from sqlalchemy import ColumnElement, Row, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.models import Contact, Task
@@ -14,6 +14,14 @@ from shared.outbox import emit
 
 async def expire_contacts(session: AsyncSession, which: ColumnElement[bool], *, at: datetime, by: str) -> int:
     """Closes open contacts and their tasks as expired, and tells."""
+    # Task before contact, as a manager's record locks them: the two wait for each other, never in a circle.
+    await session.execute(
+        select(Task.id)
+        .join(Contact, Contact.id == Task.id)
+        .where(which, Contact.state == "assigned")
+        .order_by(Task.id)
+        .with_for_update(of=Task)
+    )
     rows = (
         await session.execute(
             update(Contact)
