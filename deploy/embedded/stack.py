@@ -84,7 +84,7 @@ class Stack:
     def nats(self) -> NatsServer:
         return _started(self._nats)
 
-    def start(self, timeout: float = 120.0) -> None:
+    def start(self, timeout: float = 180.0) -> None:
         """Raise `TakenError` for a busy port or a directory in use, `StackError` for whatever else fails."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._lock.acquire()

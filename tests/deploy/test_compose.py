@@ -149,7 +149,9 @@ def test_health_paths_are_routes() -> None:
             assert test[:4] == ["CMD", "python", "-m", health.__name__]
             assert test[4] in served & console
     assert "http://127.0.0.1:8222/healthz" in SERVICES["nats-1"]["healthcheck"]["test"]
-    assert SERVICES["gateway"]["healthcheck"]["test"][-1].endswith("/healthz")
+    assert "http://127.0.0.1/healthz" in SERVICES["gateway"]["healthcheck"]["test"]
+    assert re.search(r"http://:80 \{.*?handle /healthz \{", CADDYFILE, re.DOTALL)
+    assert "/healthz" in console
 
 
 def test_whatever_is_waited_for_can_become_healthy() -> None:
