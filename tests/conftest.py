@@ -2,13 +2,17 @@
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import make_url
 
+from deploy.demo.story import run_demo
 from deploy.embedded.nats import NatsServer
 from deploy.embedded.postgres import PostgresServer
+from deploy.embedded.stack import Stack
 from shared.auth import LocalIssuer, Role
 from shared.migrate import upgrade
 from shared.settings import SERVICES
@@ -79,6 +83,23 @@ async def evaluation(servers: Servers) -> AsyncIterator[Running]:
     _migrate(servers, "evaluation")
     async with run_service(servers, "evaluation") as running:
         yield running
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A stack of real processes with a small synthetic bank that went through the whole loop."""
+
+    stack: Stack
+    story: dict[str, Any]
+    """What each step of the demonstration found; see deploy.demo.story.STEPS."""
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+    """Tests that use it belong to one worker: mark them `xdist_group("demonstration")`."""
+    data_dir = tmp_path_factory.mktemp("home") / ".huanying"
+    with Stack(data_dir, port=0) as stack:
+        yield Demonstration(stack, run_demo(stack.base_url, data_dir, customers=2_000, seed=7))
 
 
 @pytest.fixture(scope="session")

@@ -73,14 +73,12 @@ def read_books(stack: Stack) -> Books:
             stack,
             "campaign",
             "SELECT count(*) FROM (SELECT campaign_id, customer_id FROM contact"
-            " GROUP BY ALL HAVING count(*) > 1) AS twice",
+            " GROUP BY campaign_id, customer_id HAVING count(*) > 1) AS twice",
         ),
         recorded_attempts=_count(stack, "campaign", "SELECT count(*) FROM attempt"),
         campaign_customers=_count(stack, "campaign", "SELECT count(*) FROM known_customer"),
         segment_members_known=_count(stack, "campaign", "SELECT count(*) FROM segment_member"),
-        segment_members=_count(
-            stack, "segmentation", "SELECT coalesce(sum(size), 0) FROM segment WHERE status = 'live'"
-        ),
+        segment_members=_count(stack, "segmentation", "SELECT coalesce(sum(size), 0) FROM segment"),
         unsent={
             service: _count(stack, service, "SELECT count(*) FROM outbox WHERE sent_at IS NULL")
             for service in SERVICES

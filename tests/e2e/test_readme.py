@@ -1,0 +1,49 @@
+"""The README's tour is run as it stands, block by block, in one shell."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.conftest import Demonstration
+
+pytestmark = pytest.mark.xdist_group("demonstration")
+
+_MARK = "::block::"
+
+
+def _tour(repository: Path) -> list[str]:
+    text = (repository / "README.md").read_text("utf-8")
+    section = text.split("## Five minutes with curl", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
+
+
+def test_the_tour(demonstration: Demonstration, repository: Path) -> None:
+    blocks = _tour(repository)
+    assert len(blocks) >= 6
+    script = f"\necho '{_MARK}'\n".join(blocks).replace("http://127.0.0.1:8000", demonstration.stack.base_url)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=demonstration.stack.data_dir.parent,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    _credentials, customer, events, view, segments, review = done.stdout.split(_MARK)
+    assert orjson.loads(customer)["name"] == "王**"
+    pushed = orjson.loads(events)
+    assert (pushed["accepted"], pushed["rejected"]) == (1, 1)
+    assert {error["pointer"] for error in pushed["items"][0]["problem"]["errors"]} >= {"/1/time"}
+    assert orjson.loads(view)["timeline"][0]["type"] == "transaction.posted"
+    preview, explanation = segments.replace("}{", "}\n{").strip().split("\n")
+    assert orjson.loads(preview)["count"] > 0
+    assert orjson.loads(explanation)["member"] is False
+    result, recommendations = review.replace("}{", "}\n{").strip().split("\n")
+    assert orjson.loads(result)["primary"]["metric"] == "net_inflow_30d"
+    assert orjson.loads(recommendations)["items"]
