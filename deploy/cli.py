@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,12 @@ app.command("token")(keys.token)
 app.command("secrets")(keys.secrets)
 app.command("migrate")(schemas.migrate)
 app.command("openapi")(schemas.openapi)
+
+
+class Bank(StrEnum):
+    synthetic = "synthetic"
+    berka = "berka"
+
 
 MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
 
@@ -67,14 +74,20 @@ def doctor(data_dir: DataDir = Path(".huanying"), host: Host = "127.0.0.1", port
 def demo(
     data_dir: DataDir = Path(".huanying"),
     port: Port = 8000,
-    bank: Annotated[str, typer.Option(help="synthetic, or berka with --data")] = "synthetic",
-    data: Annotated[Path | None, typer.Option(help="Folder of the Berka tables")] = None,
+    bank: Annotated[
+        Bank, typer.Option(help="A generated bank, or the Czech one with --data")
+    ] = Bank.synthetic,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the Czech tables", exists=True, file_okay=False)
+    ] = None,
     customers: Annotated[int, typer.Option(min=1000, max=1_000_000)] = 20_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bank")] = 7,
 ) -> None:
     """Load a bank through the public APIs and run the whole loop; leaves the console up in a terminal."""
     from deploy.commands.demo import run
 
+    if bank is Bank.berka and data is None:
+        raise typer.BadParameter("the Czech bank needs --data: the folder with account.asc.gz and the others")
     raise typer.Exit(run(data_dir=data_dir, port=port, bank=bank, data=data, customers=customers, seed=seed))
 
 

@@ -104,3 +104,10 @@ def test_clock_words() -> None:
     assert abs(parse((now + timedelta(days=2)).isoformat(), now) - timedelta(days=2)) < timedelta(seconds=1)
     with pytest.raises(typer.BadParameter):
         parse("tomorrow", now)
+
+
+def test_demo_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    for options in (["--bank", "savings"], ["--bank", "berka"], ["--data", "/nonexistent"]):
+        answer = CliRunner().invoke(app, ["demo", *options, "--data-dir", str(tmp_path / "data")])
+        assert answer.exit_code == 2
+    assert not (tmp_path / "data").exists()
