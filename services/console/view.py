@@ -52,12 +52,12 @@ class View:
             try:
                 data = await fetch()
             except ApiProblem as problem:
-                if problem.status == 401:
-                    self.to_sign_in()
-                    return
                 box.clear()
                 with box:
-                    error_state(self.t, problem, retry=load)
+                    if problem.status == 401:
+                        self.to_sign_in()
+                    else:
+                        error_state(self.t, problem, retry=load)
                 return
             box.clear()
             with box:

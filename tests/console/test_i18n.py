@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.console.i18n import LANGUAGES, Texts, catalogue
+from services.console.i18n import LANGUAGES, Language, Texts, catalogue
 
 CONSOLE = Path(__file__).parents[2] / "services" / "console"
 # `t(f"fix.{name}")` and `t.word("state", code)` take any key that begins so.
@@ -30,24 +30,21 @@ def literals() -> set[str]:
     }
 
 
+def first_argument(call: ast.Call) -> str | None:
+    first = call.args[0] if call.args else None
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
+
+
+def called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
 def words() -> set[str]:
-    return {
-        call.args[0].value
-        for call in calls()
-        if isinstance(call.func, ast.Attribute)
-        and call.func.attr == "word"
-        and isinstance(call.args[0], ast.Constant)
-    }
+    return {text for call in calls() if called(call) == "word" and (text := first_argument(call))}
 
 
 def direct_keys() -> set[str]:
-    return {
-        call.args[0].value
-        for call in calls()
-        if (isinstance(call.func, ast.Name) and call.func.id == "t")
-        or (isinstance(call.func, ast.Attribute) and call.func.attr == "t")
-        if call.args and isinstance(call.args[0], ast.Constant)
-    }
+    return {text for call in calls() if called(call) == "t" and (text := first_argument(call))}
 
 
 def test_both_languages_have_the_same_keys() -> None:
@@ -56,7 +53,7 @@ def test_both_languages_have_the_same_keys() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_text_is_empty(language: str) -> None:
+def test_no_text_is_empty(language: Language) -> None:
     assert [key for key, text in catalogue(language).items() if not text.strip()] == []
 
 
