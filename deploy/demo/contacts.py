@@ -1,6 +1,7 @@
 """Execution: every manager works through the task list and writes down how each call ended."""
 
 from datetime import timedelta
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +22,7 @@ async def make_contacts(scene: Scene) -> Result:
     managers = [row for row in scene.world.data.staff.to_pylist() if row["role"] == "manager"]
     total = scene.result("launch_campaign")["ledger"]["assigned"]
     with scene.narrator.counting("calls by managers", total) as advance:
-        work = [_shift(scene, row["code"], row["org"], answers, advance) for row in managers]
+        work = [partial(_shift, scene, row["code"], row["org"], answers, advance) for row in managers]
         await side_by_side(work, MANAGERS_AT_ONCE)
     path = f"campaign/v1/campaigns/{scene.result('plan_campaign')['id']}"
     await scene.strategist.post(f"{path}:complete", {"expire_open": False}, key=scene.memory.key("complete"))

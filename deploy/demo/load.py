@@ -1,6 +1,7 @@
 """The bank moves in: branches, people and products one by one, customers and balances as files."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import groupby
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from deploy.demo.narration import Advance
 from deploy.demo.scene import Scene, side_by_side, until
 
 PUTS_AT_ONCE = 8
-HOLDING_MONTHS = 6
+HOLDING_MONTHS = 4
 """Enough for every built-in feature: assets now and 90 days ago."""
 PARQUET = "application/vnd.apache.parquet"
 
@@ -24,14 +25,14 @@ async def load_organisation(scene: Scene) -> Result:
     orgs = sorted(data.orgs.to_pylist(), key=lambda row: str(row["code"]).count("."))
     with scene.narrator.counting("organisations", len(orgs)) as advance:
         for _, level in groupby(orgs, key=lambda row: str(row["code"]).count(".")):
-            calls = [_put(admin, f"orgs/{row['code']}", _org(row)) for row in level]
+            calls = [partial(_put, admin, f"orgs/{row['code']}", _org(row)) for row in level]
             advance(len(await side_by_side(calls, PUTS_AT_ONCE)))
     staff, products = data.staff.to_pylist(), data.products.to_pylist()
     with scene.narrator.counting("staff", len(staff)) as advance:
-        calls = [_put(admin, f"staff/{row['code']}", _without_code(row)) for row in staff]
+        calls = [partial(_put, admin, f"staff/{row['code']}", _without_code(row)) for row in staff]
         advance(len(await side_by_side(calls, PUTS_AT_ONCE)))
     with scene.narrator.counting("products", len(products)) as advance:
-        calls = [_put(admin, f"products/{row['code']}", _product(row)) for row in products]
+        calls = [partial(_put, admin, f"products/{row['code']}", _product(row)) for row in products]
         advance(len(await side_by_side(calls, PUTS_AT_ONCE)))
     return {"orgs": len(orgs), "staff": len(staff), "products": len(products)}
 

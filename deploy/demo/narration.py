@@ -1,5 +1,6 @@
 """What the viewer sees: bars on a terminal, plain lines in a log."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,12 +10,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 Advance = Callable[[int], None]
+LOG_WIDTH = 120
 _LINE_EVERY_SECONDS = 10.0
 
 
 class Narrator:
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
+        # A log has no width of its own, and Rich would take 80.
+        self.console = console or Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
 
     def chapter(self, text: str) -> None:
         self.console.print(f"\n[bold]{text}[/bold]")

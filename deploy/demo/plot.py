@@ -57,7 +57,7 @@ SYNTHETIC = Plot(
         ),
         segment(
             "savers-60plus", "60岁以上储蓄客户", "Savers 60+ without a wealth plan",
-            "age >= 60 and aum >= 100000 and not has_product('wealth-steady')",
+            "age >= 60 and aum >= 200000 and not has_product('wealth-steady')",
         ),
         segment(
             "young-digital", "年轻数字客户", "Young and digital",
@@ -67,8 +67,7 @@ SYNTHETIC = Plot(
     include=("affluent-50plus-active", "savers-60plus"),
     exclude=("recent-complaint",),
     features=(
-        "aum", "product_count", "txn_count_90d", "avg_txn_amount_90d", "login_count_30d", "tenure_months",
-        "age",
+        "aum", "product_count", "txn_count_90d", "max_txn_amount_90d", "tenure_months", "age",
     ),
     clusters=6,
     offer={
@@ -116,7 +115,7 @@ BERKA = Plot(
     ),
     include=("funded", "paying"),
     exclude=("borrowers",),
-    features=("aum", "product_count", "txn_count_90d", "avg_txn_amount_90d", "tenure_months", "age"),
+    features=("aum", "product_count", "txn_count_90d", "max_txn_amount_90d", "tenure_months", "age"),
     clusters=4,
     offer={
         "key": "current-account-bonus",

@@ -84,16 +84,16 @@ class Scene:
         return self._ids
 
 
-async def side_by_side(work: Iterable[Awaitable[T]], at_once: int) -> list[T]:
+async def side_by_side(work: Iterable[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
     """Run them, so many at a time; the first failure stops the rest."""
     places = asyncio.Semaphore(at_once)
 
-    async def one(task: Awaitable[T]) -> T:
+    async def one(begin: Callable[[], Awaitable[T]]) -> T:
         async with places:
-            return await task
+            return await begin()
 
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(one(task)) for task in work]
+        running = [group.create_task(one(begin)) for begin in work]
     return [task.result() for task in running]
 
 
