@@ -29,8 +29,8 @@ from shared.migrate import upgrade
 from shared.settings import Settings
 from tests.support import Running, Servers, environment, eventually, run_service
 
-_ordinals = count(1)
-_sequences = count(1)
+_ordinals = count(100_000)  # above those the real customer service hands out
+_sequences = count(10**9)
 
 
 async def fill_from_here(servers: Servers) -> None:

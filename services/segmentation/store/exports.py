@@ -48,6 +48,6 @@ def load_events(cursor: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader)
         "(time::TIMESTAMPTZ AT TIME ZONE 'UTC')::TIMESTAMP AS time, source, event_id, "
         "TRY_CAST(data ->> '$.amount' AS DECIMAL(20, 2)) AS amount, data ->> '$.direction' AS direction, "
         "data ->> '$.channel' AS channel, data ->> '$.product' AS product, data "
-        "FROM (SELECT * REPLACE (data::JSON AS data) FROM exported)"
+        "FROM (SELECT * REPLACE (json(data::JSON) AS data) FROM exported)"
     )
     cursor.unregister("exported")

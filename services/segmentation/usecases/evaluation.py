@@ -83,7 +83,7 @@ async def evaluate(runtime: Runtime, cause: Cause, only: Collection[UUID] = ()) 
         rules = {segment.key: stored_rule(sql) for segment, sql in due}
         referred = {key for rule in rules.values() for key in segment_keys(rule)}
         before = await members_by_key(session, rules.keys() | referred)
-        found = await asyncio.to_thread(_pass, runtime.resource(Store), rules, before, moment)
+        found = await asyncio.to_thread(evaluate_rules, runtime.resource(Store), rules, before, moment)
         if not await _advance(session, found.applied, moment.at):
             return Evaluated(skipped="this store is behind the one that evaluated last", again=True)
         changes = [
@@ -114,7 +114,9 @@ async def _due(session: AsyncSession, only: Collection[UUID]) -> list[tuple[Segm
     return [(segment, sql) for segment, sql in rows if sql is not None]
 
 
-def _pass(store: Store, rules: Mapping[str, Rule], before: Mapping[str, BitMap], moment: Moment) -> Pass:
+def evaluate_rules(
+    store: Store, rules: Mapping[str, Rule], before: Mapping[str, BitMap], moment: Moment
+) -> Pass:
     """One query for all rules at one moment of the store."""
     compiler = Compiler(BUILT_IN, moment)
     order = evaluation_order({key: segment_keys(rule) for key, rule in rules.items()})

@@ -1,0 +1,136 @@
+"""A store filled from exports equals the one that followed the stream; a restart resumes."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services.segmentation.store.store import Store
+from services.segmentation.usecases.bootstrap import bootstrap
+from services.segmentation.usecases.feed import STREAM, CustomerFeed
+from shared.auth import Role
+from tests.support import Running, eventually
+
+_OWN = 100_000  # below: customers of the real customer service; above: those of other tests
+
+
+def _facts(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    with store.read() as cursor:
+        return {
+            table: cursor.execute(f"SELECT * FROM {table} WHERE ordinal < {_OWN} ORDER BY ALL").fetchall()
+            for table in ("customer", "holding", "holding_latest", "event")
+        }
+
+
+async def _small_bank(customer: Running) -> None:
+    admin = customer.client(Role.admin)
+    for code, level in (("hq", "hq"), ("hq.boot", "subbranch")):
+        body = {"level": level, "name": {"zh": code, "en": code}}
+        assert (await admin.put(f"/v1/orgs/{code}", json=body)).status_code < 300
+    product = {"name": {"zh": "活期", "en": "Demand"}, "category": "demand", "risk": "R1", "margin": "0.01"}
+    assert (await admin.put("/v1/products/demand-deposit", json=product)).status_code < 300
+    for number in range(5):
+        person = {
+            "kind": "person",
+            "name": f"客户{number}",
+            "identities": [{"source": "boot", "source_id": f"B{number}"}],
+            "org": "hq.boot",
+            "birth_date": f"198{number}-02-28",
+            "consents": {"sms": True} if number % 2 else {},
+        }
+        created = await admin.post("/v1/customers", json=person)
+        assert created.status_code == 201, created.text
+    holdings = [
+        {
+            "source": "boot",
+            "source_id": f"B{number}",
+            "account": f"BA{number}",
+            "product": "demand-deposit",
+            "balance": f"{number}00.50",
+            "as_of": day,
+        }
+        for number in range(5)
+        for day in ("2026-08-01", "2026-11-01", "2026-09-15")
+    ]
+    taken = await admin.post("/v1/holdings", json={"items": holdings})
+    assert taken.status_code == 200, taken.text
+    source = customer.client(key=customer.servers.api_key("boot"))
+    events = [
+        {
+            "specversion": "1.0",
+            "id": f"boot-{number}",
+            "source": "boot",
+            "type": "login",
+            "subject": f"B{number % 5}",
+            "time": f"2026-11-{10 + number}T08:00:00+08:00",
+            "data": {"channel": "mobile"},
+        }
+        for number in range(9)
+    ]
+    media = {"Content-Type": "application/cloudevents-batch+json"}
+    posted = await source.post("/v1/events", json=events, headers=media)
+    assert posted.status_code == 200, posted.text
+
+
+async def test_rebuilt_from_exports_equals_the_streamed_store(
+    customer: Running, segmentation: Running, tmp_path: Path
+) -> None:
+    await _small_bank(customer)
+    feed = segmentation.runtime.resource(CustomerFeed)
+
+    async def told() -> bool:
+        facts = _facts(feed.store)
+        return all(
+            len(facts[name]) >= least for name, least in (("customer", 5), ("holding", 15), ("event", 9))
+        )
+
+    await eventually(told, what="the stream")
+    rebuilt = Store(tmp_path / "rebuilt.duckdb")
+    transport = httpx.ASGITransport(customer.app)
+    headers = {"Authorization": f"Bearer {customer.servers.token(Role.admin)}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://customer", headers=headers) as client:
+        sequence = await segmentation.runtime.bus.last_sequence(STREAM)
+        await bootstrap(rebuilt, client, STREAM, sequence)
+    try:
+        streamed, exported = _facts(feed.store), _facts(rebuilt)
+        for table, rows in streamed.items():
+            assert exported[table] == rows, table
+        assert rebuilt.watermark(STREAM) == sequence
+    finally:
+        rebuilt.close()
+
+
+async def test_a_failed_export_leaves_the_store_as_it_was(segmentation: Running, tmp_path: Path) -> None:
+    store = Store(tmp_path / "empty.duckdb")
+    transport = httpx.ASGITransport(segmentation.app)  # a service without exports: 404
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        with pytest.raises(httpx.HTTPStatusError):
+            await bootstrap(store, client, STREAM, 5)
+    assert store.watermark(STREAM) is None
+    store.close()
+
+
+def test_an_outdated_store_is_made_anew(tmp_path: Path) -> None:
+    file = tmp_path / "old.duckdb"
+    store = Store(file)
+    with store.write() as cursor:
+        cursor.execute("UPDATE store_version SET version = 0")
+        cursor.execute("INSERT INTO watermark VALUES ('CUSTOMER', 7)")
+    store.close()
+    fresh = Store(file)
+    assert fresh.watermark(STREAM) is None
+    fresh.close()
+
+
+def test_a_failed_write_changes_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.duckdb")
+
+    def fail() -> None:
+        with store.write() as cursor:
+            cursor.execute("INSERT INTO watermark VALUES ('CUSTOMER', 7)")
+            raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert store.watermark(STREAM) is None
+    store.close()
