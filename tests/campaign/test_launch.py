@@ -45,14 +45,14 @@ async def test_sql_and_python_split_alike(bank: Bank) -> None:
             await session.execute(
                 select(
                     values,
-                    func.split_position("a salt 盐", values),
+                    func.split_position("a salt \\x盐", values),
                     func.contact_key(campaign_id, 3, values),
                 )
             )
         ).all()
     assert len(rows) == len(ids)
     for customer, at, key in rows:
-        assert at == position("a salt 盐", customer)
+        assert at == position("a salt \\x盐", customer)
         assert key == contact_key(campaign_id, 3, customer)
         assert key.version == 8
 

@@ -15,24 +15,24 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# The arithmetic of domain/split.py: the first 53 bits of a SHA-256 as a fraction.
-SPLIT_POSITION = """
+# The arithmetic of domain/split.py: the first 53 bits of a SHA-256 as a fraction. Written so that the planner
+# can inline it, which is six times faster: no STRICT, nothing that is only STABLE. The cast to bytea reads
+# backslashes as escapes, so they are doubled.
+SPLIT_POSITION = r"""
 CREATE FUNCTION split_position(salt text, customer_id uuid) RETURNS double precision
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT (('x' || left(encode(sha256(convert_to(salt || ':' || customer_id, 'UTF8')), 'hex'), 14))::bit(56)::bigint
-          >> 3)::double precision / 9007199254740992
-$$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+  (('x' || left(encode(sha256(replace(salt || ':' || customer_id::text, '\', '\\')::bytea), 'hex'), 14))
+    ::bit(56)::bigint >> 3)::double precision / 9007199254740992
 """
 
-# UUIDv8 over campaign, wave and customer (RFC 9562, B.2), as domain/split.py derives it.
+# UUIDv8 over campaign, wave and customer (RFC 9562, B.2), as domain/split.py derives it: version in bits
+# 55–52, variant in bits 71 and 70.
 CONTACT_KEY = """
 CREATE FUNCTION contact_key(campaign_id uuid, wave integer, customer_id uuid) RETURNS uuid
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT encode(set_byte(set_byte(digest, 6, (get_byte(digest, 6) & 15) | 128),
-                         8, (get_byte(digest, 8) & 63) | 128), 'hex')::uuid
-  FROM (SELECT substring(sha256(convert_to(campaign_id || '/' || wave || '/' || customer_id, 'UTF8')) FROM 1 FOR 16)
-        AS digest) AS hashed
-$$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+  encode(set_bit(set_bit(set_bit(set_bit(set_bit(set_bit(
+    substring(sha256((campaign_id::text || '/' || wave::text || '/' || customer_id::text)::bytea) FROM 1 FOR 16),
+    55, 1), 54, 0), 53, 0), 52, 0), 71, 1), 70, 0), 'hex')::uuid
 """
 
 # A decision that was made stays made, and an attempt stays as it was recorded.
