@@ -22,8 +22,8 @@ service = Service(
     name="customer",
     title="Huanying customer service",
     description=(
-        "Organisations, staff, customers with their identities, products and balances, and the log of business "
-        "events. The only place with personal data: encrypted at rest, masked by default."
+        "Organisations, staff, customers with their identities, products and balances, and the log of "
+        "business events. The only place with personal data: encrypted at rest, masked by default."
     ),
     settings=CustomerSettings,
     routers=[

@@ -6,7 +6,7 @@ from shared.settings import Settings
 
 
 class CustomerSettings(Settings):
-    """`HUANYING_PII_KEY_FILE`: the bank's master key, 32 bytes in hex; whoever has it can read all customers."""
+    """`HUANYING_PII_KEY_FILE` holds the bank's master key, 32 bytes in hex: it opens every customer."""
 
     pii_key_file: Path = Path("pii.key")
     max_import_bytes: int = 8 * 1024**3

@@ -53,8 +53,9 @@ async def post_events(
 ) -> Response:
     """Take a batch of CloudEvents. What is answered as accepted, duplicate or parked is on disk.
 
-    The same event again is a duplicate; other content under its id is a conflict. Events of a customer not yet
-    known are parked and applied when the customer arrives. A lone event that is refused answers with its problem.
+    The same event again is a duplicate; other content under its id is a conflict. Events of a customer
+    not yet known are parked and applied when the customer arrives. A lone event that is refused answers
+    with its problem.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     items = decode(await request.body(), media_type)

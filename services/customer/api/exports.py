@@ -27,8 +27,9 @@ async def export_dataset(
 ) -> StreamingResponse:
     """The data set within your organisation, as one consistent snapshot, streamed.
 
-    Columns are those of the events CustomersChanged, HoldingsChanged and CustomerEventsRecorded; `consents` and
-    `data` are JSON text. To follow on without a gap, note the stream's last sequence before the export begins.
+    Columns are those of the events CustomersChanged, HoldingsChanged and CustomerEventsRecorded;
+    `consents` and `data` are JSON text. To follow on without a gap, note the stream's last sequence
+    before the export begins.
     """
     chosen = DATASETS[dataset]
     return arrow_response(chosen.schema, export(runtime.db, principal.scope, chosen), accept)

@@ -55,7 +55,8 @@ async def create_import(
 ) -> ImportView:
     """Take a CSV (UTF-8, with header) or Parquet file and import it as a job.
 
-    Rows that cannot be taken are reported one by one; the others are imported. The same file again changes nothing.
+    Rows that cannot be taken are reported one by one; the others are imported. The same file again
+    changes nothing.
     """
     path = await store_upload(settings, _parts(request))
     try:

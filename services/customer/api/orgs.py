@@ -25,7 +25,10 @@ async def put_org(
     response: Response,
     expected: Annotated[int | None, Depends(optional_version)],
 ) -> OrgView:
-    """Create a unit below an existing parent, or replace it (If-Match). The same content again changes nothing."""
+    """Create a unit below an existing parent, or replace it (If-Match).
+
+    The same content again changes nothing.
+    """
     row = await usecases.put_org(session, principal, code, body, expected)
     set_etag(response, row.version)
     return queries.org_view(row)

@@ -271,7 +271,7 @@ def _unstorable(data: dict[str, Any], data_json: bytes) -> str | None:
         return f"is larger than {MAX_DATA_BYTES} bytes"
     if b"\\u0000" in data_json and b"\\u0000" in data_json.replace(b"\\\\", b""):
         return "contains a NUL character"
-    if any(isinstance(value, (dict, list)) for value in data.values()) and _too_deep(data, MAX_DATA_DEPTH):
+    if (b"[" in data_json or data_json.count(b"{") > 1) and _too_deep(data, MAX_DATA_DEPTH):
         return f"is nested deeper than {MAX_DATA_DEPTH} levels"
     return None
 

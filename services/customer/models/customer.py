@@ -62,6 +62,8 @@ class SourceIdentity(Base):
     source: Mapped[str] = mapped_column(primary_key=True)
     source_id: Mapped[str] = mapped_column(primary_key=True)
     customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"), index=True)
+    ordinal: Mapped[int] = mapped_column(BigInteger)
+    """The customer's, repeated here: event intake finds both in one place."""
 
 
 class Consent(Base):

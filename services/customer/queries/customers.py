@@ -33,7 +33,7 @@ _PLAIN = (
 
 _RESOLVE = """
 SELECT i.n, c.id, c.ordinal
-FROM unnest(%(sources)s::text[], %(source_ids)s::text[]) WITH ORDINALITY AS i(source, source_id, n)
+FROM unnest(%(sources)b::text[], %(source_ids)b::text[]) WITH ORDINALITY AS i(source, source_id, n)
 JOIN source_identity s USING (source, source_id) JOIN customer c ON c.id = s.customer_id
 """
 

@@ -30,8 +30,9 @@ _TEXT, _DAY, _MONEY = pa.string(), pa.date32(), pa.decimal128(18, 2)
 
 DATASETS: dict[str, Dataset] = {
     "customers": Dataset(
-        "SELECT id, ordinal, version, kind, status, org_path, primary_manager, backup_manager, gender, birth_date,"
-        " occupation, industry, risk_level, risk_valid_until, customer_since, consents FROM customer ORDER BY ordinal",
+        "SELECT id, ordinal, version, kind, status, org_path, primary_manager, backup_manager, gender,"
+        " birth_date, occupation, industry, risk_level, risk_valid_until, customer_since, consents"
+        " FROM customer ORDER BY ordinal",
         pa.schema(
             [
                 ("customer_id", _TEXT),
@@ -59,7 +60,8 @@ DATASETS: dict[str, Dataset] = {
         # An account whose balance nobody has told yet has no day: it is exported as the present knows it.
         " JOIN (SELECT customer_id, account, as_of, balance FROM holding_day UNION ALL"
         "       SELECT customer_id, account, as_of, balance FROM holding WHERE measured_at < '1900-01-02') d"
-        " USING (customer_id, account) JOIN customer c ON c.id = h.customer_id JOIN product p ON p.code = h.product",
+        " USING (customer_id, account) JOIN customer c ON c.id = h.customer_id"
+        " JOIN product p ON p.code = h.product",
         pa.schema(
             [
                 ("customer_id", _TEXT),
@@ -97,7 +99,7 @@ DATASETS: dict[str, Dataset] = {
 
 
 async def export(database: Database, scope: str, dataset: Dataset) -> AsyncIterator[pa.RecordBatch]:
-    """The data set within an organisation scope, in a transaction of its own that ends with the last batch."""
+    """The data set within an organisation scope, in a transaction that ends with the last batch."""
     async with database.transaction(scope, statement_timeout_ms=_STATEMENT_TIMEOUT_MS) as session:
         connection = await psycopg_of(session)
         async with (

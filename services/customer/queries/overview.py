@@ -18,7 +18,7 @@ from shared.errors import NotFound
 
 _LIABILITIES = frozenset({"loan", "card"})
 
-# JSON is built where the rows are: it reaches the response without being parsed, except for holdings (totals).
+# JSON is built where the rows are and reaches the response as it is; only holdings are parsed, for totals.
 _OVERVIEW = """
 SELECT c.pii, k.wrapped_key, c.version, c.birth_date, c.risk_valid_until,
   json_build_object(
@@ -33,7 +33,8 @@ SELECT c.pii, k.wrapped_key, c.version, c.birth_date, c.risk_valid_until,
   json_build_object('zh', o.name_zh, 'en', o.name_en)::text, pm.name, bm.name,
   (SELECT coalesce(json_agg(h.item), '[]')::text FROM (
      SELECT json_build_object(
-       'account', h.account, 'product', h.product, 'product_name', json_build_object('zh', p.name_zh, 'en', p.name_en),
+       'account', h.account, 'product', h.product,
+       'product_name', json_build_object('zh', p.name_zh, 'en', p.name_en),
        'category', p.category, 'balance', h.balance::text, 'currency', h.currency, 'as_of', h.as_of,
        'opened_on', h.opened_on, 'matures_on', h.matures_on,
        'closed_on', CASE WHEN h.closed_on >= h.as_of THEN h.closed_on END) AS item
@@ -41,7 +42,8 @@ SELECT c.pii, k.wrapped_key, c.version, c.birth_date, c.risk_valid_until,
      ORDER BY abs(h.balance) DESC, h.account LIMIT 100) h),
   (SELECT coalesce(json_agg(e.item), '[]')::text FROM (
      SELECT json_build_object(
-       'id', e.source || '/' || e.event_id, 'time', e.time, 'kind', 'event', 'type', e.type, 'source', e.source,
+       'id', e.source || '/' || e.event_id, 'time', e.time, 'kind', 'event', 'type', e.type,
+       'source', e.source,
        'data', coalesce(e.data || e.private, e.data)) AS item
      FROM customer_event e WHERE e.customer_id = c.id ORDER BY e.time DESC, e.seq DESC LIMIT 20) e),
   (SELECT coalesce(json_agg(x.item), '[]')::text FROM (

@@ -16,11 +16,13 @@ from shared.pagination import PageRequest, encode_cursor
 
 # Each branch reads at most one page from its own index before the two are merged.
 _PAGE = """
-WITH cursor AS (SELECT %(time)s::timestamptz AS t, %(kind)s::text COLLATE "C" AS k, %(n)s::text COLLATE "C" AS n)
+WITH cursor AS (SELECT %(time)s::timestamptz AS t, %(kind)s::text COLLATE "C" AS k,
+  %(n)s::text COLLATE "C" AS n)
 SELECT time, kind, n, item::text FROM (
   (SELECT e.time, 'event' COLLATE "C" AS kind, to_char(e.seq, 'FM0000000000000000000') COLLATE "C" AS n,
      json_build_object(
-      'id', e.source || '/' || e.event_id, 'time', e.time, 'kind', 'event', 'type', e.type, 'source', e.source,
+      'id', e.source || '/' || e.event_id, 'time', e.time, 'kind', 'event', 'type', e.type,
+      'source', e.source,
       'data', coalesce(e.data || e.private, e.data)) AS item
    FROM customer_event e, cursor
    WHERE e.customer_id = %(customer)s AND (t IS NULL OR e.time <= t)
@@ -28,7 +30,8 @@ SELECT time, kind, n, item::text FROM (
                        < (t, k, cursor.n))
    ORDER BY e.time DESC, e.seq DESC LIMIT %(limit)s)
   UNION ALL
-  (SELECT c.recorded_at, 'contact' COLLATE "C", (c.contact_id || '/' || to_char(c.version, 'FM00000')) COLLATE "C",
+  (SELECT c.recorded_at, 'contact' COLLATE "C",
+     (c.contact_id || '/' || to_char(c.version, 'FM00000')) COLLATE "C",
      json_build_object(
       'id', c.contact_id || '/' || c.version, 'time', c.recorded_at, 'kind', 'contact', 'type', c.state,
       'source', 'campaign', 'data', json_strip_nulls(json_build_object(
@@ -36,7 +39,8 @@ SELECT time, kind, n, item::text FROM (
    FROM customer_contact c, cursor
    WHERE c.customer_id = %(customer)s AND (t IS NULL OR c.recorded_at <= t)
      AND (t IS NULL OR (c.recorded_at, 'contact' COLLATE "C",
-                        (c.contact_id || '/' || to_char(c.version, 'FM00000')) COLLATE "C") < (t, k, cursor.n))
+                        (c.contact_id || '/' || to_char(c.version, 'FM00000')) COLLATE "C")
+                       < (t, k, cursor.n))
    ORDER BY c.recorded_at DESC, c.contact_id DESC, c.version DESC LIMIT %(limit)s)
 ) AS both_kinds
 ORDER BY time DESC, kind DESC, n DESC LIMIT %(limit)s

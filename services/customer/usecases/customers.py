@@ -28,7 +28,7 @@ from shared.errors import Conflict, FieldError, Forbidden, NotFound, Unprocessab
 from shared.ids import new_id
 from shared.web import check_version
 
-_TAKEN = "SELECT source, source_id FROM taken_identities(%(sources)s::text[], %(source_ids)s::text[])"
+_TAKEN = "SELECT source, source_id FROM taken_identities(%(sources)b::text[], %(source_ids)b::text[])"
 
 
 async def create_customer(
@@ -62,7 +62,12 @@ async def create_customer(
     await session.flush()
     session.add(CustomerKey(customer_id=customer_id, wrapped_key=sealed.wrapped_key))
     session.add_all(
-        SourceIdentity(source=identity.source, source_id=identity.source_id, customer_id=customer_id)
+        SourceIdentity(
+            source=identity.source,
+            source_id=identity.source_id,
+            customer_id=customer_id,
+            ordinal=customer.ordinal,
+        )
         for identity in body.identities
     )
     await session.flush()

@@ -19,11 +19,11 @@ PRODUCT_EVENTS = frozenset(
     {"balance.snapshot", "product.opened", "product.closed", "product.matured", "product.renewed"}
 )
 
-_LOCK = "SELECT id FROM customer WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+_LOCK = "SELECT id FROM customer WHERE id = ANY(%(ids)b::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 
 _ASSESS = """
 UPDATE customer c SET risk_level = a.level, risk_valid_until = a.valid_until, risk_assessed_at = a.at
-FROM unnest(%(ids)s::uuid[], %(levels)s::text[], %(until)s::date[], %(at)s::timestamptz[])
+FROM unnest(%(ids)b::uuid[], %(levels)b::text[], %(until)b::date[], %(at)b::timestamptz[])
   AS a(id, level, valid_until, at)
 WHERE c.id = a.id AND (c.risk_assessed_at IS NULL
   OR (a.at, a.level, a.valid_until) > (c.risk_assessed_at, c.risk_level, c.risk_valid_until))
@@ -32,8 +32,8 @@ RETURNING c.id
 
 _CONSENT = """
 INSERT INTO consent AS c (customer_id, channel, granted, changed_at, source)
-SELECT * FROM unnest(%(ids)s::uuid[], %(channels)s::text[], %(granted)s::boolean[], %(at)s::timestamptz[],
-                     %(sources)s::text[])
+SELECT * FROM unnest(%(ids)b::uuid[], %(channels)b::text[], %(granted)b::boolean[], %(at)b::timestamptz[],
+                     %(sources)b::text[])
 ORDER BY 1, 2
 ON CONFLICT (customer_id, channel) DO UPDATE
 SET granted = EXCLUDED.granted, changed_at = EXCLUDED.changed_at, source = EXCLUDED.source
@@ -45,7 +45,7 @@ RETURNING customer_id
 _TOUCH = """
 UPDATE customer c SET version = version + 1, updated_at = %(now)s, consents = coalesce(
   (SELECT jsonb_object_agg(channel, granted) FROM consent WHERE customer_id = c.id), '{}')
-WHERE id = ANY(%(ids)s::uuid[])
+WHERE id = ANY(%(ids)b::uuid[])
 """
 
 

@@ -15,7 +15,7 @@ from shared import clock
 
 _OWNERS = """
 SELECT (i.n - 1)::int, c.id
-FROM unnest(%(source)s::text[], %(source_id)s::text[]) WITH ORDINALITY AS i(source, source_id, n)
+FROM unnest(%(source)b::text[], %(source_id)b::text[]) WITH ORDINALITY AS i(source, source_id, n)
 JOIN source_identity s USING (source, source_id) JOIN customer c ON c.id = s.customer_id
 """
 

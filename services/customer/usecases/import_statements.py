@@ -2,24 +2,24 @@
 
 EXISTING = """
 SELECT (i.n - 1)::int, c.id, c.pii_digest, c.consents
-FROM unnest(%(source)s::text[], %(source_id)s::text[]) WITH ORDINALITY AS i(source, source_id, n)
+FROM unnest(%(source)b::text[], %(source_id)b::text[]) WITH ORDINALITY AS i(source, source_id, n)
 JOIN source_identity s USING (source, source_id) JOIN customer c ON c.id = s.customer_id
 ORDER BY c.id FOR NO KEY UPDATE OF c
 """
 
-TAKEN = "SELECT source, source_id FROM taken_identities(%(source)s::text[], %(source_id)s::text[])"
+TAKEN = "SELECT source, source_id FROM taken_identities(%(source)b::text[], %(source_id)b::text[])"
 
 INSERT_CUSTOMERS = """
-INSERT INTO customer (id, kind, org_path, primary_manager, backup_manager, gender, birth_date, occupation, industry,
-  risk_level, risk_valid_until, risk_assessed_at, customer_since, pii, pii_digest, id_hash, phone_hash,
-  created_at, updated_at)
-SELECT id, kind, org, primary_manager, backup_manager, gender, birth_date::date, occupation, industry, risk_level,
-  risk_valid_until::date, CASE WHEN risk_level IS NOT NULL THEN %(at)s::timestamptz END, customer_since::date,
-  pii, digest, id_hash, phone_hash, %(at)s, %(at)s
-FROM unnest(%(id)s::uuid[], %(kind)s::text[], %(org)s::text[], %(primary_manager)s::text[],
-  %(backup_manager)s::text[], %(gender)s::text[], %(birth_date)s::text[], %(occupation)s::text[],
-  %(industry)s::text[], %(risk_level)s::text[], %(risk_valid_until)s::text[], %(customer_since)s::text[],
-  %(pii)s::bytea[], %(digest)s::bytea[], %(id_hash)s::bytea[], %(phone_hash)s::bytea[]) WITH ORDINALITY
+INSERT INTO customer (id, kind, org_path, primary_manager, backup_manager, gender, birth_date, occupation,
+  industry, risk_level, risk_valid_until, risk_assessed_at, customer_since, pii, pii_digest, id_hash,
+  phone_hash, created_at, updated_at)
+SELECT id, kind, org, primary_manager, backup_manager, gender, birth_date::date, occupation, industry,
+  risk_level, risk_valid_until::date, CASE WHEN risk_level IS NOT NULL THEN %(at)s::timestamptz END,
+  customer_since::date, pii, digest, id_hash, phone_hash, %(at)s, %(at)s
+FROM unnest(%(id)b::uuid[], %(kind)b::text[], %(org)b::text[], %(primary_manager)b::text[],
+  %(backup_manager)b::text[], %(gender)b::text[], %(birth_date)b::text[], %(occupation)b::text[],
+  %(industry)b::text[], %(risk_level)b::text[], %(risk_valid_until)b::text[], %(customer_since)b::text[],
+  %(pii)b::bytea[], %(digest)b::bytea[], %(id_hash)b::bytea[], %(phone_hash)b::bytea[]) WITH ORDINALITY
   AS i(id, kind, org, primary_manager, backup_manager, gender, birth_date, occupation, industry, risk_level,
        risk_valid_until, customer_since, pii, digest, id_hash, phone_hash, n)
 ORDER BY n
@@ -27,41 +27,48 @@ ORDER BY n
 
 INSERT_KEYS = """
 INSERT INTO customer_key (customer_id, wrapped_key)
-SELECT * FROM unnest(%(id)s::uuid[], %(wrapped_key)s::bytea[])
+SELECT * FROM unnest(%(id)b::uuid[], %(wrapped_key)b::bytea[])
 """
 
 # Another import may have brought the same identity between the look-up and here.
 INSERT_IDENTITIES = """
-INSERT INTO source_identity (source, source_id, customer_id)
-SELECT * FROM unnest(%(source)s::text[], %(source_id)s::text[], %(id)s::uuid[]) ORDER BY 1, 2
+INSERT INTO source_identity (source, source_id, customer_id, ordinal)
+SELECT source, source_id, id, ordinal
+FROM unnest(%(source)b::text[], %(source_id)b::text[], %(id)b::uuid[]) AS i(source, source_id, id)
+JOIN customer USING (id) ORDER BY source, source_id
 ON CONFLICT (source, source_id) DO NOTHING RETURNING customer_id
 """
 
 DELETE_NAMELESS = """
-WITH keys AS (DELETE FROM customer_key WHERE customer_id = ANY(%(id)s::uuid[]) RETURNING customer_id)
-DELETE FROM customer WHERE id = ANY(%(id)s::uuid[])
+WITH keys AS (DELETE FROM customer_key WHERE customer_id = ANY(%(id)b::uuid[]) RETURNING customer_id)
+DELETE FROM customer WHERE id = ANY(%(id)b::uuid[])
 """
 
 SUM_UP_CONSENTS = """
-UPDATE customer c SET consents = (SELECT jsonb_object_agg(channel, granted) FROM consent WHERE customer_id = c.id)
-WHERE id = ANY(%(id)s::uuid[])
+UPDATE customer c SET consents = (
+  SELECT jsonb_object_agg(channel, granted) FROM consent WHERE customer_id = c.id)
+WHERE id = ANY(%(id)b::uuid[])
 """
 
 UPDATE_CUSTOMERS = """
 UPDATE customer c SET kind = i.kind, org_path = i.org, primary_manager = i.primary_manager,
   backup_manager = i.backup_manager, gender = i.gender, birth_date = i.birth_date, occupation = i.occupation,
   industry = i.industry, risk_level = i.risk_level, risk_valid_until = i.risk_valid_until,
-  risk_assessed_at = CASE WHEN i.risk_level IS DISTINCT FROM c.risk_level THEN %(at)s ELSE c.risk_assessed_at END,
+  risk_assessed_at = CASE WHEN i.risk_level IS DISTINCT FROM c.risk_level THEN %(at)s
+                          ELSE c.risk_assessed_at END,
   customer_since = i.customer_since
 FROM (SELECT id, kind, org, primary_manager, backup_manager, gender, birth_date::date, occupation, industry,
-        risk_level, risk_valid_until::date, customer_since::date
-      FROM unnest(%(id)s::uuid[], %(kind)s::text[], %(org)s::text[], %(primary_manager)s::text[],
-        %(backup_manager)s::text[], %(gender)s::text[], %(birth_date)s::text[], %(occupation)s::text[],
-        %(industry)s::text[], %(risk_level)s::text[], %(risk_valid_until)s::text[], %(customer_since)s::text[])
-        AS u(id, kind, org, primary_manager, backup_manager, gender, birth_date, occupation, industry, risk_level,
+             risk_level, risk_valid_until::date, customer_since::date
+      FROM unnest(%(id)b::uuid[], %(kind)b::text[], %(org)b::text[], %(primary_manager)b::text[],
+        %(backup_manager)b::text[], %(gender)b::text[], %(birth_date)b::text[], %(occupation)b::text[],
+        %(industry)b::text[], %(risk_level)b::text[], %(risk_valid_until)b::text[],
+        %(customer_since)b::text[])
+        AS u(id, kind, org, primary_manager, backup_manager, gender, birth_date, occupation, industry,
+        risk_level,
              risk_valid_until, customer_since)) AS i
 WHERE c.id = i.id
-  AND (c.kind, c.org_path, c.primary_manager, c.backup_manager, c.gender, c.birth_date, c.occupation, c.industry,
+  AND (c.kind, c.org_path, c.primary_manager, c.backup_manager, c.gender, c.birth_date, c.occupation,
+       c.industry,
        c.risk_level, c.risk_valid_until, c.customer_since)
    IS DISTINCT FROM (i.kind, i.org, i.primary_manager, i.backup_manager, i.gender, i.birth_date, i.occupation,
        i.industry, i.risk_level, i.risk_valid_until, i.customer_since)
@@ -70,13 +77,14 @@ RETURNING c.id
 
 UPDATE_KEYS = """
 INSERT INTO customer_key (customer_id, wrapped_key)
-SELECT * FROM unnest(%(id)s::uuid[], %(wrapped_key)s::bytea[])
+SELECT * FROM unnest(%(id)b::uuid[], %(wrapped_key)b::bytea[])
 ON CONFLICT (customer_id) DO UPDATE SET wrapped_key = EXCLUDED.wrapped_key
 """
 
 UPDATE_SECRETS = """
 UPDATE customer c SET pii = i.pii, pii_digest = i.digest, id_hash = i.id_hash, phone_hash = i.phone_hash
-FROM unnest(%(id)s::uuid[], %(pii)s::bytea[], %(digest)s::bytea[], %(id_hash)s::bytea[], %(phone_hash)s::bytea[])
+FROM unnest(%(id)b::uuid[], %(pii)b::bytea[], %(digest)b::bytea[], %(id_hash)b::bytea[],
+            %(phone_hash)b::bytea[])
   AS i(id, pii, digest, id_hash, phone_hash)
 WHERE c.id = i.id
 """

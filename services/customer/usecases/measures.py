@@ -31,15 +31,18 @@ class Measure:
     closed_on: date | None = None
 
 
-# The present is the greatest (measured?, as_of, measured_at, balance); opening is the earliest told, maturity and
-# closing the latest. All of these are orderings, so every permutation of the same messages ends in the same rows.
+# The present is the greatest (measured?, as_of, measured_at, balance); opening is the earliest told,
+# maturity and closing the latest. All of these are orderings, so every permutation of the same messages
+# ends in the same rows.
 _APPLY = """
 WITH intake AS (
   SELECT * FROM unnest(
-    %(customer_id)s::uuid[], %(account)s::text[], %(product)s::text[], %(balance)s::numeric[], %(currency)s::text[],
-    %(as_of)s::date[], %(measured_at)s::timestamptz[], %(opened_on)s::date[], %(matures_on)s::date[],
-    %(closed_on)s::date[]
-  ) AS m(customer_id, account, product, balance, currency, as_of, measured_at, opened_on, matures_on, closed_on)
+    %(customer_id)b::uuid[], %(account)b::text[], %(product)b::text[], %(balance)b::numeric[],
+    %(currency)b::text[],
+    %(as_of)b::date[], %(measured_at)b::timestamptz[], %(opened_on)b::date[], %(matures_on)b::date[],
+    %(closed_on)b::date[]
+  ) AS m(customer_id, account, product, balance, currency, as_of, measured_at, opened_on, matures_on,
+         closed_on)
 ), days AS (
   INSERT INTO holding_day AS d (customer_id, account, as_of, balance, measured_at)
   SELECT DISTINCT ON (customer_id, account, as_of) customer_id, account, as_of, balance, measured_at
@@ -50,14 +53,16 @@ WITH intake AS (
   WHERE (EXCLUDED.measured_at, EXCLUDED.balance) > (d.measured_at, d.balance)
   RETURNING d.customer_id, d.account, d.as_of, d.balance
 ), latest AS (
-  SELECT DISTINCT ON (customer_id, account) customer_id, account, product, balance, currency, as_of, measured_at,
-    min(opened_on) OVER w AS opened_on, max(matures_on) OVER w AS matures_on, max(closed_on) OVER w AS closed_on
+  SELECT DISTINCT ON (customer_id, account) customer_id, account, product, balance, currency, as_of,
+    measured_at, min(opened_on) OVER w AS opened_on, max(matures_on) OVER w AS matures_on,
+    max(closed_on) OVER w AS closed_on
   FROM intake WINDOW w AS (PARTITION BY customer_id, account)
   ORDER BY customer_id, account, measured_at > %(unmeasured)s DESC, as_of DESC, measured_at DESC, balance DESC
 ), held AS (
   INSERT INTO holding AS h (customer_id, account, product, balance, currency, as_of, measured_at,
                             opened_on, matures_on, closed_on)
-  SELECT customer_id, account, product, balance, currency, as_of, measured_at, opened_on, matures_on, closed_on
+  SELECT customer_id, account, product, balance, currency, as_of, measured_at, opened_on, matures_on,
+    closed_on
   FROM latest
   ON CONFLICT (customer_id, account) DO UPDATE SET
     (product, balance, currency, as_of, measured_at) = (
@@ -80,7 +85,8 @@ WITH intake AS (
   UNION SELECT customer_id, account, as_of, balance FROM held
 )
 SELECT customer_id, json_build_object(
-    'customer_id', customer_id, 'ordinal', c.ordinal, 'account', account, 'product', p.code, 'category', p.category,
+    'customer_id', customer_id, 'ordinal', c.ordinal, 'account', account, 'product', p.code,
+    'category', p.category,
     'balance', changed.balance::numeric(18,2)::text, 'currency', coalesce(held.currency, h.currency),
     'as_of', changed.as_of, 'opened_on', coalesce(held.opened_on, h.opened_on),
     'matures_on', coalesce(held.matures_on, h.matures_on),

@@ -1,13 +1,12 @@
 """What the other services are told, written to the outbox of the same transaction.
 
-Bulk paths: the JSON of each item is made once, by PostgreSQL or orjson; a contract test holds it to the shapes of
-``shared.contracts.events``.
+Bulk paths: the JSON of each item is made once, by PostgreSQL or orjson; a contract test holds it to the
+shapes of ``shared.contracts.events``.
 """
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.queries.driver import fetch
@@ -18,7 +17,6 @@ from shared.contracts.events import (
     EventData,
     HoldingsChanged,
 )
-from shared.db import Outbox
 from shared.ids import partition_of
 from shared.outbox import MAX_MESSAGE_BYTES, row_of_json
 
@@ -29,11 +27,20 @@ _ENVELOPE_BYTES = 4 * 1024
 
 _STATES = """
 SELECT id, json_build_object(
-    'customer_id', id, 'ordinal', ordinal, 'version', version, 'kind', kind, 'status', status, 'org', org_path,
+    'customer_id', id, 'ordinal', ordinal, 'version', version, 'kind', kind, 'status', status,
+    'org', org_path,
     'primary_manager', primary_manager, 'backup_manager', backup_manager, 'gender', gender,
     'birth_date', birth_date, 'occupation', occupation, 'industry', industry, 'risk_level', risk_level,
     'risk_valid_until', risk_valid_until, 'customer_since', customer_since, 'consents', consents)::text
-FROM customer WHERE id = ANY(%(ids)s::uuid[])
+FROM customer WHERE id = ANY(%(ids)b::uuid[])
+"""
+
+# One statement: a notification and a round trip for all of them.
+_OUTBOX = """
+INSERT INTO outbox (event_id, subject, payload) SELECT event_id, subject, payload
+FROM unnest(%(event_id)b::uuid[], %(subject)b::text[], %(payload)b::bytea[]) WITH ORDINALITY
+  AS e(event_id, subject, payload, n)
+ORDER BY n
 """
 
 
@@ -62,7 +69,8 @@ async def _publish(session: AsyncSession, event: type[EventData], field: str, fa
         for part in _parts(items)
     ]
     if rows:
-        await session.execute(insert(Outbox), rows)
+        columns = {name: [row[name] for row in rows] for name in ("event_id", "subject", "payload")}
+        await fetch(session, _OUTBOX, columns)
 
 
 def _parts(items: list[bytes]) -> Iterable[list[bytes]]:

@@ -39,35 +39,39 @@ class Outcome:
     parked: list[Incoming] = field(default_factory=list)
 
 
-# Inserted in the order of the unique key: two requests with the same events wait for one another, never in a ring.
+# Inserted in the order of the unique key: two requests with the same events wait in line, not in a ring.
 _INSERT = """
-WITH stored AS (
-  INSERT INTO customer_event (source, event_id, type, customer_id, time, data, private, content_hash)
-  SELECT i.source, i.event_id, i.type, s.customer_id, i.time, i.data::jsonb, i.private::jsonb, i.content_hash
-  FROM unnest(%(source)s::text[], %(event_id)s::text[], %(type)s::text[], %(source_id)s::text[],
-              %(time)s::timestamptz[], %(data)s::text[], %(private)s::text[], %(content_hash)s::bytea[])
+WITH found AS MATERIALIZED (
+  SELECT i.*, s.customer_id, s.ordinal
+  FROM unnest(%(source)b::text[], %(event_id)b::text[], %(type)b::text[], %(source_id)b::text[],
+              %(time)b::timestamptz[], %(data)b::text[], %(private)b::text[], %(content_hash)b::bytea[])
     AS i(source, event_id, type, source_id, time, data, private, content_hash)
   JOIN source_identity s USING (source, source_id)
-  ORDER BY i.source, i.event_id
+), stored AS (
+  INSERT INTO customer_event (source, event_id, type, customer_id, time, data, private, content_hash)
+  SELECT source, event_id, type, customer_id, time, data::jsonb, private::jsonb, content_hash
+  FROM found ORDER BY source, event_id
   ON CONFLICT (source, event_id) DO NOTHING
-  RETURNING seq, source, event_id, customer_id
+  RETURNING seq, source, event_id
 )
-SELECT source, event_id, seq, customer_id, ordinal FROM stored JOIN customer ON customer.id = customer_id
+SELECT source, event_id, seq, customer_id, ordinal FROM stored JOIN found USING (source, event_id)
 """
 
 _SEEN = """
-SELECT source, event_id, content_hash FROM unnest(%(source)s::text[], %(event_id)s::text[]) AS i(source, event_id)
+SELECT source, event_id, content_hash
+FROM unnest(%(source)b::text[], %(event_id)b::text[]) AS i(source, event_id)
 JOIN customer_event USING (source, event_id)
 UNION ALL
-SELECT source, event_id, content_hash FROM unnest(%(source)s::text[], %(event_id)s::text[]) AS i(source, event_id)
+SELECT source, event_id, content_hash
+FROM unnest(%(source)b::text[], %(event_id)b::text[]) AS i(source, event_id)
 JOIN parked_event USING (source, event_id)
 """
 
 _PARK = """
 INSERT INTO parked_event (source, event_id, source_id, type, time, data, private, content_hash)
 SELECT i.source, i.event_id, i.source_id, i.type, i.time, i.data::jsonb, i.private::jsonb, i.content_hash
-FROM unnest(%(source)s::text[], %(event_id)s::text[], %(type)s::text[], %(source_id)s::text[],
-            %(time)s::timestamptz[], %(data)s::text[], %(private)s::text[], %(content_hash)s::bytea[])
+FROM unnest(%(source)b::text[], %(event_id)b::text[], %(type)b::text[], %(source_id)b::text[],
+            %(time)b::timestamptz[], %(data)b::text[], %(private)b::text[], %(content_hash)b::bytea[])
   AS i(source, event_id, type, source_id, time, data, private, content_hash)
 ORDER BY i.source, i.event_id
 ON CONFLICT (source, event_id) DO NOTHING
@@ -76,11 +80,11 @@ RETURNING source, event_id
 
 _TAKE_PARKED = """
 DELETE FROM parked_event p USING source_identity s
-WHERE s.customer_id = ANY(%(customers)s::uuid[]) AND p.source = s.source AND p.source_id = s.source_id
+WHERE s.customer_id = ANY(%(customers)b::uuid[]) AND p.source = s.source AND p.source_id = s.source_id
 RETURNING p.source, p.event_id, p.type, p.source_id, p.time, p.data, p.private, p.content_hash
 """
 
-_TAKEN = "SELECT source, source_id FROM taken_identities(%(sources)s::text[], %(source_ids)s::text[])"
+_TAKEN = "SELECT source, source_id FROM taken_identities(%(sources)b::text[], %(source_ids)b::text[])"
 _LOCK_PARKING = "SELECT pg_advisory_xact_lock(hashtextextended('huanying.parking ' || %(source)s, 0))"
 _LOCK_ARRIVAL = "SELECT pg_advisory_xact_lock_shared(hashtextextended('huanying.parking ' || %(source)s, 0))"
 
