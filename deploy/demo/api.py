@@ -54,6 +54,14 @@ class Api:
     async def __aexit__(self, *_: object) -> None:
         await self.client.aclose()
 
+    async def is_ready(self, service: str) -> bool:
+        """What the service says of itself at this moment; not asked twice."""
+        try:
+            answer = await self.client.get(f"{service}/readyz")
+        except httpx.TransportError:
+            return False
+        return answer.status_code == 200
+
     def user(self, name: str) -> "Caller":
         """One of the demo users of head office."""
         return Caller(self, {"Authorization": f"Bearer {demo_token(self.keyring, name)}"})

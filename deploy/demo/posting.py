@@ -17,7 +17,7 @@ from deploy.demo.scene import Scene, until
 EVENTS_AT_ONCE = 1_000
 BATCHES_IN_FLIGHT = 4
 CLOUD_EVENTS = "application/cloudevents-batch+json"
-QUIET_SECONDS = 2.0
+QUIET_SECONDS = 3.0
 _REMEMBER_EVERY = 50
 
 
@@ -93,32 +93,35 @@ def cloud_events(batch: pa.RecordBatch) -> bytes:
 
 async def wait_for_segmentation(scene: Scene) -> Result:
     """Until segmentation has followed the customer stream to its end."""
-    followed = await _follow(scene, "segmentation/v1/feed", "segmentation catching up")
-    (stream,) = followed
+    (stream,) = await _follow(scene, "segmentation", senders=("customer",))
     return {"messages": stream["applied"]}
 
 
 async def wait_for_evaluation(scene: Scene) -> Result:
-    streams = await _follow(scene, "evaluation/v1/feed", "evaluation catching up")
+    streams = await _follow(scene, "evaluation", senders=("customer", "campaign"))
     return {"messages": {stream["stream"]: stream["watermark"] for stream in streams}}
 
 
-async def _follow(scene: Scene, path: str, what: str) -> list[Result]:
-    """Until nothing lags and nothing new has come for a while: the outbox of the sender is empty too."""
+async def _follow(scene: Scene, reader: str, senders: tuple[str, ...]) -> list[Result]:
+    """Until nothing lags and, from senders who can send, nothing new has come for a while.
+
+    A sender that was down still has to publish what it took before: its silence says nothing.
+    """
     loop = asyncio.get_running_loop()
     seen: list[int] = []
     since = loop.time()
 
     async def settled() -> list[Result] | None:
         nonlocal seen, since
-        found = await scene.strategist.get(path)
+        sending = all([await scene.api.is_ready(sender) for sender in senders])
+        found = await scene.strategist.get(f"{reader}/v1/feed")
         streams: list[Result] = found.get("streams") or [found]
         ends = [int(stream.get("last_sequence") or stream.get("last") or 0) for stream in streams]
-        if ends != seen or any(stream["lag"] for stream in streams):
+        if not sending or ends != seen or any(stream["lag"] for stream in streams):
             seen, since = ends, loop.time()
         return streams if loop.time() - since >= QUIET_SECONDS else None
 
-    with scene.narrator.counting(what, 1) as advance:
-        streams = await until(what, settled, seconds=1_800)
+    with scene.narrator.counting(f"{reader} catching up", 1) as advance:
+        streams = await until(f"{reader} catching up", settled, seconds=1_800)
         advance(1)
     return streams
