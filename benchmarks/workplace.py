@@ -74,7 +74,7 @@ def workplace(directory: Path) -> Iterator[Workplace]:
     with PostgresServer(directory / "postgres") as postgres, NatsServer(directory / "nats") as nats:
         postgres.create_databases()
         servers = Servers(postgres, nats, directory, issuer)
-        (keys / "service.key").write_text(servers.api_key(None, Role.admin))
+        (keys / "service.key").write_text(servers.api_key(None, Role.integrator))
         yield Workplace(servers)
 
 
