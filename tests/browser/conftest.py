@@ -1,4 +1,4 @@
-"""The embedded stack with a small bank whose loop has been told, and a Chromium to look at it."""
+"""A Chromium that looks at the console of a stack whose loop has been told."""
 
 import os
 import shutil
@@ -9,10 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
 
-from deploy.demo.story import run_demo
-from deploy.embedded.stack import Stack
+from tests.conftest import Demonstration
 
-CUSTOMERS = 1_000
 # Nothing of its own: Chromium's look-ups would be external requests.
 _ARGUMENTS = (
     "--no-sandbox",
@@ -26,16 +24,13 @@ _ARGUMENTS = (
 
 
 @pytest.fixture(scope="session")
-def console_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`HUANYING_BROWSER_URL` names a running installation to look at instead of a fresh one."""
+def console_url(request: pytest.FixtureRequest) -> str:
+    """`HUANYING_BROWSER_URL` names a running installation to look at instead of the tests' own."""
     given = os.environ.get("HUANYING_BROWSER_URL")
     if given:
-        yield given.rstrip("/")
-        return
-    data_dir = tmp_path_factory.mktemp("browser") / "stack"
-    with Stack(data_dir, port=0) as stack:
-        run_demo(stack.base_url, data_dir, customers=CUSTOMERS)
-        yield stack.base_url
+        return given.rstrip("/")
+    demonstration: Demonstration = request.getfixturevalue("demonstration")
+    return demonstration.stack.base_url
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +88,6 @@ class Watched:
 
 @pytest.fixture
 def watched(chromium: Browser, console_url: str) -> Iterator[Watched]:
-    context = chromium.new_context(viewport={"width": 1440, "height": 1080}, locale="zh-CN")
+    context = chromium.new_context(viewport={"width": 1440, "height": 940}, locale="zh-CN")
     yield Watched(context.new_page(), console_url)
     context.close()

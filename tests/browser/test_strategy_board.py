@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 from playwright.sync_api import Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 FIRST_SCREEN_SECONDS = 3.0
@@ -45,6 +45,14 @@ def seconds_to_first_screen(watched: Watched) -> float:
     return time.perf_counter() - began
 
 
+def keep_picture(page: Page, name: str) -> None:
+    """For the guides; `HUANYING_SCREENSHOTS=1` asks for it."""
+    if os.environ.get("HUANYING_SCREENSHOTS"):
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        page.wait_for_timeout(800)  # the charts' entrance
+        page.screenshot(path=IMAGES / f"{name}.png", full_page=True)
+
+
 def test_board_shows_the_loop_in_numbers(
     watched: Watched, capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
 ) -> None:
@@ -70,9 +78,7 @@ def test_board_shows_the_loop_in_numbers(
     assert all(canvas.evaluate(_INK) > 500 for canvas in page.locator("canvas").all())
     assert watched.errors == []
     assert watched.outside == []
-    if os.environ.get("HUANYING_SCREENSHOTS"):
-        IMAGES.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=IMAGES / "strategy-board.png")
+    keep_picture(page, "strategy-board")
 
 
 def test_board_speaks_english_too(watched: Watched) -> None:
@@ -108,5 +114,6 @@ def test_every_page_opens_without_an_error(watched: Watched) -> None:
         assert first is not None
         watched.open(first)
         assert page.locator(".state[role=alert]").count() == 0, first
+        keep_picture(page, path.strip("/").removesuffix("s"))
     assert watched.errors == []
     assert watched.outside == []
