@@ -29,6 +29,7 @@ from shared.migrate import upgrade
 from shared.settings import Settings
 from tests.support import Running, Servers, environment, eventually, run_service
 
+STORE_FILE = "of-tests.duckdb"  # another instance of the service may run in this session
 _ordinals = count(100_000)  # above those the real customer service hands out
 _sequences = count(10**9)
 
@@ -42,7 +43,7 @@ async def fill_from_here(servers: Servers) -> None:
         await bus.connect()
         last = await bus.last_sequence(STREAM)
         await bus.close()
-    file = settings.data_dir / "features.duckdb"
+    file = settings.data_dir / STORE_FILE
     file.unlink(missing_ok=True)
     store = Store(file)
     with store.write() as cursor:
@@ -50,7 +51,7 @@ async def fill_from_here(servers: Servers) -> None:
     store.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def segmentation(servers: Servers) -> AsyncIterator[Running]:
     upgrade(
         "segmentation",
@@ -58,7 +59,7 @@ async def segmentation(servers: Servers) -> AsyncIterator[Running]:
         "segmentation_app",
     )
     await fill_from_here(servers)
-    async with run_service(servers, "segmentation") as running:
+    async with run_service(servers, "segmentation", HUANYING_STORE_FILE=STORE_FILE) as running:
         yield running
 
 

@@ -134,7 +134,14 @@ def evaluate_rules(
         moved = BitMap()
         for key in order:
             moved |= members[key] ^ before[key]
-        return Pass(position(cursor, STREAM) or 0, members, reading.customer_ids(cursor, to_array(moved)))
+        ids = reading.customer_ids(cursor, to_array(moved))
+        applied = position(cursor, STREAM) or 0
+    # Customers this store has not heard of stay what they were: it cannot say that they left.
+    unknown = moved - BitMap(ids)
+    if unknown:
+        logger.warning("members_unknown", customers=len(unknown))
+        members = {key: found | (before[key] & unknown) for key, found in members.items()}
+    return Pass(applied, members, ids)
 
 
 async def _advance(session: AsyncSession, applied: int, at: datetime) -> bool:
