@@ -1,0 +1,75 @@
+"""What is offered and what is said."""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from shared.contracts.base import (
+    Code,
+    Currency,
+    Key,
+    LocalText,
+    Money,
+    Number,
+    Schema,
+    Timestamp,
+)
+from shared.contracts.campaign.vocabulary import (
+    LocalLongText,
+    ProductRisk,
+    ScriptRef,
+)
+
+
+class OfferTerms(Schema):
+    text: LocalLongText
+    rate: Number | None = Field(None, description="Annual rate as a decimal: 0.0285 is 2.85 %")
+    minimum: Money | None = Field(None, description="Smallest amount of one acceptance")
+    tenor_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+
+
+class OfferWrite(Schema):
+    """`POST /v1/offers`. An offer never changes once made: new terms are a new key."""
+
+    key: Key
+    name: LocalText
+    product: Code
+    risk: ProductRisk = Field(description="The higher of the issuer's and the bank's own rating")
+    terms: OfferTerms
+    value: Money = Field(description="What one acceptance is worth to the bank", examples=["860.00"])
+    currency: Currency = "CNY"
+    valid_until: date | None = None
+
+
+class OfferView(OfferWrite):
+    created_at: Timestamp
+    created_by: str
+
+
+class ScriptStep(Schema):
+    key: Key
+    text: LocalLongText
+
+
+class ScriptWrite(Schema):
+    """`POST /v1/scripts`: each post of a key makes its next version; a version never changes."""
+
+    key: Key
+    name: LocalText
+    steps: Annotated[list[ScriptStep], Field(min_length=1, max_length=50)]
+    minutes: Annotated[float, Field(gt=0, le=480, description="Expected length of one contact")] = 6.0
+
+    @model_validator(mode="after")
+    def _step_keys_differ(self) -> "ScriptWrite":
+        if len({step.key for step in self.steps}) < len(self.steps):
+            message = "step keys must differ"
+            raise ValueError(message)
+        return self
+
+
+class ScriptView(ScriptWrite):
+    version: int
+    ref: ScriptRef
+    created_at: Timestamp
+    created_by: str

@@ -1,0 +1,90 @@
+"""Tasks of managers."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.contracts.base import (
+    Code,
+    Key,
+    LocalText,
+    Money,
+    Note,
+    Number,
+    OrgPath,
+    Schema,
+    Timestamp,
+)
+from shared.contracts.campaign.catalogue import (
+    OfferView,
+)
+from shared.contracts.campaign.vocabulary import (
+    ScriptRef,
+    TaskState,
+)
+from shared.contracts.events import Disposition
+
+
+class TaskView(Schema):
+    """A contact to be made by a manager. Its id is the contact id of ledger and events."""
+
+    id: UUID
+    campaign_id: UUID
+    campaign_key: Key
+    campaign_name: LocalText
+    customer_id: UUID
+    org: OrgPath
+    manager: Code
+    state: TaskState
+    arm: Key
+    offer: Key
+    script: ScriptRef
+    due_on: date
+    next_at: Timestamp | None
+    attempts: int
+    disposition: Disposition | None
+    assigned_at: Timestamp
+    closed_at: Timestamp | None
+    version: int
+
+
+class AttemptView(Schema):
+    number: int
+    disposition: Disposition
+    minutes: Number
+    note: str | None
+    next_at: Timestamp | None
+    outcome_amount: Money | None
+    recorded_at: Timestamp
+    recorded_by: str
+
+
+class TaskDetail(TaskView):
+    offer_detail: OfferView
+    history: list[AttemptView]
+
+
+class Outcome(Schema):
+    offer: Key
+    amount: Annotated[Money, Field(ge=0)]
+
+
+class TaskRecord(Schema):
+    """Result of one attempt. `call_back` needs `next_at` and keeps the task open; `interested` and
+    `no_answer` stay open with `next_at` and close without; the others close the task.
+    """
+
+    disposition: Disposition
+    minutes: Annotated[Number, Field(ge=0, le=1440, decimal_places=2)]
+    note: Note | None = Field(
+        None, description="No personal data: long numbers and addresses are blotted out"
+    )
+    next_at: Timestamp | None = None
+    outcome: Outcome | None = None
+
+
+class TaskReassign(Schema):
+    manager: Code
+    reason: Note | None = None

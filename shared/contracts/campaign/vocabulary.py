@@ -1,0 +1,52 @@
+"""Words and states of the campaign service."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from shared.contracts.base import (
+    Schema,
+)
+
+ProductRisk = Literal["R1", "R2", "R3", "R4", "R5"]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+ScriptRef = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,79}@[1-9][0-9]{0,5}$"),
+    Field(description="A script at a version", examples=["wealth-50plus@3"]),
+]
+CampaignStatus = Literal[
+    "draft",
+    "in_review",
+    "approved",
+    "scheduled",
+    "launching",
+    "running",
+    "paused",
+    "completed",
+    "aborted",
+    "expired",
+]
+CampaignVerb = Literal[
+    "edit", "submit", "approve", "reject", "launch", "pause", "resume", "abort", "complete"
+]
+SuppressionReason = Literal[
+    "inactive",
+    "moved",
+    "do_not_contact",
+    "consent",
+    "suitability",
+    "cap",
+    "no_manager",
+    "global_hold_out",
+    "not_released",
+]
+LedgerState = Literal["planned", "suppressed", "held_out", "assigned", "done", "expired"]
+TaskState = Literal["assigned", "accepted", "started", "call_back", "returned", "done", "expired"]
+
+
+class LocalLongText(Schema):
+    """What is said or shown, in Chinese and English."""
+
+    zh: LongText
+    en: LongText
