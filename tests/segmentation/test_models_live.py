@@ -38,6 +38,8 @@ async def test_run_profile_and_publish(segmentation: Running, bank: Bank) -> Non
         ]
         model = (await client.post("/v1/models", json=body)).json()
         started = await client.post(f"/v1/models/{model['id']}/runs")
+        listed = (await client.get("/v1/models")).json()["items"]
+        assert [each["last_run_id"] for each in listed if each["key"] == "planted"] == [started.json()["id"]]
         assert started.status_code == 202, started.text
         run_path = f"/v1/model-runs/{started.json()['id']}"
 

@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Header, Path, Response
-from sqlalchemy import select
 
 from services.segmentation.api.access import FeatureStore, Reader, Strategist
 from services.segmentation.models import Model
@@ -14,6 +13,8 @@ from services.segmentation.queries.models import (
     find_model,
     find_run,
     finished_run,
+    model_row,
+    models_with_last_run,
     show_model,
     show_run,
 )
@@ -55,13 +56,12 @@ async def create_model(
 @router.get("/models")
 async def list_models(session: Session, principal: Reader, page: PageParams) -> Page[ModelView]:
     """Models by key, each with its newest run."""
-    found = await paginate(session, select(Model), [Model.key], page, lambda row: row[0].id)
-    models = [await find_model(session, model_id) for model_id in found.items]
-    return Page(items=[await show_model(session, model) for model in models], next_cursor=found.next_cursor)
+    return await paginate(session, models_with_last_run(), [Model.key], page, model_row)
 
 
 @router.get("/models/{model_id}", responses=problem_responses(404))
 async def get_model(session: Session, principal: Reader, model_id: ModelId) -> ModelView:
+    """One model: its parameters and its newest run."""
     return await show_model(session, await find_model(session, model_id))
 
 

@@ -1,8 +1,9 @@
 """Models and their runs as rows."""
 
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.models import Model, ModelCluster, ModelRun
@@ -52,10 +53,25 @@ async def next_number(session: AsyncSession, model_id: UUID) -> int:
     return (last or 0) + 1
 
 
-async def show_model(session: AsyncSession, model: Model) -> ModelView:
-    last = await session.scalar(
-        select(ModelRun.id).where(ModelRun.model_id == model.id).order_by(ModelRun.number.desc()).limit(1)
+def models_with_last_run() -> Select[Any]:
+    """Each model with the id of its newest run."""
+    newest = (
+        select(ModelRun.id)
+        .where(ModelRun.model_id == Model.id)
+        .order_by(ModelRun.number.desc())
+        .limit(1)
+        .scalar_subquery()
     )
+    return cast("Select[Any]", select(Model, newest.label("last_run_id")))
+
+
+async def show_model(session: AsyncSession, model: Model) -> ModelView:
+    statement = models_with_last_run().where(Model.id == model.id)
+    return model_row((await session.execute(statement)).one())
+
+
+def model_row(row: Any) -> ModelView:
+    model, last_run_id = row[:2]
     return ModelView(
         id=model.id,
         key=model.key,
@@ -64,7 +80,7 @@ async def show_model(session: AsyncSession, model: Model) -> ModelView:
         goal=model.goal,
         parameters=KMeansParameters.model_validate(model.parameters),
         created_at=model.created_at,
-        last_run_id=last,
+        last_run_id=last_run_id,
     )
 
 
