@@ -6,6 +6,9 @@ from services.console.i18n import Texts
 
 _STAGES = (("insight", 170, 44), ("strategy", 296, 174), ("execution", 170, 304), ("review", 44, 174))
 
+# Font size and letter spacing of the name inside the circle.
+_SIZES = {"zh": (27, 4), "en": (21, 1)}
+
 
 def ring(t: Texts) -> Markup:
     labels = Markup().join(
@@ -24,6 +27,6 @@ def ring(t: Texts) -> Markup:
     return Markup(
         '<svg class="ring" viewBox="0 0 340 348" role="img" aria-label="{}">'
         '<circle cx="170" cy="174" r="128" fill="none" stroke="#3c6488" stroke-width="2"/>'
-        '{}{}<text x="170" y="182" font-size="27" text-anchor="middle" fill="#fff" font-weight="600"'
-        ' letter-spacing="4">{}</text></svg>'
-    ).format(t("loop.label"), heads, labels, t("product"))
+        '{}{}<text x="170" y="182" font-size="{}" text-anchor="middle" fill="#fff" font-weight="600"'
+        ' letter-spacing="{}">{}</text></svg>'
+    ).format(t("loop.label"), heads, labels, *_SIZES[t.language], t("product"))
