@@ -82,10 +82,15 @@ def demo(
     ] = None,
     customers: Annotated[int, typer.Option(min=1000, max=1_000_000)] = 20_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bank")] = 7,
+    write_bank: Annotated[
+        Path | None, typer.Option(help="Only write the bank's tables to this folder, as Parquet")
+    ] = None,
 ) -> None:
     """Load a bank through the public APIs and run the whole loop; leaves the console up in a terminal."""
-    from deploy.commands.demo import run
+    from deploy.commands.demo import run, write
 
+    if write_bank is not None:
+        raise typer.Exit(write(write_bank, bank=bank, data=data, customers=customers, seed=seed))
     if bank is Bank.berka and data is None:
         raise typer.BadParameter("the Czech bank needs --data: the folder with account.asc.gz and the others")
     raise typer.Exit(run(data_dir=data_dir, port=port, bank=bank, data=data, customers=customers, seed=seed))

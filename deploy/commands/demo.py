@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 
 from deploy.attach import running_stack
-from deploy.demo.story import run_demo
+from deploy.demo.bank import write as write_tables
+from deploy.demo.story import make_world, run_demo
 from deploy.embedded.foreground import stopping_on_signal
 from deploy.embedded.stack import Stack
+from shared.clock import today
 
 
 def run(*, data_dir: Path, port: int, bank: str, data: Path | None, customers: int, seed: int) -> int:
@@ -28,4 +30,13 @@ def run(*, data_dir: Path, port: int, bank: str, data: Path | None, customers: i
             print(f"\nThe console is at {stack.base_url} (Ctrl-C stops everything).", flush=True)
             asked.allow()
             asked.wait()
+    return 0
+
+
+def write(directory: Path, *, bank: str, data: Path | None, customers: int, seed: int) -> int:
+    """The tables as of yesterday, the hidden truth of a synthetic bank apart from them."""
+    world, _ = make_world(bank, customers, seed, data, today())
+    write_tables(world.data, directory)
+    for file in sorted(directory.glob("*.parquet")):
+        print(f"{file}  {file.stat().st_size:,} bytes")
     return 0
