@@ -1,10 +1,13 @@
 """Customers, organisation and products through their routes."""
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from services.customer.domain.vault import SealBrokenError, Vault
+from services.customer.queries.driver import fetch
 from shared.auth import Role
 from shared.contracts.customer import Customer360, CustomerView
+from shared.problems import problem_of
 from tests.customer.conftest import Bank, event, number, person, source_id
 
 
@@ -262,3 +265,13 @@ async def test_roles_of_reading(bank: Bank) -> None:
         async with bank.service.client(role) as client:
             assert (await client.get(f"/v1/customers/{customer['id']}")).status_code == 200
     assert (await bank.service.client().get(f"/v1/customers/{customer['id']}")).status_code == 401
+
+
+async def test_a_database_error_of_a_bulk_statement_is_a_known_problem(bank: Bank) -> None:
+    async with bank.service.runtime.db.transaction() as session:
+        await fetch(session, "SET LOCAL statement_timeout = 20")
+        with pytest.raises(DBAPIError) as caught:
+            await fetch(session, "SELECT pg_sleep(1), %(secret)s::text", {"secret": "13812341234"})
+        await session.rollback()
+    assert problem_of(caught.value).status == 503
+    assert "13812341234" not in str(caught.value)

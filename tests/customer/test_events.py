@@ -1,5 +1,6 @@
 """Event intake: what partners send, what they are told, what becomes of it."""
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -305,3 +306,34 @@ async def test_the_log_is_listed_by_conditions(bank: Bank) -> None:
     assert json.dumps(one["items"][0]["data"], sort_keys=True) == json.dumps(
         events[0]["data"], sort_keys=True
     )
+
+
+async def test_the_same_batch_from_several_senders_at_once_counts_once(bank: Bank) -> None:
+    customers = [await bank.customer() for _ in range(3)]
+    subjects = [source_id(customer) for customer in customers] + [f"later{number()}"]
+    events = [event(subjects[n % 4]) for n in range(40)]
+    snapshot = {"account": "A", "product": "wealth-steady", "as_of": "2026-10-31"}
+    events += [
+        event(subjects[n % 3], "balance.snapshot", data={**snapshot, "balance": f"{n}.00"}) for n in range(12)
+    ]
+    events += [
+        event(subjects[n % 3], "consent.changed", data={"channel": "app", "granted": True}) for n in range(6)
+    ]
+    answers = await asyncio.gather(*(bank.push(*(events if n % 2 else events[::-1])) for n in range(6)))
+    assert {answer.status_code for answer in answers} == {200}, [a.text for a in answers]
+    results = [answer.json() for answer in answers]
+    assert sum(result["accepted"] for result in results) == 48
+    assert sum(result["parked"] for result in results) == 10
+    assert sum(result["duplicate"] for result in results) == 5 * 58
+
+
+async def test_a_customer_arriving_while_events_are_parked_misses_none(bank: Bank) -> None:
+    for _ in range(5):
+        late = f"race{number()}"
+        pushes = [bank.push(event(late)) for _ in range(4)]
+        created, *answers = await asyncio.gather(
+            bank.customer(identities=[{"source": "core", "source_id": late}]), *pushes
+        )
+        assert {answer.status_code for answer in answers} == {200}
+        timeline = (await bank.admin.get(f"/v1/customers/{created['id']}/timeline")).json()
+        assert len(timeline["items"]) == 4

@@ -197,3 +197,41 @@ async def test_exports_have_the_shapes_of_events(bank: Bank) -> None:
         await bank.strategist.get("/v1/exports/customers", headers={"accept": "image/png"})
     ).status_code == 406
     assert (await bank.manager_sh.get("/v1/exports/customers")).status_code == 403
+
+
+async def test_a_file_of_nothing_but_bad_rows(bank: Bank) -> None:
+    rows = [{**CUSTOMER, "source_id": f"i{number()}", "org": "hq.nowhere"} for _ in range(3)]
+    done = await run(bank, "customers", as_csv(rows))
+    assert (done["state"], done["counts"]["rejected"], done["counts"]["created"]) == ("succeeded", 3, 0)
+    rows = [{**HOLDING, "source_id": "nobody"} for _ in range(3)]
+    done = await run(bank, "holdings", as_csv(rows))
+    assert (done["state"], done["counts"]["rejected"], done["counts"]["created"]) == ("succeeded", 3, 0)
+    only_malformed = as_csv([{**CUSTOMER, "source_id": "x"}]).splitlines()[0] + b"\ntoo,few\n"
+    done = await run(bank, "customers", only_malformed)
+    assert (done["state"], done["counts"]["rejected"]) == ("succeeded", 1)
+
+
+async def test_a_branch_imports_its_own_customers_only(bank: Bank) -> None:
+    stranger = await bank.customer()
+    rows = [{**CUSTOMER, "source_id": f"i{number()}"} for _ in range(3)]
+    rows[1] |= {"org": "hq.bj.haidian", "primary_manager": "S3", "backup_manager": ""}
+    rows[2] |= {"org": "hq.bj.haidian", "primary_manager": "S3", "backup_manager": ""}
+    rows[2]["source_id"] = source_id(stranger)
+    async with bank.service.client(key=bank.service.servers.api_key("core", org="hq.bj")) as client:
+        done = await run(bank, "customers", as_csv(rows), client)
+        assert done["counts"] == {"rows": 3, "created": 1, "updated": 0, "unchanged": 0, "rejected": 2}
+        errors = (await client.get(f"/v1/imports/{done['id']}/errors")).json()["items"]
+        assert [(e["row"], e["column"]) for e in errors] == [
+            (1, "backup_manager"),
+            (1, "org"),
+            (1, "primary_manager"),
+            (3, "source_id"),
+        ]
+        holdings = [
+            {**HOLDING, "source_id": rows[1]["source_id"]},
+            {**HOLDING, "source_id": source_id(stranger)},
+        ]
+        done = await run(bank, "holdings", as_csv(holdings), client)
+        assert (done["counts"]["created"], done["counts"]["rejected"]) == (1, 1)
+    async with bank.service.client(key=bank.service.servers.api_key("core", org="hq.sh")) as other:
+        assert (await other.get(f"/v1/imports/{done['id']}")).status_code == 404

@@ -7,6 +7,8 @@
 from collections.abc import Mapping
 from typing import Any, LiteralString
 
+import psycopg
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.db import psycopg_of
@@ -21,6 +23,10 @@ async def fetch(
     the cost of the binary form.
     """
     connection = await psycopg_of(session)
-    async with connection.cursor(binary=True) as cursor:
-        await cursor.execute(statement, parameters)
-        return await cursor.fetchall() if cursor.description else []
+    try:
+        async with connection.cursor(binary=True) as cursor:
+            await cursor.execute(statement, parameters)
+            return await cursor.fetchall() if cursor.description else []
+    except psycopg.Error as error:
+        # As SQLAlchemy would raise it, so that it is answered the same way; without the parameters.
+        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
