@@ -24,7 +24,17 @@ _ARGUMENTS = (
 
 
 @pytest.fixture(scope="session")
-def console_url(request: pytest.FixtureRequest) -> str:
+def chromium_path() -> str:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium: .ci/run installs it")
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def console_url(request: pytest.FixtureRequest, chromium_path: str) -> str:
     """`HUANYING_BROWSER_URL` names a running installation to look at instead of the tests' own."""
     given = os.environ.get("HUANYING_BROWSER_URL")
     if given:
@@ -33,15 +43,12 @@ def console_url(request: pytest.FixtureRequest) -> str:
     return demonstration.stack.base_url
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("no Chromium: .ci/run installs it")
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+# Playwright keeps an event loop running in this thread: nothing asynchronous of ours may start meanwhile,
+# so it comes after the stack and goes with the module.
+@pytest.fixture(scope="module")
+def chromium(chromium_path: str, console_url: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=list(_ARGUMENTS))
         yield browser
         browser.close()
 
