@@ -1,11 +1,12 @@
 """The segmentation service: see the customers."""
 
 from services.segmentation.api import features, members, models, segments
+from services.segmentation.consumers import FEEDS
 from services.segmentation.jobs import TASKS
 from services.segmentation.settings import SegmentationSettings
 from services.segmentation.usecases.evaluation import keep_evaluated
-from services.segmentation.usecases.feed import EVENTS, STREAM, CustomerFeed, open_store
-from shared.service import Feed, Service
+from services.segmentation.usecases.feed import open_store
+from shared.service import Service
 from shared.web import create_app
 
 service = Service(
@@ -16,7 +17,7 @@ service = Service(
     routers=[features.router, segments.router, members.router, models.router],
     tasks=TASKS,
     resources=open_store,
-    feeds=[Feed("segmentation", STREAM, EVENTS, lambda runtime: runtime.resource(CustomerFeed))],
+    feeds=FEEDS,
     background=[keep_evaluated],
 )
 app = create_app(service)
