@@ -5,7 +5,7 @@ in an event or an export. Reads answer it masked (``张*``, ``138****1234``) unl
 """
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
@@ -27,9 +27,7 @@ SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,6
 SourceKey = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f]+$")]
 Account = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
-Consents = Annotated[
-    dict[Channel, bool], Field(description="Marketing consent by channel; absent means not given")
-]
+Consents = Annotated[dict[Channel, bool], Field(description="By channel; absent means not given")]
 EventTypeName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,5}$", max_length=100)
 ]
@@ -45,9 +43,6 @@ AnyStatus = Literal["active", "closed", "merged", "erased"]
 Gender = Literal["F", "M"]
 ImportDataset = Literal["customers", "holdings"]
 ExportDataset = Literal["customers", "holdings", "events"]
-
-
-# --- organisation, staff, products -------------------------------------------------------------------------
 
 
 class OrgWrite(Schema):
@@ -94,9 +89,6 @@ class ProductView(ProductWrite):
     version: int
 
 
-# --- customers ---------------------------------------------------------------------------------------------
-
-
 class SourceIdentity(Schema):
     """The customer's id in one source system; a pair belongs to one customer only."""
 
@@ -126,24 +118,25 @@ class Attributes(Schema):
     customer_since: date | None = None
 
 
-class CustomerCreate(PersonalData, Attributes):
+class _Managed(Schema):
+    primary_manager: Code | None = None
+    backup_manager: Code | None = None
+
+    @model_validator(mode="after")
+    def managers_differ(self) -> Self:
+        if self.primary_manager is not None and self.primary_manager == self.backup_manager:
+            raise ValueError("backup_manager must differ from primary_manager")
+        return self
+
+
+class CustomerCreate(PersonalData, Attributes, _Managed):
     """``POST /v1/customers``."""
 
     kind: CustomerKind
     name: Text
     identities: Annotated[list[SourceIdentity], Field(min_length=1, max_length=50)]
     org: OrgPath
-    primary_manager: Code | None = None
-    backup_manager: Code | None = None
     consents: Consents = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def managers_differ(self) -> "CustomerCreate":
-        """A backup who is also the primary backs up nobody."""
-        if self.primary_manager is not None and self.primary_manager == self.backup_manager:
-            message = "backup_manager must differ from primary_manager"
-            raise ValueError(message)
-        return self
 
 
 class CustomerPatch(PersonalData, Attributes):
@@ -153,7 +146,7 @@ class CustomerPatch(PersonalData, Attributes):
     consents: Consents | None = None
 
     @model_validator(mode="after")
-    def required_stay(self) -> "CustomerPatch":
+    def required_stay(self) -> Self:
         """An explicit null must not erase what a customer cannot be without."""
         cleared = [
             f
@@ -161,8 +154,7 @@ class CustomerPatch(PersonalData, Attributes):
             if f in self.model_fields_set and getattr(self, f) is None
         ]
         if cleared:
-            message = f"{', '.join(cleared)} cannot be null"
-            raise ValueError(message)
+            raise ValueError(f"{', '.join(cleared)} cannot be null")
         return self
 
 
@@ -190,20 +182,12 @@ class CustomerView(PersonalData, Attributes):
     updated_at: Timestamp
 
 
-class OwnershipWrite(Schema):
+class OwnershipWrite(_Managed):
     """``PUT /v1/customers/{id}/ownership``: all three at once, If-Match required."""
 
     org: OrgPath
     primary_manager: Code | None
     backup_manager: Code | None
-
-    @model_validator(mode="after")
-    def managers_differ(self) -> "OwnershipWrite":
-        """A backup who is also the primary backs up nobody."""
-        if self.primary_manager is not None and self.primary_manager == self.backup_manager:
-            message = "backup_manager must differ from primary_manager"
-            raise ValueError(message)
-        return self
 
 
 class ResolveRequest(Schema):
@@ -291,9 +275,6 @@ class Customer360(Schema):
     next_dates: list[NextDate]
 
 
-# --- holdings ----------------------------------------------------------------------------------------------
-
-
 class HoldingWrite(SourceIdentity):
     """The balance of one account on one business date; an older date only adds history."""
 
@@ -324,9 +305,6 @@ class HoldingsResult(Schema):
     accepted: int
     rejected: int
     items: list[HoldingItemResult]
-
-
-# --- events ------------------------------------------------------------------------------------------------
 
 
 class CloudEventIn(Schema):
@@ -386,9 +364,6 @@ class EventTypeView(EventTypeWrite):
     type: EventTypeName
     version: int
     built_in: bool
-
-
-# --- imports -----------------------------------------------------------------------------------------------
 
 
 class ImportCounts(Schema):
