@@ -22,6 +22,7 @@ def run(*, data_dir: Path, port: int, bank: str, data: Path | None, customers: i
         tell(running.base_url)
         return 0
     # Its log stays in the files: the terminal belongs to the story.
+    print("Starting PostgreSQL, NATS, four services and the console …", flush=True)
     stack = Stack(data_dir, port=port)
     with stopping_on_signal(stack) as asked:
         stack.start()

@@ -68,9 +68,7 @@ async def load_holdings(scene: Scene) -> Result:
 
 async def _import(scene: Scene, dataset: str, batches: Iterator[pa.RecordBatch]) -> Result:
     """Hand the file over, then watch the job until it has ended."""
-    folder = scene.data_dir / "demo"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{dataset}.parquet"
+    file = scene.data_dir / f"demo-{dataset}.parquet"
     rows = write_batches(batches, file)
     content = Raw(file.read_bytes(), PARQUET)
     file.unlink()

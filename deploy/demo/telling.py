@@ -87,7 +87,7 @@ def _effect(steps: Json) -> Table:
     table.add_row("customers treated / held out", f"{overall['n']:,} / {overall['n_hold_out']:,}")
     table.add_row(f"effect per customer, {unit} ({overall['method']})", _number(overall["difference"]))
     table.add_row("95 % interval", f"{_number(overall['ci'][0])} … {_number(overall['ci'][1])}")
-    table.add_row("p value", f"{overall['p_value']:.4f}")
+    table.add_row("p value", f"{overall['p_value']:.4f}" if overall["p_value"] >= 0.0001 else "< 0.0001")
     truth = steps["let_time_pass"]["true_effect"]
     if truth is None:
         table.add_row("true effect", "none to find: the contacts were simulated on real data")
@@ -116,7 +116,8 @@ def _number(text: str | float) -> str:
 def _breakdown(evaluated: Json) -> Table:
     table = _table("Where it worked", "cell", "treated / held out", "effect", "95 % interval")
     segments = [row for row in evaluated["result"]["breakdown"] if row["dimension"] == "segment"]
-    branches = sorted(evaluated["branches"], key=lambda row: -row["n"])[:BRANCHES_SHOWN]
+    largest = sorted(evaluated["branches"], key=lambda row: (row["difference"] is None, -row["n"]))
+    branches = largest[:BRANCHES_SHOWN]
     for row in (*segments, *branches):
         cell = ", ".join(row["values"].values())
         counts = f"{row['n']:,} / {row['n_hold_out']:,}"

@@ -10,7 +10,7 @@ Kind = Literal["person", "company"]
 class Archetype:
     """Parameters of one kind. Rates are per year; money is CNY; pairs are (mean, standard deviation).
 
-    `pairs`: money that comes in and moves on within days, median size `pair_size`.
+    `pairs`: money that comes in and moves on within hours, median size `pair_size`.
     `singles`: one-way postings, median size `single_size`, as often in as out.
     """
 

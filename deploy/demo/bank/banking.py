@@ -23,7 +23,7 @@ COMPLAINTS_A_YEAR, RESOLVED = 0.03, 0.65
 OVERDUE_SHARE = 0.04
 _PAYDAY = 9 * 3600
 # How much of a pair a customer of thrift 1 keeps back.
-_THRIFT = 0.06
+_THRIFT = 0.1
 
 
 def money(traits: Traits, span: Span, scale: float, rng: np.random.Generator) -> Happenings:
@@ -39,12 +39,12 @@ def money(traits: Traits, span: Span, scale: float, rng: np.random.Generator) ->
 
 
 def _pairs(traits: Traits, span: Span, scale: float, rng: np.random.Generator) -> Happenings:
-    """Money that comes in and moves on within days, a little more or less of it."""
+    """Money that comes in and moves on within hours, a little more or less of it."""
     at = occurrences(traits, span, lambda a: a.pairs, scale, rng)
     at = at[span.days[at] > PAIR_DAYS]
     size = lognormal_cents(by_archetype(traits.archetype[span.row[at]], lambda a: a.pair_size), 0.45, rng)
     when = moments(span, at, rng, PAIR_DAYS)
-    later = when + rng.integers(2 * 3600, PAIR_DAYS * DAY - DAY // 2, len(at))
+    later = when + rng.integers(3600, 4 * 3600, len(at))
     row = span.row[at]
     kept = _THRIFT * traits.thrift[row]
     moved_on = np.rint(size * (rng.uniform(0.9, 1.1, len(at)) - kept)).astype(np.int64)

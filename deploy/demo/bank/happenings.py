@@ -31,7 +31,7 @@ TYPE_NUMBER = {name: k for k, name in enumerate(TYPES)}
 DAY = 86_400
 _OPENING, _CLOSING = 8 * 3600, 21 * 3600
 # A pair's second leg follows within this many days; the first leg leaves room for it.
-PAIR_DAYS = 3
+PAIR_DAYS = 1
 
 
 @dataclass(frozen=True)
