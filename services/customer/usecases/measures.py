@@ -80,21 +80,29 @@ WITH intake AS (
      OR greatest(h.matures_on, EXCLUDED.matures_on) IS DISTINCT FROM h.matures_on
      OR greatest(h.closed_on, EXCLUDED.closed_on) IS DISTINCT FROM h.closed_on
   RETURNING h.*
+), told AS (
+  SELECT customer_id, account, as_of, balance, NULL AS product, NULL AS currency, NULL::date AS opened_on,
+    NULL::date AS matures_on, NULL::date AS closed_on FROM days
+  UNION ALL
+  SELECT customer_id, account, as_of, balance, product, currency, opened_on, matures_on, closed_on FROM held
 ), changed AS (
-  SELECT customer_id, account, as_of, balance FROM days
-  UNION SELECT customer_id, account, as_of, balance FROM held
+  -- One row of `held` an account at most: max() hands its values to the account's days without a join.
+  SELECT DISTINCT customer_id, account, as_of, balance, max(product) OVER w AS product,
+    max(currency) OVER w AS currency, max(opened_on) OVER w AS opened_on,
+    max(matures_on) OVER w AS matures_on,
+    max(closed_on) OVER w AS closed_on
+  FROM told WINDOW w AS (PARTITION BY customer_id, account)
 )
 SELECT customer_id, json_build_object(
     'customer_id', customer_id, 'ordinal', c.ordinal, 'account', account, 'product', p.code,
-    'category', p.category,
-    'balance', changed.balance::numeric(18,2)::text, 'currency', coalesce(held.currency, h.currency),
-    'as_of', changed.as_of, 'opened_on', coalesce(held.opened_on, h.opened_on),
-    'matures_on', coalesce(held.matures_on, h.matures_on),
-    'closed', coalesce(coalesce(held.closed_on, h.closed_on) >= changed.as_of, false))::text
-FROM changed JOIN customer c ON c.id = changed.customer_id
-LEFT JOIN held USING (customer_id, account) LEFT JOIN holding h USING (customer_id, account)
-JOIN product p ON p.code = coalesce(held.product, h.product)
-ORDER BY customer_id, account, changed.as_of
+    'category', p.category, 'balance', n.balance::numeric(18,2)::text,
+    'currency', coalesce(n.currency, h.currency), 'as_of', n.as_of,
+    'opened_on', coalesce(n.opened_on, h.opened_on), 'matures_on', coalesce(n.matures_on, h.matures_on),
+    'closed', coalesce(coalesce(n.closed_on, h.closed_on) >= n.as_of, false))::text
+FROM changed n JOIN customer c ON c.id = n.customer_id
+LEFT JOIN holding h USING (customer_id, account)
+JOIN product p ON p.code = coalesce(n.product, h.product)
+ORDER BY customer_id, account, n.as_of
 """
 
 

@@ -38,6 +38,7 @@ class Outcome:
     parked: list[Incoming] = field(default_factory=list)
 
 
+# Both halves come back and are matched here: joining them, the planner may compare each with each.
 # Inserted in the order of the unique key: two requests with the same events wait in line, not in a ring.
 _INSERT = """
 WITH found AS MATERIALIZED (
@@ -53,7 +54,8 @@ WITH found AS MATERIALIZED (
   ON CONFLICT (source, event_id) DO NOTHING
   RETURNING seq, source, event_id
 )
-SELECT source, event_id, seq, customer_id, ordinal FROM stored JOIN found USING (source, event_id)
+SELECT source, event_id, NULL::bigint, customer_id, ordinal FROM found
+UNION ALL SELECT source, event_id, seq, NULL, NULL FROM stored
 """
 
 _SEEN = """
@@ -143,14 +145,16 @@ def _unparked(
 async def _insert(session: AsyncSession, events: Sequence[Incoming], outcome: Outcome) -> list[Incoming]:
     """Store those whose customer is known and whose id is new; answers the others."""
     rows = await fetch(session, _INSERT, _columns(events))
-    stored = {(row[0], row[1]): row for row in rows}
+    owners = {(row[0], row[1]): (row[3], row[4]) for row in rows if row[2] is None}
+    stored = {(row[0], row[1]): row[2] for row in rows if row[2] is not None}
     left = []
     for event in events:
-        row = stored.get((event.source, event.event_id))
-        if row is None:
+        key = (event.source, event.event_id)
+        seq = stored.get(key)
+        if seq is None:
             left.append(event)
         else:
-            outcome.recorded.append(Recorded(event, row[2], row[3], row[4]))
+            outcome.recorded.append(Recorded(event, seq, *owners[key]))
     return left
 
 
