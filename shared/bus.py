@@ -6,6 +6,7 @@ PostgreSQL effects) and the watermark (for DuckDB stores) make the effect exactl
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,11 +35,16 @@ _FETCH_SECONDS = 5.0
 _FEED_IDLE_SECONDS = 1.0
 _GATHER_SECONDS = 0.02
 _FEED_BATCH = 256
+_STEADY_SECONDS = 60.0
 _RETRY_SECONDS = (0.5, 1, 2, 5, 10, 20, 30)
 
 
 class PoisonError(Exception):
     """A message that no retry can help: not an event of the catalogue, or not its shape."""
+
+
+class ForgottenError(Exception):
+    """A store fell further behind than the stream remembers: only a rebuild makes it whole."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,11 @@ class Bus:
     async def last_sequence(self, stream: str) -> int:
         return (await self.js.stream_info(stream)).state.last_seq
 
+    async def forgotten(self, stream: str, watermark: int) -> int:
+        """Messages behind `watermark` that the stream's limits have already dropped."""
+        state = (await self.js.stream_info(stream)).state
+        return max(0, state.first_seq - watermark - 1)
+
     async def backlog(self, durable: str) -> int:
         """Messages this durable has still to work on."""
         spec = DURABLES[durable]
@@ -211,14 +222,19 @@ class Bus:
         """
         failures = 0
         while True:
+            began = time.monotonic()
             try:
                 await self._follow(name, stream, subjects, target)
             except Exception:
                 logger.exception("feed_failed", feed=name, stream=stream)
+                failures = 0 if time.monotonic() - began > _STEADY_SECONDS else failures
                 await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
                 failures += 1
 
     async def _follow(self, name: str, stream: str, subjects: Sequence[str], target: FeedTarget) -> None:
+        forgotten = await self.forgotten(stream, target.watermark(stream))
+        if forgotten:
+            raise ForgottenError(f"{stream} no longer has {forgotten} messages that {name} has not applied")
         config = ConsumerConfig(
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=target.watermark(stream) + 1,

@@ -32,10 +32,9 @@ class _Claim:
 
 async def honour(
     request: Request,
-    key: Annotated[
+    idempotency_key: Annotated[
         str | None,
         Header(
-            alias="Idempotency-Key",
             min_length=1,
             max_length=200,
             description="On POST: repeat with the same key and body, and the first answer comes back",
@@ -43,8 +42,8 @@ async def honour(
     ] = None,
 ) -> None:
     """Router-wide dependency; runs after authentication because the session depends on it."""
-    if key is not None and request.method == "POST":
-        request.state.idempotency_key = key
+    if idempotency_key is not None and request.method == "POST":
+        request.state.idempotency_key = idempotency_key
 
 
 async def replay(request: Request, session: AsyncSession, principal: Principal) -> None:

@@ -1,5 +1,6 @@
 """Around every request: its id, its log line, its metric."""
 
+import re
 import time
 from typing import cast
 
@@ -17,6 +18,23 @@ logger = structlog.get_logger()
 
 _QUIET = {"/healthz", "/readyz", "/metrics"}
 _MAX_ID = 100
+_PREFIX = re.compile(r"(/[a-z0-9_-]+){1,4}")
+
+
+class ForwardedPrefix:
+    """Behind a gateway that strips a prefix: links in documentation pages must carry it again."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            prefix = Headers(scope=scope).get("x-forwarded-prefix", "")
+            if _PREFIX.fullmatch(prefix):
+                scope["root_path"] = prefix
+                scope["path"] = prefix + scope["path"]
+                scope["raw_path"] = prefix.encode() + scope.get("raw_path", b"")
+        await self.app(scope, receive, send)
 
 
 class TooLargeAsProblem:

@@ -63,7 +63,10 @@ async def _outbox(runtime: Runtime) -> str | None:
 
 async def _feeds(runtime: Runtime) -> str | None:
     for feed in runtime.service.feeds:
-        lag = await runtime.bus.last_sequence(feed.stream) - feed.target(runtime).watermark(feed.stream)
+        applied = feed.target(runtime).watermark(feed.stream)
+        if await runtime.bus.forgotten(feed.stream, applied):
+            return f"{feed.name} has fallen behind what {feed.stream} remembers: rebuild its store"
+        lag = await runtime.bus.last_sequence(feed.stream) - applied
         if lag > _MAX_FEED_LAG:
             return f"{feed.name} is {lag} messages behind {feed.stream}"
     return None

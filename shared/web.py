@@ -15,7 +15,7 @@ from shared.auth import Principal, Role
 from shared.contracts.base import Problem
 from shared.errors import BadRequest, Forbidden, PreconditionFailed, PreconditionRequired, Unauthorized
 from shared.logging import configure_logging
-from shared.middleware import RequestContext, TooLargeAsProblem
+from shared.middleware import ForwardedPrefix, RequestContext, TooLargeAsProblem
 from shared.service import Runtime, Service
 from shared.worker import running
 
@@ -196,6 +196,7 @@ def create_app(service: Service) -> FastAPI:
         router.max_body_size = router.max_body_size or limit
         app.include_router(router)
     app.add_middleware(TooLargeAsProblem)
+    app.add_middleware(ForwardedPrefix)
     app.add_middleware(RequestContext, service=service.name)
     return app
 

@@ -77,7 +77,7 @@ def read_books(stack: Stack) -> Books:
         ),
         recorded_attempts=_count(stack, "campaign", "SELECT count(*) FROM attempt"),
         campaign_customers=_count(stack, "campaign", "SELECT count(*) FROM known_customer"),
-        segment_members_known=_count(stack, "campaign", "SELECT count(*) FROM segment_member"),
+        segment_members_known=_count(stack, "campaign", "SELECT count(*) FROM segment_member WHERE member"),
         segment_members=_count(stack, "segmentation", "SELECT coalesce(sum(size), 0) FROM segment"),
         unsent={
             service: _count(stack, service, "SELECT count(*) FROM outbox WHERE sent_at IS NULL")

@@ -202,3 +202,15 @@ async def test_health_metrics_and_documents_need_no_principal(probe: Running) ->
         docs = await client.get("/docs")
         assert docs.status_code == 200
         assert "//cdn" not in docs.text
+
+
+async def test_documentation_pages_work_behind_a_prefix(probe: Running) -> None:
+    async with probe.client() as client:
+        headers = {"X-Forwarded-Prefix": "/api/probe"}
+        page = (await client.get("/docs", headers=headers)).text
+        script = page.split('src="', 1)[1].split('"', 1)[0]
+        assert script.startswith("/api/probe/")
+        asset = await client.get(script.removeprefix("/api/probe"), headers=headers)
+        odd = await client.get("/healthz", headers={"X-Forwarded-Prefix": "/../../etc"})
+    assert asset.status_code == 200
+    assert odd.status_code == 200

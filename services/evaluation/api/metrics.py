@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import Body
 
-from services.evaluation.api.access import ReviewRead, ReviewWrite
+from services.evaluation.api.access import ReviewWrite
 from services.evaluation.queries.metrics import metric_page
 from services.evaluation.usecases.metrics import define
 from shared.contracts.base import Page
 from shared.contracts.metrics import Metric, MetricCreate
 from shared.pagination import PageParams
-from shared.web import Router, Session, problem_responses
+from shared.web import CurrentPrincipal, Router, Session, problem_responses
 
 router = Router(tags=["metrics"])
 
@@ -36,6 +36,6 @@ async def create_metric(
 
 
 @router.get("/metrics")
-async def list_metrics(session: Session, principal: ReviewRead, page: PageParams) -> Page[Metric]:
+async def list_metrics(session: Session, principal: CurrentPrincipal, page: PageParams) -> Page[Metric]:
     """Built-in metrics and those defined here, by key."""
     return await metric_page(session, page)
