@@ -1,9 +1,9 @@
 """PostgreSQL: the engine, the one place that commits, COPY, and the rows every service keeps."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -19,6 +19,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -202,7 +203,7 @@ async def set_org_scope(session: AsyncSession, scope: str) -> None:
 
 
 async def psycopg_of(session: AsyncSession) -> psycopg.AsyncConnection[Any]:
-    """The driver's connection inside the session's transaction, for COPY."""
+    """The driver's connection inside the session's transaction, for COPY and for `fetch`."""
     connection: AsyncConnection = await session.connection()
     raw = await connection.get_raw_connection()
     driver = raw.driver_connection
@@ -211,15 +212,20 @@ async def psycopg_of(session: AsyncSession) -> psycopg.AsyncConnection[Any]:
     return driver
 
 
-async def copy_rows(
-    session: AsyncSession, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
-) -> None:
-    """COPY `rows` into `table` inside the session's transaction. Names are ours, never a caller's."""
+async def fetch(
+    session: AsyncSession, statement: LiteralString, parameters: Mapping[str, Any] | None = None
+) -> list[tuple[Any, ...]]:
+    """Rows of `statement`, run by the driver inside the session's transaction (`%(name)s` parameters).
+
+    For set-based work on whole columns: arrays in, rows out, one round trip; `unnest` of typed arrays
+    measured 1.6 times faster than COPY into a temporary table for batches of 1,000. Pass arrays as
+    `%(name)b`: psycopg writes an array as text element by element in Python, at fifty times the cost.
+    """
     connection = await psycopg_of(session)
-    statement = psycopg.sql.SQL("COPY {} ({}) FROM STDIN").format(
-        psycopg.sql.Identifier(*table.split(".")),
-        psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns)),
-    )
-    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            await copy.write_row(row)
+    try:
+        async with connection.cursor(binary=True) as cursor:
+            await cursor.execute(statement, parameters)
+            return await cursor.fetchall() if cursor.description else []
+    except psycopg.Error as error:
+        # As SQLAlchemy would raise it, so that it is answered the same way; without the parameters.
+        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error

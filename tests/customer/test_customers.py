@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from services.customer.domain.vault import SealBrokenError, Vault
-from services.customer.queries.driver import fetch
 from shared.auth import Role
 from shared.contracts.customer import Customer360, CustomerView
+from shared.db import fetch
 from shared.problems import problem_of
 from tests.customer.conftest import Bank, event, number, person, source_id
 

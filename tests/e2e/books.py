@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
 import psycopg
 
 from deploy.embedded.stack import Stack
@@ -85,6 +86,16 @@ def read_books(stack: Stack) -> Books:
         },
         dead_letters=_dead_letters(stack),
     )
+
+
+def caught_up(stack: Stack, service: str) -> bool:
+    """Whether the service's store has applied everything its streams hold now."""
+    headers = {"Authorization": f"Bearer {stack.token('admin')}"}
+    answer = httpx.get(f"{stack.base_url}/api/{service}/v1/feed", headers=headers)
+    if answer.status_code != 200:
+        return False
+    found = answer.json()
+    return all(feed["lag"] == 0 for feed in found.get("streams", [found]))
 
 
 def read_stores(data_dir: Path) -> Stores:

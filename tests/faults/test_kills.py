@@ -5,15 +5,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from deploy.demo.story import run_demo
 from deploy.embedded.stack import Stack
-from tests.e2e.books import read_books, read_stores
+from tests.e2e.books import caught_up, read_books, read_stores
 from tests.support import wait_until
 
+STRIKES = 4
 VICTIMS = ("customer", "segmentation", "campaign", "evaluation", "nats", "postgres")
 CUSTOMERS = 1_000
 
@@ -25,7 +27,7 @@ def _killing(stack: Stack, victim: str, seed: int) -> Iterator[list[float]]:
     began = time.monotonic()
 
     def strike() -> None:
-        while not stop.wait(dice.uniform(1.0, 4.0)):
+        while len(moments) < STRIKES and not stop.wait(dice.uniform(1.0, 6.0)):
             if stack.pid(victim) is not None:
                 stack.kill(victim)
                 moments.append(round(time.monotonic() - began, 2))
@@ -52,6 +54,8 @@ def test_the_loop_survives_kills(
                 result = run_demo(stack.base_url, data_dir, customers=CUSTOMERS, seed=round_ + 1)
             stack.wait_ready("console")
             wait_until(lambda: not any(read_books(stack).unsent.values()), what="empty outboxes")
+            for service in ("segmentation", "evaluation"):
+                wait_until(partial(caught_up, stack, service), what=f"{service}'s store")
             wait_until(lambda: read_books(stack).problems_before_stores() == [], what="settled books")
             books = read_books(stack)
         stores = read_stores(data_dir)

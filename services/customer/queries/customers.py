@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.customer.domain.masking import mask
 from services.customer.domain.vault import FIELDS, Vault
 from services.customer.models import Customer, CustomerKey, SourceIdentity
-from services.customer.queries.driver import fetch
 from shared.contracts.base import Page
 from shared.contracts.customer import Attributes, CustomerView, ResolvedCustomer
 from shared.contracts.customer import SourceIdentity as Identity
+from shared.db import fetch
 from shared.errors import NotFound
 from shared.pagination import PageRequest, paginate
 

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.vault import Vault
 from services.customer.queries.customers import opened
-from services.customer.queries.driver import fetch
 from shared import clock
+from shared.db import fetch
 from shared.errors import NotFound
 
 _LIABILITIES = frozenset({"loan", "card"})

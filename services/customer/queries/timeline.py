@@ -8,9 +8,9 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.customer.queries.driver import fetch
 from shared.contracts.base import Page
 from shared.contracts.customer import TimelineItem
+from shared.db import fetch
 from shared.errors import BadRequest, NotFound
 from shared.pagination import PageRequest, encode_cursor
 

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.vault import FIELDS, Vault
 from services.customer.models import Customer, CustomerKey, OrgUnit, SourceIdentity, Staff
-from services.customer.queries.driver import fetch
 from services.customer.usecases.effects import change_consents, touch
 from services.customer.usecases.publishing import publish_customers
 from services.customer.usecases.recording import announce_arrivals, apply_parked
@@ -24,6 +23,7 @@ from shared.contracts.customer import (
     PersonalData,
 )
 from shared.contracts.customer import SourceIdentity as Identity
+from shared.db import fetch
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, Unprocessable
 from shared.ids import new_id
 from shared.web import check_version

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.intake import Incoming
-from services.customer.queries.driver import fetch
 from services.customer.usecases.measures import UNMEASURED, Measure, apply_measures
 from services.customer.usecases.publishing import publish_customers
 from shared import clock
+from shared.db import fetch
 
 Effect = tuple[Incoming, UUID]
 

@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.vault import FIELDS, Sealed, Vault
 from services.customer.models import OrgUnit, Staff
-from services.customer.queries.driver import fetch
 from services.customer.usecases import import_statements as sql
 from services.customer.usecases.effects import change_consents, touch
 from services.customer.usecases.import_reading import Chunk, Rejection
 from services.customer.usecases.publishing import publish_customers
 from services.customer.usecases.recording import announce_arrivals, apply_parked
+from shared.db import fetch
 from shared.ids import new_id
 
 _CHANNELS = ("call", "sms", "email")

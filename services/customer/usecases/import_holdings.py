@@ -7,11 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.models import Product
-from services.customer.queries.driver import fetch
 from services.customer.usecases.import_customers import ChunkResult
 from services.customer.usecases.import_reading import Chunk, Rejection
 from services.customer.usecases.measures import apply_columns
 from shared import clock
+from shared.db import fetch
 
 _OWNERS = """
 SELECT (i.n - 1)::int, c.id

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.customer.queries.driver import fetch
 from services.customer.usecases.publishing import publish_holdings
+from shared.db import fetch
 
 UNMEASURED = datetime(1900, 1, 1, tzinfo=UTC)
 """`measured_at` of an account known to exist whose balance nobody has told: any real measure beats it."""

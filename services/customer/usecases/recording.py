@@ -10,9 +10,9 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.intake import Incoming
-from services.customer.queries.driver import fetch
 from services.customer.usecases.effects import apply_effects
 from services.customer.usecases.publishing import publish_events
+from shared.db import fetch
 
 EventKey = tuple[str, str]
 
