@@ -43,6 +43,7 @@ def _killing(stack: Stack, victim: str, seed: int) -> Iterator[list[float]]:
 
 
 @pytest.mark.faults
+@pytest.mark.xdist_group("kills")
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_the_loop_survives_kills(
     tmp_path: Path, victim: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
