@@ -89,3 +89,30 @@ def test_the_realised_effect_is_the_expected_one_within_chance(
     assert float(change.mean()) == pytest.approx(
         true_effect(bank, audience), abs=4 * float(change.std() / change.size**0.5)
     )
+
+
+def _one_bank(seed: int) -> tuple[bool, float, float]:
+    """A bank of its own, one campaign with its own randomisation: was the hidden effect inside?"""
+    bank = generate(1_000, seed=seed, business_date=date(2026, 10, 16))
+    members = np.isin(bank.truth["archetype"].to_pylist(), ["affluent", "payroll"])
+    audience = bank.customers["source_id"].combine_chunks().filter(pa.array(members))
+    treated = np.random.default_rng(seed).random(len(audience)) < 0.7
+    called = audience.filter(pa.array(treated))
+    lived = outcomes(bank, contacts(called, list(answers(bank, called).disposition)), START, seed)
+    values = net(lived, audience, START)
+    effect = compare(of_values(values[treated]), of_values(values[~treated]), "sum", 0.05)
+    assert isinstance(effect, Effect)
+    truth = true_effect(bank, audience)
+    return effect.interval[0] <= truth <= effect.interval[1], effect.difference - truth, effect.standard_error
+
+
+def test_the_interval_covers_the_hidden_effect_of_two_hundred_banks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = [_one_bank(seed) for seed in range(SPLITS)]
+    covered = sum(inside for inside, _, _ in found)
+    bias = float(np.mean([error / spread for _, error, spread in found]))
+    with capsys.disabled():
+        print(f"\ncovered {covered} of {SPLITS}; mean error {bias:+.2f} standard errors")
+    assert covered >= FEWEST
+    assert abs(bias) < 4 / SPLITS**0.5
