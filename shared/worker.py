@@ -1,7 +1,7 @@
 """The working half of a service: relay, consumers, jobs, feeds; supervised and drained on stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
@@ -19,6 +19,7 @@ from shared.service import Handler, Runtime, Service
 logger = structlog.get_logger()
 
 _RESTART_SECONDS = 2.0
+_DRAIN_SECONDS = 10.0
 
 
 @asynccontextmanager
@@ -99,10 +100,15 @@ async def _endless(name: str, run: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(_RESTART_SECONDS)
 
 
-async def _stop(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+async def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel and wait. Again after a while: on Python 3.11 `asyncio.wait_for`, which libraries use, loses a
+    cancellation that arrives in the moment its awaitable is done.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_DRAIN_SECONDS)
 
 
 def create_worker_app(service: Service) -> FastAPI:

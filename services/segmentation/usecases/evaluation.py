@@ -172,5 +172,6 @@ async def keep_evaluated(runtime: Runtime) -> None:
             # A pass that takes long leaves the machine to others in between.
             await asyncio.sleep(max(settings.evaluate_after_seconds, done.seconds))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(feed.changed.wait(), settings.evaluate_every_seconds)
+            async with asyncio.timeout(settings.evaluate_every_seconds):
+                await feed.changed.wait()
         await asyncio.sleep(settings.evaluate_after_seconds)
