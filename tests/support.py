@@ -5,7 +5,7 @@ import importlib
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,12 +121,20 @@ def environment(values: dict[str, str]) -> Iterator[None]:
 
 
 @asynccontextmanager
+async def started(app: FastAPI, settings: dict[str, str]) -> AsyncIterator[None]:
+    """The application's lifespan; the environment is its own only while it starts and reads it."""
+    async with AsyncExitStack() as stack:
+        with environment(settings):
+            await stack.enter_async_context(app.router.lifespan_context(app))
+        yield
+
+
+@asynccontextmanager
 async def run_service(servers: Servers, name: str, **settings: str) -> AsyncIterator[Running]:
     """Start `name` as its process would: connected, worker inline, resources open."""
     app: FastAPI = importlib.import_module(f"services.{name}.app").app
-    with environment({**servers.environment(name), **settings}):
-        async with app.router.lifespan_context(app):
-            yield Running(name, app, app.state.runtime, servers)
+    async with started(app, {**servers.environment(name), **settings}):
+        yield Running(name, app, app.state.runtime, servers)
 
 
 async def empty_database(servers: Servers, service: str) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Identity, create_engine, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from deploy.embedded.nats import NatsServer
 from shared import clock, db
 from shared.audit import audit
 from shared.auth import Principal, Role
@@ -27,7 +28,7 @@ from shared.pagination import PageParams, paginate
 from shared.service import Runtime, Service
 from shared.settings import Settings
 from shared.web import IfMatch, Router, Session, allow, check_version, create_app, set_etag
-from tests.support import Running, Servers, environment
+from tests.support import Running, Servers, started
 
 
 class Note(db.Base):
@@ -167,8 +168,15 @@ def probe_database(servers: Servers) -> str:
 
 
 @pytest.fixture(scope="session")
-async def probe(servers: Servers, probe_database: str) -> AsyncIterator[Running]:
-    settings = {**servers.environment("campaign"), "HUANYING_DATABASE_URL": probe_database}
-    with environment(settings):
-        async with app.router.lifespan_context(app):
+async def probe(
+    servers: Servers, probe_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Running]:
+    """On a broker of its own: it borrows the durables of the campaign service."""
+    with NatsServer(tmp_path_factory.mktemp("probe")) as nats:
+        settings = {
+            **servers.environment("campaign"),
+            "HUANYING_DATABASE_URL": probe_database,
+            "HUANYING_NATS_URL": nats.url,
+        }
+        async with started(app, settings):
             yield Running("probe", app, app.state.runtime, servers)
