@@ -56,7 +56,8 @@ DATASETS: dict[str, Dataset] = {
     ),
     "holdings": Dataset(
         "SELECT h.customer_id, c.ordinal, d.account, h.product, p.category, d.balance, h.currency, d.as_of,"
-        " h.opened_on, h.matures_on, coalesce(h.closed_on >= d.as_of, false) FROM holding h"
+        " h.opened_on, h.matures_on, coalesce(h.closed_on = d.as_of, false) FROM holding h"
+        # Closed on the day it was closed: it was open before, and a balance told later opens it again.
         # An account whose balance nobody has told yet has no day: it is exported as the present knows it.
         " JOIN (SELECT customer_id, account, as_of, balance FROM holding_day UNION ALL"
         "       SELECT customer_id, account, as_of, balance FROM holding WHERE measured_at < '1900-01-02') d"

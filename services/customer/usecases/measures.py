@@ -98,7 +98,7 @@ SELECT customer_id, json_build_object(
     'category', p.category, 'balance', n.balance::numeric(18,2)::text,
     'currency', coalesce(n.currency, h.currency), 'as_of', n.as_of,
     'opened_on', coalesce(n.opened_on, h.opened_on), 'matures_on', coalesce(n.matures_on, h.matures_on),
-    'closed', coalesce(coalesce(n.closed_on, h.closed_on) >= n.as_of, false))::text
+    'closed', coalesce(coalesce(n.closed_on, h.closed_on) = n.as_of, false))::text
 FROM changed n JOIN customer c ON c.id = n.customer_id
 LEFT JOIN holding h USING (customer_id, account)
 JOIN product p ON p.code = coalesce(n.product, h.product)
