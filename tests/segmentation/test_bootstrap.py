@@ -11,9 +11,6 @@ from services.segmentation.usecases.feed import STREAM, CustomerFeed
 from shared.auth import Role
 from tests.support import Running, eventually
 
-_OWN = 100_000  # below: customers of the real customer service; above: those of other tests
-
-
 MADE = {200, 201, 428}
 """Created, the same as before, or made differently by another test of the session."""
 
@@ -21,7 +18,10 @@ MADE = {200, 201, 428}
 def _facts(store: Store) -> dict[str, list[tuple[object, ...]]]:
     with store.read() as cursor:
         return {
-            table: cursor.execute(f"SELECT * FROM {table} WHERE ordinal < {_OWN} ORDER BY ALL").fetchall()
+            table: cursor.execute(
+                f"SELECT * FROM {table} WHERE ordinal IN (SELECT ordinal FROM customer WHERE org = 'hq.boot')"
+                " ORDER BY ALL"
+            ).fetchall()
             for table in ("customer", "holding", "holding_latest", "event")
         }
 
