@@ -1,23 +1,18 @@
 """From events on the streams to result, recommendation and boards: real PostgreSQL, real NATS."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import duckdb
 import httpx
 import orjson
 import pytest
 from sqlalchemy import select, text, update
 
-from services.evaluation.domain.catalogue import BUILT_IN, NET_INFLOW
+from services.evaluation.domain.catalogue import NET_INFLOW
 from services.evaluation.jobs import defer_due
 from services.evaluation.models import Course, Registration
-from services.evaluation.store import Store, StoreFeed, open_store
-from services.evaluation.store.outcomes import Question, cell_moments
 from shared import clock
 from shared.auth import Role
 from shared.contracts.events import CampaignPaused, CampaignResumed
@@ -365,52 +360,3 @@ async def test_the_feed_reports_how_far_it_is(evaluation: Running, strategist: h
         )
 
     await eventually(caught_up, what="no lag")
-
-
-async def test_a_store_rebuilt_from_the_streams_holds_the_same_outcomes(
-    evaluation: Running, strategist: httpx.AsyncClient, tmp_path: Path
-) -> None:
-    campaign = Campaign(effect=500, treated=300, held_out=200)
-    await run(evaluation, strategist, campaign)
-    rebuilt = open_store(tmp_path / "rebuilt.duckdb", memory="512MB", threads=2)
-    feeds = [
-        asyncio.create_task(
-            evaluation.runtime.bus.feed(
-                "rebuild",
-                feed.stream,
-                [f"{event.SUBJECT}.>" for event in feed.events],
-                StoreFeed(rebuilt),
-            )
-        )
-        for feed in evaluation.runtime.service.feeds
-    ]
-    goals = {
-        stream: await evaluation.runtime.bus.last_sequence(stream) for stream in ("CUSTOMER", "CAMPAIGN")
-    }
-
-    async def caught_up() -> bool:
-        return all(rebuilt.watermark(stream) >= goal for stream, goal in goals.items())
-
-    try:
-        await eventually(caught_up, what="the rebuilt store at the streams' ends")
-        question = Question(campaign.id, clock.now())
-
-        def moments(cursor: duckdb.DuckDBPyConnection) -> dict[tuple[str, ...], tuple[float, ...]]:
-            found = cell_moments(cursor, question, list(BUILT_IN.values()))
-            return {
-                (metric, cell.arm, cell.segment, cell.branch): astuple(cell.moments)
-                for metric, cells in found.items()
-                for cell in cells
-            }
-
-        streamed = await evaluation.runtime.resource(Store).read(moments)
-        again = await rebuilt.read(moments)
-        assert streamed.keys() == again.keys()
-        for cell, values in streamed.items():
-            # Sums of floats differ in their last digit with the order of the rows.
-            assert again[cell] == pytest.approx(values, rel=1e-12), cell
-    finally:
-        for feed in feeds:
-            feed.cancel()
-        await asyncio.gather(*feeds, return_exceptions=True)
-        rebuilt.close()
