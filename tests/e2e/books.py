@@ -1,5 +1,6 @@
 """The books after a run, read past the services: what every database and store really holds."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,18 @@ def read_books(stack: Stack) -> Books:
         },
         dead_letters=_dead_letters(stack),
     )
+
+
+def settled_books(stack: Stack, *, seconds: float = 60) -> Books:
+    """The books once they are the same twice and add up: segments are evaluated a moment after the last
+    event, and campaign hears of it a moment later. When they never do, the last ones, for the assertion.
+    """
+    deadline = time.monotonic() + seconds
+    before, books = None, read_books(stack)
+    while (books != before or books.problems_before_stores()) and time.monotonic() < deadline:
+        time.sleep(2)
+        before, books = books, read_books(stack)
+    return books
 
 
 def caught_up(stack: Stack, service: str) -> bool:

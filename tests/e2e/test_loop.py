@@ -5,7 +5,7 @@ import pytest
 
 from shared.auth import Role
 from tests.conftest import Demonstration
-from tests.e2e.books import read_books
+from tests.e2e.books import settled_books
 
 pytestmark = pytest.mark.xdist_group("demonstration")
 
@@ -17,7 +17,7 @@ def test_the_story_adds_up(demonstration: Demonstration) -> None:
     assert ledger["open"] == 0
     assert ledger["audience"] == sum(ledger["suppressed"].values()) + ledger["held_out"] + ledger["assigned"]
     assert ledger["assigned"] == ledger["done"] + ledger["expired"]
-    books = read_books(demonstration.stack)
+    books = settled_books(demonstration.stack)
     assert books.problems_before_stores() == []
     assert books.events == story["load_events"]["events"] + story["let_time_pass"]["events"]
 
