@@ -1,6 +1,6 @@
 """The HTTP half of a service: application, transaction per request, principals, versions."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar, cast
 
@@ -199,8 +199,3 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(ForwardedPrefix)
     app.add_middleware(RequestContext, service=service.name)
     return app
-
-
-def operations(app: FastAPI) -> Mapping[str, APIRoute]:
-    """Every documented operation by its id."""
-    return {route.name: route for route in app.routes if isinstance(route, APIRoute)}

@@ -91,7 +91,7 @@ class Demonstration:
 
     stack: Stack
     story: dict[str, Any]
-    """What each step of the demonstration found; see deploy.demo.story.STEPS."""
+    """What each step of the demonstration found; see deploy.demo.story.CHAPTERS."""
 
 
 @pytest.fixture(scope="session")

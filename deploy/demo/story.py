@@ -34,7 +34,6 @@ CHAPTERS: tuple[tuple[str, tuple[Step, ...]], ...] = (
     ("Execution", (make_contacts,)),
     ("Review", (let_time_pass, wait_for_evaluation, evaluate_campaign)),
 )
-STEPS = tuple(step.__name__ for _, steps in CHAPTERS for step in steps)
 
 
 def run_demo(

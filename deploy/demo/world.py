@@ -9,9 +9,6 @@ import pyarrow as pa
 from deploy.demo.bank import Answers, Bank, answers, outcomes, true_effect
 from deploy.demo.bank.datasets import Datasets
 from deploy.demo.berka import BerkaBank
-from deploy.demo.berka.bank import OUTCOME_DAYS
-
-HISTORY_ENDS_BEFORE = OUTCOME_DAYS
 
 
 class World(Protocol):

@@ -14,7 +14,6 @@ HOLD_OUT = "#a9b4c0"
 TEXT = "#1b2836"
 MUTED = "#5e6c7d"
 LINE = "#e2e7ed"
-SERIES = (ACCENT, "#c77d3b", GOOD, "#6a5a9c", "#8f9a3e", INK)
 FONT = 'Inter, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", Arial, sans-serif'
 
 _STATIC = Path(__file__).with_name("static")

@@ -86,22 +86,6 @@ class Problem(Schema):
     errors: list[ProblemItem] | None = None
 
 
-class Envelope(Schema):
-    """CloudEvents 1.0 in structured JSON, as published on every stream."""
-
-    specversion: str = "1.0"
-    id: str
-    source: str
-    type: str
-    subject: str
-    time: datetime
-    datacontenttype: str = "application/json"
-    dataschema: str | None = None
-    partitionkey: str
-    traceparent: str | None = None
-    data: dict[str, object]
-
-
 class JobView(Schema):
     """Background work as its caller sees it."""
 

@@ -14,8 +14,6 @@ from services.customer.usecases.effects import apply_effects
 from services.customer.usecases.publishing import publish_events
 from shared.db import fetch
 
-EventKey = tuple[str, str]
-
 
 class Recorded(NamedTuple):
     """An event that became part of the log."""

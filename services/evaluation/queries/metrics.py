@@ -1,7 +1,6 @@
 """Metric definitions: those of the code and those made by API, as one catalogue."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -44,7 +43,3 @@ def as_contract(row: MetricRow) -> Metric:
     return Metric(
         **MetricCreate.model_validate(row.definition).model_dump(), built_in=False, created_at=row.created_at
     )
-
-
-async def registration_of(session: AsyncSession, campaign_id: UUID) -> Registration | None:
-    return await session.get(Registration, campaign_id)
