@@ -28,11 +28,14 @@ async def test_concurrent_entries_make_one_intact_chain(probe: Running) -> None:
 
 
 async def test_tampering_shows_where(probe: Running) -> None:
-    await _append(probe, 99)
+    for number in range(5):
+        await _append(probe, number)
+    async with probe.runtime.db.transaction() as session:
+        seq = int(await session.scalar(text("SELECT max(seq) - 2 FROM audit_log")) or 0)
     conninfo = probe.servers.postgres.url("probe", "postgres").replace("+psycopg", "")
     async with await psycopg.AsyncConnection.connect(conninfo) as connection:
         await connection.execute("SET session_replication_role = replica")  # past the append-only trigger
-        await connection.execute("UPDATE audit_log SET detail = '{\"number\": 7}' WHERE seq = 3")
+        await connection.execute("UPDATE audit_log SET detail = '{\"number\": 7}' WHERE seq = %s", (seq,))
         await connection.execute("SET session_replication_role = origin")
         await connection.execute("SELECT set_config('huanying.org_scope', '*', false)")
         await connection.commit()
@@ -40,10 +43,10 @@ async def test_tampering_shows_where(probe: Running) -> None:
         found = await verify(session)
     async with await psycopg.AsyncConnection.connect(conninfo) as connection:
         await connection.execute("SET session_replication_role = replica")
-        await connection.execute("DELETE FROM audit_log WHERE seq = 3")
+        await connection.execute("DELETE FROM audit_log WHERE seq = %s", (seq,))
     async with probe.runtime.db.transaction() as session:
         missing = await verify(session)
-    assert (found.broken_at, missing.broken_at) == (3, 3)
+    assert (found.broken_at, missing.broken_at) == (seq, seq)
 
 
 async def test_the_application_cannot_rewrite_history(probe: Running) -> None:
