@@ -28,6 +28,9 @@ from shared.settings import Settings
 EVERYWHERE = "*"
 """Organisation scope of the system's own work: consumers, jobs, head office."""
 
+SYSTEM = "system"
+"""Who changes something when nobody asked for it in person: consumers and schedules."""
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -127,10 +130,10 @@ class UnitOfWork:
         self._database = database
         self._session: AsyncSession | None = None
 
-    async def session(self, scope: str) -> AsyncSession:
+    async def session(self, scope: str, actor: str) -> AsyncSession:
         if self._session is None:
             self._session = self._database.new_session()
-            await set_org_scope(self._session, scope)
+            await _set_caller(self._session, scope, actor)
         return self._session
 
     @property
@@ -177,12 +180,12 @@ class Database:
 
     @asynccontextmanager
     async def transaction(
-        self, scope: str = EVERYWHERE, *, statement_timeout_ms: int | None = None
+        self, scope: str = EVERYWHERE, *, actor: str = SYSTEM, statement_timeout_ms: int | None = None
     ) -> AsyncIterator[AsyncSession]:
-        """One transaction, committed when the block ends without an error."""
+        """One transaction, committed when the block ends without an error; `actor` signs its changes."""
         unit = self.unit_of_work()
         try:
-            session = await unit.session(scope)
+            session = await unit.session(scope, actor)
             if statement_timeout_ms is not None:
                 await session.execute(
                     text("SELECT set_config('statement_timeout', :ms, true)"),
@@ -197,9 +200,15 @@ class Database:
         await self._engine.dispose()
 
 
-async def set_org_scope(session: AsyncSession, scope: str) -> None:
-    """Row-level security shows this transaction the rows of `scope` and below, nothing else."""
-    await session.execute(text("SELECT set_config('huanying.org_scope', :scope, true)"), {"scope": scope})
+async def _set_caller(session: AsyncSession, scope: str, actor: str) -> None:
+    """Row-level security shows this transaction the rows of `scope` and below; `actor` signs its history."""
+    names = "set_config('huanying.org_scope', :scope, true), set_config('huanying.actor', :actor, true)"
+    await session.execute(text(f"SELECT {names}"), {"scope": scope, "actor": actor})
+
+
+async def give_reason(session: AsyncSession, reason: str) -> None:
+    """Why this transaction changes what it changes, as its history will say."""
+    await session.execute(text("SELECT set_config('huanying.reason', :reason, true)"), {"reason": reason})
 
 
 async def psycopg_of(session: AsyncSession) -> psycopg.AsyncConnection[Any]:

@@ -18,14 +18,22 @@ from nats.js.errors import NotFoundError
 from shared.contracts.events import (
     CampaignApproved,
     CampaignCompleted,
+    CampaignErasureConfirmed,
     CampaignEvaluated,
     CampaignLaunched,
     CampaignPaused,
     CampaignResumed,
     ContactRecorded,
+    CustomerErased,
     CustomersChanged,
+    CustomersMerged,
+    CustomersUnmerged,
+    EvaluationErasureConfirmed,
     EventData,
+    HandoverCompleted,
+    OwnershipChanged,
     RecommendationIssued,
+    SegmentationErasureConfirmed,
     SegmentPublished,
     SegmentUpdated,
 )
@@ -57,9 +65,19 @@ DURABLES = {
     durable.name: durable
     for durable in (
         Durable("campaign__customers", "CUSTOMER", (CustomersChanged,)),
+        Durable(
+            "campaign__customer_file",
+            "CUSTOMER",
+            (CustomersMerged, CustomersUnmerged, CustomerErased, OwnershipChanged, HandoverCompleted),
+        ),
         Durable("campaign__segments", "SEGMENTATION", (SegmentPublished, SegmentUpdated)),
         Durable("campaign__reviews", "EVALUATION", (CampaignEvaluated, RecommendationIssued)),
         Durable("customer__contacts", "CAMPAIGN", (ContactRecorded,)),
+        Durable("customer__erased_in_segmentation", "SEGMENTATION", (SegmentationErasureConfirmed,)),
+        Durable("customer__erased_in_campaign", "CAMPAIGN", (CampaignErasureConfirmed,)),
+        Durable("customer__erased_in_evaluation", "EVALUATION", (EvaluationErasureConfirmed,)),
+        Durable("segmentation__erasures", "CUSTOMER", (CustomerErased,)),
+        Durable("evaluation__erasures", "CUSTOMER", (CustomerErased,)),
         Durable(
             "evaluation__campaigns",
             "CAMPAIGN",

@@ -93,7 +93,7 @@ CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
 
 
 async def _session(request: Request, principal: CurrentPrincipal) -> AsyncSession:
-    session = cast("AsyncSession", await request.state.unit.session(principal.scope))
+    session = cast("AsyncSession", await request.state.unit.session(principal.scope, principal.id))
     await idempotency.replay(request, session, principal)
     return session
 

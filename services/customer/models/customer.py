@@ -19,6 +19,8 @@ class Customer(Base):
     version: Mapped[int] = mapped_column(server_default="1")
     kind: Mapped[str]
     status: Mapped[str] = mapped_column(server_default="active")
+    merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"))
+    """The survivor, never itself merged: pointers are kept flat. Facts stay with the file they came for."""
     org_path: Mapped[str] = mapped_column(ForeignKey("org_unit.code"))
     primary_manager: Mapped[str | None] = mapped_column(ForeignKey("staff.code"))
     backup_manager: Mapped[str | None] = mapped_column(ForeignKey("staff.code"))
@@ -42,6 +44,7 @@ class Customer(Base):
         Index("ix_customer_org_path_id", text("org_path text_pattern_ops"), "id"),
         Index("ix_customer_primary_manager_id", "primary_manager", "id"),
         Index("ix_customer_backup_manager", "backup_manager"),
+        Index("ix_customer_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
         Index("ix_customer_id_hash", "id_hash", postgresql_using="hash"),
         Index("ix_customer_phone_hash", "phone_hash", postgresql_using="hash"),
     )

@@ -98,7 +98,7 @@ async def _take_chunk(job: JobRun, file: ImportFile, chunk: Chunk, counts: dict[
     """One transaction: rows, their events in the outbox, rejections and counts."""
     scope = "*" if file.org_path == "hq" else file.org_path
     chunk = chunk.without(_foreign(chunk, file.source))
-    async with job.runtime.db.transaction(scope) as session:
+    async with job.runtime.db.transaction(scope, actor=file.created_by) as session:
         if file.dataset == "customers":
             vault = job.runtime.resource(Vault)
             result = await import_customers(session, vault, chunk, file.created_at)

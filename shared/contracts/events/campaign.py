@@ -1,0 +1,127 @@
+"""Events of the campaign service."""
+
+from datetime import date
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.contracts.base import Code, Key, LocalText, Money, Number, OrgPath, Schema, Share, Timestamp
+from shared.contracts.events.envelope import BATCH_ITEMS, ContactState, Disposition, EventData
+
+
+class _CampaignKeyed(EventData):
+    campaign_id: UUID
+
+    def partition_key(self) -> str:
+        return str(self.campaign_id)
+
+
+class CampaignApproved(_CampaignKeyed):
+    SUBJECT: ClassVar[str] = "campaign.campaign_approved"
+    campaign_key: Key
+    content_hash: str
+    approved_by: str
+    approved_at: Timestamp
+
+
+class RegisteredArm(Schema):
+    key: Key
+    share: Share
+    offer: Key
+    channel: str
+    script: str
+
+
+class Registration(Schema):
+    """What will be measured and how, frozen before the first contact."""
+
+    primary_metric: Key
+    guardrails: list[Key] = Field(default_factory=list)
+    target: Money | None = None
+    unit: Literal["customer"] = "customer"
+    arms: list[RegisteredArm]
+    hold_out: Share
+    salt: str
+    dimensions: list[str] = Field(default_factory=lambda: ["segment", "branch"])
+    alpha: float = 0.05
+    window_days: int = 30
+
+
+class CampaignLaunched(_CampaignKeyed):
+    SUBJECT: ClassVar[str] = "campaign.campaign_launched"
+    campaign_key: Key
+    name: LocalText
+    launched_at: Timestamp
+    starts_on: date
+    ends_on: date
+    owner: Code
+    orgs: list[OrgPath]
+    segments: list[Key]
+    registration: Registration
+
+
+class AssignedContact(Schema):
+    """One member of the audience after randomisation: in an arm, or held out (`arm` null)."""
+
+    contact_id: UUID
+    customer_id: UUID
+    arm: Key | None
+    propensity: Annotated[float, Field(gt=0, le=1, description="Probability of this assignment")]
+    offer: Key | None = None
+    channel: str | None = None
+    script: str | None = None
+    manager: Code | None = None
+    branch: OrgPath
+    segment: Key
+
+
+class ContactsAssigned(_CampaignKeyed):
+    SUBJECT: ClassVar[str] = "campaign.contacts_assigned"
+    wave: int = 1
+    assigned_at: Timestamp
+    contacts: Annotated[list[AssignedContact], Field(min_length=1, max_length=BATCH_ITEMS)]
+
+
+class ContactRecorded(_CampaignKeyed):
+    SUBJECT: ClassVar[str] = "campaign.contact_recorded"
+    contact_id: UUID
+    customer_id: UUID
+    version: int
+    state: ContactState
+    disposition: Disposition | None = None
+    minutes: Number | None = None
+    cost: Money | None = None
+    offer: Key | None = None
+    amount: Money | None = None
+    recorded_at: Timestamp
+    recorded_by: str
+
+
+class CampaignPaused(_CampaignKeyed):
+    SUBJECT: ClassVar[str] = "campaign.campaign_paused"
+    at: Timestamp
+
+
+class CampaignResumed(_CampaignKeyed):
+    SUBJECT: ClassVar[str] = "campaign.campaign_resumed"
+    at: Timestamp
+
+
+class LedgerTotals(Schema):
+    """The books: audience = suppressed + held_out + assigned; assigned = open + done + expired."""
+
+    audience: int
+    suppressed: dict[str, int]
+    held_out: int
+    assigned: int
+    open: int
+    done: int
+    expired: int
+    dispositions: dict[str, int] = Field(default_factory=dict)
+
+
+class CampaignCompleted(_CampaignKeyed):
+    SUBJECT: ClassVar[str] = "campaign.campaign_completed"
+    completed_at: Timestamp
+    ledger: LedgerTotals
