@@ -199,8 +199,7 @@ async def _reseal(
     if key is None:
         raise Conflict("The customer's personal data was erased")
     personal: dict[str, Any] = {**vault.open(customer.id, key.wrapped_key, customer.pii), **changes}
-    sealed = vault.seal(customer.id, personal)
-    key.wrapped_key = sealed.wrapped_key
+    sealed = vault.seal(customer.id, personal, key.wrapped_key)
     customer.pii, customer.pii_digest = sealed.pii, sealed.digest
     customer.id_hash = vault.id_hash(personal["id_number"])
     customer.phone_hash = vault.phone_hash(personal["phone"])

@@ -37,6 +37,7 @@ class _Known:
     customer_id: UUID
     digest: bytes
     consents: dict[str, bool]
+    wrapped_key: bytes | None
 
 
 async def import_customers(
@@ -102,7 +103,7 @@ async def _unknown_references(session: AsyncSession, chunk: Chunk) -> list[Rejec
 async def _known(session: AsyncSession, chunk: Chunk) -> dict[int, _Known]:
     """Positions of rows whose customer exists, locked."""
     rows = await fetch(session, sql.EXISTING, _identities(chunk))
-    return {row[0]: _Known(row[1], row[2], row[3]) for row in rows}
+    return {row[0]: _Known(*row[1:]) for row in rows}
 
 
 async def _without_hidden(
@@ -164,15 +165,18 @@ async def _update(
 async def _reseal(
     session: AsyncSession, vault: Vault, chunk: Chunk, pairs: list[tuple[_Known, int]]
 ) -> set[UUID]:
-    """Personal data that differs gets a fresh key."""
-    moved = [(one.customer_id, p) for one, p in pairs if vault.digest(_personal(chunk, p)) != one.digest]
+    """Personal data that differs is sealed anew; of the erased it is not taken."""
+    moved = [
+        (one.customer_id, one.wrapped_key, p)
+        for one, p in pairs
+        if one.wrapped_key and vault.digest(_personal(chunk, p)) != one.digest
+    ]
     if not moved:
         return set()
-    ids = [customer_id for customer_id, _ in moved]
-    sealed = [vault.seal(customer_id, _personal(chunk, p)) for customer_id, p in moved]
-    columns = _columns(vault, chunk, [p for _, p in moved])
+    ids = [customer_id for customer_id, _, _ in moved]
+    sealed = [vault.seal(customer_id, _personal(chunk, p), key) for customer_id, key, p in moved]
+    columns = _columns(vault, chunk, [p for _, _, p in moved])
     parameters = {**columns, **_secrets(ids, sealed)}
-    await fetch(session, sql.UPDATE_KEYS, parameters)
     await fetch(session, sql.UPDATE_SECRETS, parameters)
     return set(ids)
 

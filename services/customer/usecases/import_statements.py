@@ -1,9 +1,10 @@
 """SQL of the customer import: each statement works on the columns of one chunk."""
 
 EXISTING = """
-SELECT (i.n - 1)::int, c.id, c.pii_digest, c.consents
+SELECT (i.n - 1)::int, c.id, c.pii_digest, c.consents, k.wrapped_key
 FROM unnest(%(source)b::text[], %(source_id)b::text[]) WITH ORDINALITY AS i(source, source_id, n)
 JOIN source_identity s USING (source, source_id) JOIN customer c ON c.id = s.customer_id
+LEFT JOIN customer_key k ON k.customer_id = c.id
 ORDER BY c.id FOR NO KEY UPDATE OF c
 """
 
@@ -73,12 +74,6 @@ WHERE c.id = i.id
    IS DISTINCT FROM (i.kind, i.org, i.primary_manager, i.backup_manager, i.gender, i.birth_date, i.occupation,
        i.industry, i.risk_level, i.risk_valid_until, i.customer_since)
 RETURNING c.id
-"""
-
-UPDATE_KEYS = """
-INSERT INTO customer_key (customer_id, wrapped_key)
-SELECT * FROM unnest(%(id)b::uuid[], %(wrapped_key)b::bytea[])
-ON CONFLICT (customer_id) DO UPDATE SET wrapped_key = EXCLUDED.wrapped_key
 """
 
 UPDATE_SECRETS = """
