@@ -2,7 +2,13 @@
 
 from services.customer.models.contact import CustomerContact
 from services.customer.models.customer import Consent, Customer, CustomerKey, SourceIdentity
-from services.customer.models.event import CustomerEvent, EventType, ParkedEvent
+from services.customer.models.event import (
+    CustomerEvent,
+    EventType,
+    EventTypeVersion,
+    ParkedEvent,
+    QuarantinedEvent,
+)
 from services.customer.models.file import ImportFile, ImportRejection
 from services.customer.models.holding import Holding, HoldingDay
 from services.customer.models.organisation import OrgUnit, Product, Staff
@@ -14,6 +20,7 @@ __all__ = [
     "CustomerEvent",
     "CustomerKey",
     "EventType",
+    "EventTypeVersion",
     "Holding",
     "HoldingDay",
     "ImportFile",
@@ -21,6 +28,7 @@ __all__ = [
     "OrgUnit",
     "ParkedEvent",
     "Product",
+    "QuarantinedEvent",
     "SourceIdentity",
     "Staff",
 ]
