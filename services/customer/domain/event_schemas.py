@@ -113,7 +113,14 @@ BUILT_IN: dict[str, tuple[str, str, Json]] = {
     "consent.changed": (
         "授权变更",
         "Consent changed",
-        _object(["channel", "granted"], channel=_CONTACT, granted={"type": "boolean"}, proof=_NOTE),
+        _object(
+            ["channel", "granted"],
+            channel=_CONTACT,
+            granted={"type": "boolean"},
+            purpose={"type": "string", "enum": ["marketing", "service", "analytics", "sharing"]},
+            valid_until=_DATE,
+            proof=_NOTE,
+        ),
     ),
     "loan.overdue": (
         "贷款逾期",

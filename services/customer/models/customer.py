@@ -1,10 +1,11 @@
-"""The customer, its key, its identities in source systems and its consents."""
+"""The customer, its key and its identities in source systems."""
 
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, SmallInteger, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
@@ -38,13 +39,29 @@ class Customer(Base):
     pii_digest: Mapped[bytes] = mapped_column(LargeBinary)
     id_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     phone_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    name_key: Mapped[int | None] = mapped_column(BigInteger)
+    name_grams: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
+    """Keyed hashes of the name and of its pieces: equal names and parts of names are found, not read."""
+    match_version: Mapped[int | None] = mapped_column(SmallInteger)
+    """Of the normal form the four keys were made of; null until the background work has made them."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    changed_by: Mapped[str | None] = mapped_column(
+        server_default=text("nullif(current_setting('huanying.actor', true), '')")
+    )
+    change_reason: Mapped[str | None] = mapped_column(
+        server_default=text("nullif(current_setting('huanying.reason', true), '')")
+    )
+    """Who made this version, and why; superseded versions are in `customer_history`."""
     __table_args__ = (
         Index("ix_customer_org_path_id", text("org_path text_pattern_ops"), "id"),
         Index("ix_customer_primary_manager_id", "primary_manager", "id"),
         Index("ix_customer_backup_manager", "backup_manager"),
         Index("ix_customer_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
+        Index("ix_customer_merged", "id", postgresql_where=text("merged_into IS NOT NULL")),
+        Index("ix_customer_name_key", "name_key"),
+        Index("ix_customer_name_grams", "name_grams", postgresql_using="gin"),
+        Index("ix_customer_unmatched", "id", postgresql_where=text("match_version IS NULL")),
         Index("ix_customer_id_hash", "id_hash", postgresql_using="hash"),
         Index("ix_customer_phone_hash", "phone_hash", postgresql_using="hash"),
     )
@@ -67,14 +84,3 @@ class SourceIdentity(Base):
     customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"), index=True)
     ordinal: Mapped[int] = mapped_column(BigInteger)
     """The customer's, repeated here: event intake finds both in one place."""
-
-
-class Consent(Base):
-    """Latest word of the customer for one channel; `changed_at` orders late arrivals."""
-
-    __tablename__ = "consent"
-    customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id"), primary_key=True)
-    channel: Mapped[str] = mapped_column(primary_key=True)
-    granted: Mapped[bool]
-    changed_at: Mapped[datetime]
-    source: Mapped[str]

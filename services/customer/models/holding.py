@@ -35,3 +35,5 @@ class HoldingDay(Base):
     as_of: Mapped[date] = mapped_column(primary_key=True)
     balance: Mapped[Decimal] = mapped_column(Numeric(18, 2))
     measured_at: Mapped[datetime]
+    recorded_at: Mapped[datetime | None]
+    """Since when the file has this balance; null from before it kept track."""

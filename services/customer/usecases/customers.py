@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.vault import FIELDS, Vault
 from services.customer.models import Customer, CustomerKey, OrgUnit, SourceIdentity, Staff
-from services.customer.usecases.effects import change_consents, touch
+from services.customer.usecases.consents import change_consents
+from services.customer.usecases.effects import touch
 from services.customer.usecases.publishing import publish_customers
 from services.customer.usecases.recording import announce_arrivals, apply_parked
 from shared import clock
@@ -73,10 +74,12 @@ async def create_customer(
     await session.flush()
     source = principal.source or "bank"
     await change_consents(
-        session, [(customer_id, c, given, now, source) for c, given in body.consents.items()]
+        session,
+        [(customer_id, c, given, now, source) for c, given in body.consents.items()],
+        announce=False,
     )
     await publish_customers(session, [customer_id])
-    await apply_parked(session, [customer_id])
+    await apply_parked(session, vault, [customer_id])
     await audit(session, principal, "create", f"customer/{customer_id}", org_path=body.org)
     return customer_id
 

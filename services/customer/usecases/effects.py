@@ -1,14 +1,17 @@
 """What business events change besides the log: holdings, risk level, consents."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.intake import Incoming
+from services.customer.usecases.consents import MARKETING, Word, change_consents
 from services.customer.usecases.measures import UNMEASURED, Measure, apply_measures
+from services.customer.usecases.own_risk import keep_own_risk, raise_own_risk
 from services.customer.usecases.publishing import publish_customers
 from shared import clock
 from shared.db import fetch
@@ -19,7 +22,11 @@ PRODUCT_EVENTS = frozenset(
     {"balance.snapshot", "product.opened", "product.closed", "product.matured", "product.renewed"}
 )
 
-_LOCK = "SELECT id FROM customer WHERE id = ANY(%(ids)b::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+_LOCK = """
+SELECT id, merged_into FROM customer WHERE id = ANY(%(ids)b::uuid[] || ARRAY(
+  SELECT merged_into FROM customer WHERE id = ANY(%(ids)b::uuid[]) AND merged_into IS NOT NULL))
+ORDER BY id FOR NO KEY UPDATE
+"""
 
 _ASSESS = """
 UPDATE customer c SET risk_level = a.level, risk_valid_until = a.valid_until, risk_assessed_at = a.at
@@ -30,21 +37,15 @@ WHERE c.id = a.id AND (c.risk_assessed_at IS NULL
 RETURNING c.id
 """
 
-_CONSENT = """
-INSERT INTO consent AS c (customer_id, channel, granted, changed_at, source)
-SELECT * FROM unnest(%(ids)b::uuid[], %(channels)b::text[], %(granted)b::boolean[], %(at)b::timestamptz[],
-                     %(sources)b::text[])
-ORDER BY 1, 2
-ON CONFLICT (customer_id, channel) DO UPDATE
-SET granted = EXCLUDED.granted, changed_at = EXCLUDED.changed_at, source = EXCLUDED.source
-WHERE (EXCLUDED.changed_at, NOT EXCLUDED.granted, EXCLUDED.source) > (c.changed_at, NOT c.granted, c.source)
-RETURNING customer_id
-"""
-
-# The summary on the customer is what crosses to other services.
+# The summary on the customer is what crosses to other services: the last word on marketing of its whole
+# family while it holds, and of two at one instant the refusal.
 _TOUCH = """
 UPDATE customer c SET version = version + 1, updated_at = %(now)s, consents = coalesce(
-  (SELECT jsonb_object_agg(channel, granted) FROM consent WHERE customer_id = c.id), '{}')
+  (SELECT jsonb_object_agg(channel, granted) FROM (
+     SELECT DISTINCT ON (channel) channel, granted AND coalesce(valid_until >= %(today)s, true) AS granted
+     FROM consent WHERE purpose = 'marketing'
+       AND customer_id = ANY(c.id || ARRAY(SELECT id FROM customer WHERE merged_into = c.id))
+     ORDER BY channel, changed_at DESC, consent.granted) AS last_word), '{}')
 WHERE id = ANY(%(ids)b::uuid[])
 """
 
@@ -61,59 +62,72 @@ async def apply_effects(session: AsyncSession, effects: Sequence[Effect]) -> Non
     await apply_measures(session, [_measure(event, customer) for event, customer in products])
 
 
-async def change_consents(
-    session: AsyncSession, rows: Sequence[tuple[UUID, str, bool, object, str]]
-) -> set[UUID]:
-    """Store (customer, channel, granted, changed at, source) rows, unique by the first two; who changed."""
-    if not rows:
-        return set()
-    ids, channels, granted, at, sources = (list(column) for column in zip(*rows, strict=True))
-    parameters = {"ids": ids, "channels": channels, "granted": granted, "at": at, "sources": sources}
-    return {row[0] for row in await fetch(session, _CONSENT, parameters)}
-
-
 async def touch(session: AsyncSession, customer_ids: Iterable[UUID]) -> None:
     """A new version of these customers, with their consents summed up; not yet published."""
-    await fetch(session, _TOUCH, {"ids": list(customer_ids), "now": clock.now()})
+    parameters = {"ids": list(customer_ids), "now": clock.now(), "today": clock.today()}
+    await fetch(session, _TOUCH, parameters)
 
 
 async def _change_customers(
     session: AsyncSession, risks: Sequence[Effect], consents: Sequence[Effect]
 ) -> None:
-    ids = {customer for _event, customer in (*risks, *consents)}
-    await fetch(session, _LOCK, {"ids": list(ids)})
-    changed = await _assess(session, risks)
-    changed |= await change_consents(session, _consent_rows(consents))
+    survivors = await _lock(session, {customer for _event, customer in (*risks, *consents)})
+    changed = await _assess(session, risks, survivors)
+    changed |= await change_consents(session, _consent_words(consents))
+    changed |= {survivors[home] for home in changed & survivors.keys()}
     if changed:
         await touch(session, changed)
         await publish_customers(session, list(changed))
 
 
-async def _assess(session: AsyncSession, risks: Sequence[Effect]) -> set[UUID]:
+async def _lock(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Lock these customers and whom they were merged into; the survivor of each that was."""
+    rows = await fetch(session, _LOCK, {"ids": list(ids)})
+    survivors = {home: survivor for home, survivor in rows if survivor is not None}
+    merged_meanwhile = set(survivors.values()) - {row[0] for row in rows}
+    if merged_meanwhile:
+        await fetch(session, _LOCK, {"ids": list(merged_meanwhile)})
+    return survivors
+
+
+async def _assess(
+    session: AsyncSession, risks: Sequence[Effect], survivors: Mapping[UUID, UUID]
+) -> set[UUID]:
+    """An assessment of a merged customer speaks for its survivor too; who changed."""
     if not risks:
         return set()
+    homes = _assessments(risks)
+    await raise_own_risk(session, homes)
+    await keep_own_risk(session, {survivors[home] for home in homes["ids"] if home in survivors})
+    of_survivors = [(event, survivors[home]) for event, home in risks if home in survivors]
+    return {row[0] for row in await fetch(session, _ASSESS, _assessments([*risks, *of_survivors]))}
+
+
+def _assessments(risks: Sequence[Effect]) -> dict[str, list[Any]]:
+    """Columns of the last assessment of each customer."""
     latest = _latest(
         risks, lambda e: (e[0].time, e[0].data["level"], e[0].data["valid_until"]), lambda e: e[1]
     )
-    parameters = {
+    return {
         "ids": [customer for _event, customer in latest],
         "levels": [event.data["level"] for event, _customer in latest],
         "until": [date.fromisoformat(event.data["valid_until"]) for event, _customer in latest],
         "at": [event.time for event, _customer in latest],
     }
-    return {row[0] for row in await fetch(session, _ASSESS, parameters)}
 
 
-def _consent_rows(consents: Sequence[Effect]) -> list[tuple[UUID, str, bool, object, str]]:
-    """The last word per customer and channel; at the same instant a refusal outweighs a consent."""
-    latest = _latest(
-        consents,
-        lambda e: (e[0].time, not e[0].data["granted"], e[0].source),
-        lambda e: (e[1], e[0].data["channel"]),
-    )
+def _consent_words(consents: Sequence[Effect]) -> list[Word]:
     return [
-        (customer, event.data["channel"], event.data["granted"], event.time, event.source)
-        for event, customer in latest
+        Word(
+            customer,
+            event.data["channel"],
+            event.data["granted"],
+            event.time,
+            event.source,
+            event.data.get("purpose", MARKETING),
+            _date(event.data, "valid_until"),
+        )
+        for event, customer in consents
     ]
 
 

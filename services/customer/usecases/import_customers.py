@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.vault import FIELDS, Sealed, Vault
 from services.customer.models import OrgUnit, Staff
 from services.customer.usecases import import_statements as sql
-from services.customer.usecases.effects import change_consents, touch
+from services.customer.usecases.consents import change_consents
+from services.customer.usecases.effects import touch
 from services.customer.usecases.import_reading import Chunk, Rejection
 from services.customer.usecases.publishing import publish_customers
 from services.customer.usecases.recording import announce_arrivals, apply_parked
@@ -54,7 +56,7 @@ async def import_customers(
     updated = await _update(session, vault, chunk, known, uploaded_at)
     await touch(session, updated)
     await publish_customers(session, [*created, *updated])
-    await apply_parked(session, created)
+    await apply_parked(session, vault, created)
     return ChunkResult(
         created=len(created),
         updated=len(updated),
@@ -131,6 +133,7 @@ async def _create(
     ids = [new_id() for _ in fresh]
     sealed = [vault.seal(i, _personal(chunk, p)) for i, p in zip(ids, fresh, strict=True)]
     parameters = {**_columns(vault, chunk, fresh), **_secrets(ids, sealed), "at": uploaded_at}
+    parameters["consents"] = [orjson.dumps(_stated(chunk, position)).decode() for position in fresh]
     await fetch(session, sql.INSERT_CUSTOMERS, parameters)
     await fetch(session, sql.INSERT_KEYS, parameters)
     named = {row[0] for row in await fetch(session, sql.INSERT_IDENTITIES, parameters)}
@@ -139,8 +142,7 @@ async def _create(
         await fetch(session, sql.DELETE_NAMELESS, {"id": [i for i in ids if i not in named]})
     kept = [(i, p) for i, p in zip(ids, fresh, strict=True) if i in named]
     consents = [row for i, p in kept for row in _consents(chunk, p, i, {}, uploaded_at)]
-    await change_consents(session, consents)
-    await fetch(session, sql.SUM_UP_CONSENTS, {"id": list({row[0] for row in consents})})
+    await change_consents(session, consents, announce=False)
     rejected = [Rejection(chunk.rows[p], "source_id", "was created by someone else meanwhile") for p in lost]
     return [i for i, _ in kept], rejected
 
@@ -214,10 +216,14 @@ def _consents(
     chunk: Chunk, position: int, customer_id: UUID, before: dict[str, bool], at: datetime
 ) -> list[tuple[UUID, str, bool, object, str]]:
     """Consents the row states and that differ from `before`."""
-    stated = {c: chunk.columns[f"consent_{c}"][position] for c in _CHANNELS}
     source = chunk.columns["source"][position] or ""
     return [
-        (customer_id, channel, value in _TRUE, at, source)
-        for channel, value in stated.items()
-        if value is not None and before.get(channel) != (value in _TRUE)
+        (customer_id, channel, granted, at, source)
+        for channel, granted in _stated(chunk, position).items()
+        if before.get(channel) != granted
     ]
+
+
+def _stated(chunk: Chunk, position: int) -> dict[str, bool]:
+    stated = {channel: chunk.columns[f"consent_{channel}"][position] for channel in _CHANNELS}
+    return {channel: value in _TRUE for channel, value in stated.items() if value is not None}

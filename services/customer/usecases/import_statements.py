@@ -13,16 +13,17 @@ TAKEN = "SELECT source, source_id FROM taken_identities(%(source)b::text[], %(so
 INSERT_CUSTOMERS = """
 INSERT INTO customer (id, kind, org_path, primary_manager, backup_manager, gender, birth_date, occupation,
   industry, risk_level, risk_valid_until, risk_assessed_at, customer_since, pii, pii_digest, id_hash,
-  phone_hash, created_at, updated_at)
+  phone_hash, consents, created_at, updated_at)
 SELECT id, kind, org, primary_manager, backup_manager, gender, birth_date::date, occupation, industry,
   risk_level, risk_valid_until::date, CASE WHEN risk_level IS NOT NULL THEN %(at)s::timestamptz END,
-  customer_since::date, pii, digest, id_hash, phone_hash, %(at)s, %(at)s
+  customer_since::date, pii, digest, id_hash, phone_hash, consents::jsonb, %(at)s, %(at)s
 FROM unnest(%(id)b::uuid[], %(kind)b::text[], %(org)b::text[], %(primary_manager)b::text[],
   %(backup_manager)b::text[], %(gender)b::text[], %(birth_date)b::text[], %(occupation)b::text[],
   %(industry)b::text[], %(risk_level)b::text[], %(risk_valid_until)b::text[], %(customer_since)b::text[],
-  %(pii)b::bytea[], %(digest)b::bytea[], %(id_hash)b::bytea[], %(phone_hash)b::bytea[]) WITH ORDINALITY
+  %(pii)b::bytea[], %(digest)b::bytea[], %(id_hash)b::bytea[], %(phone_hash)b::bytea[],
+  %(consents)b::text[]) WITH ORDINALITY
   AS i(id, kind, org, primary_manager, backup_manager, gender, birth_date, occupation, industry, risk_level,
-       risk_valid_until, customer_since, pii, digest, id_hash, phone_hash, n)
+       risk_valid_until, customer_since, pii, digest, id_hash, phone_hash, consents, n)
 ORDER BY n
 """
 
@@ -43,12 +44,6 @@ ON CONFLICT (source, source_id) DO NOTHING RETURNING customer_id
 DELETE_NAMELESS = """
 WITH keys AS (DELETE FROM customer_key WHERE customer_id = ANY(%(id)b::uuid[]) RETURNING customer_id)
 DELETE FROM customer WHERE id = ANY(%(id)b::uuid[])
-"""
-
-SUM_UP_CONSENTS = """
-UPDATE customer c SET consents = (
-  SELECT jsonb_object_agg(channel, granted) FROM consent WHERE customer_id = c.id)
-WHERE id = ANY(%(id)b::uuid[])
 """
 
 UPDATE_CUSTOMERS = """

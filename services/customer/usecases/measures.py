@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.usecases.publishing import publish_holdings
+from shared import clock
 from shared.db import fetch
 
 UNMEASURED = datetime(1900, 1, 1, tzinfo=UTC)
@@ -44,12 +45,14 @@ WITH intake AS (
   ) AS m(customer_id, account, product, balance, currency, as_of, measured_at, opened_on, matures_on,
          closed_on)
 ), days AS (
-  INSERT INTO holding_day AS d (customer_id, account, as_of, balance, measured_at)
-  SELECT DISTINCT ON (customer_id, account, as_of) customer_id, account, as_of, balance, measured_at
+  INSERT INTO holding_day AS d (customer_id, account, as_of, balance, measured_at, recorded_at)
+  SELECT DISTINCT ON (customer_id, account, as_of) customer_id, account, as_of, balance, measured_at,
+    %(now)s::timestamptz
   FROM intake WHERE measured_at > %(unmeasured)s
   ORDER BY customer_id, account, as_of, measured_at DESC, balance DESC
   ON CONFLICT (customer_id, account, as_of) DO UPDATE
-  SET balance = EXCLUDED.balance, measured_at = EXCLUDED.measured_at
+  SET balance = EXCLUDED.balance, measured_at = EXCLUDED.measured_at,
+    recorded_at = CASE WHEN EXCLUDED.balance = d.balance THEN d.recorded_at ELSE EXCLUDED.recorded_at END
   WHERE (EXCLUDED.measured_at, EXCLUDED.balance) > (d.measured_at, d.balance)
   RETURNING d.customer_id, d.account, d.as_of, d.balance
 ), latest AS (
@@ -93,13 +96,16 @@ WITH intake AS (
     max(closed_on) OVER w AS closed_on
   FROM told WINDOW w AS (PARTITION BY customer_id, account)
 )
-SELECT customer_id, json_build_object(
-    'customer_id', customer_id, 'ordinal', c.ordinal, 'account', account, 'product', p.code,
+SELECT coalesce(s.id, customer_id),
+  CASE WHEN s.id IS NULL THEN '{'
+       ELSE format('{"home_id": "%%s", "home_ordinal": %%s, ', c.id, c.ordinal) END ||
+  substr(json_build_object(
+    'customer_id', coalesce(s.id, customer_id), 'ordinal', coalesce(s.ordinal, c.ordinal), 'account', account, 'product', p.code,
     'category', p.category, 'balance', n.balance::numeric(18,2)::text,
     'currency', coalesce(n.currency, h.currency), 'as_of', n.as_of,
     'opened_on', coalesce(n.opened_on, h.opened_on), 'matures_on', coalesce(n.matures_on, h.matures_on),
-    'closed', coalesce(coalesce(n.closed_on, h.closed_on) = n.as_of, false))::text
-FROM changed n JOIN customer c ON c.id = n.customer_id
+    'closed', coalesce(coalesce(n.closed_on, h.closed_on) = n.as_of, false))::text, 2)
+FROM changed n JOIN customer c ON c.id = n.customer_id LEFT JOIN customer s ON s.id = c.merged_into
 LEFT JOIN holding h USING (customer_id, account)
 JOIN product p ON p.code = coalesce(n.product, h.product)
 ORDER BY customer_id, account, n.as_of
@@ -117,6 +123,6 @@ async def apply_measures(session: AsyncSession, measures: Sequence[Measure]) -> 
 
 async def apply_columns(session: AsyncSession, columns: Mapping[str, Sequence[object]]) -> int:
     """As `apply_measures`, for bulk paths that have columns: one sequence per field of Measure."""
-    rows = await fetch(session, _APPLY, {**columns, "unmeasured": UNMEASURED})
+    rows = await fetch(session, _APPLY, {**columns, "unmeasured": UNMEASURED, "now": clock.now()})
     await publish_holdings(session, ((row[0], row[1].encode()) for row in rows))
     return len(rows)
