@@ -32,9 +32,10 @@ _PLAIN = (
 )
 
 _RESOLVE = """
-SELECT i.n, c.id, c.ordinal
+SELECT i.n, c.id, c.ordinal, v.id, v.ordinal
 FROM unnest(%(sources)b::text[], %(source_ids)b::text[]) WITH ORDINALITY AS i(source, source_id, n)
 JOIN source_identity s USING (source, source_id) JOIN customer c ON c.id = s.customer_id
+LEFT JOIN customer v ON v.id = c.merged_into
 """
 
 
@@ -88,9 +89,12 @@ def matching(
 
 
 async def resolve(session: AsyncSession, items: Sequence[Identity]) -> list[ResolvedCustomer]:
-    """Customer ids of source ids, in the order asked."""
+    """Customer ids of source ids, in the order asked; of the merged the survivor's."""
     parameters = {"sources": [i.source for i in items], "source_ids": [i.source_id for i in items]}
-    found = {row[0]: (row[1], row[2]) for row in await fetch(session, _RESOLVE, parameters)}
+    rows = await fetch(session, _RESOLVE, parameters)
+    found = {
+        n: (survivor or home, of_survivor or ordinal) for n, home, ordinal, survivor, of_survivor in rows
+    }
     answers = []
     for number, item in enumerate(items, start=1):
         customer_id, ordinal = found.get(number, (None, None))
@@ -100,6 +104,13 @@ async def resolve(session: AsyncSession, items: Sequence[Identity]) -> list[Reso
             )
         )
     return answers
+
+
+async def homes(session: AsyncSession, items: Sequence[Identity]) -> list[UUID | None]:
+    """The customers facts of these source ids are kept with, merged or not; null where none is visible."""
+    parameters = {"sources": [i.source for i in items], "source_ids": [i.source_id for i in items]}
+    found = {row[0]: row[1] for row in await fetch(session, _RESOLVE, parameters)}
+    return [found.get(number) for number in range(1, len(items) + 1)]
 
 
 def opened(

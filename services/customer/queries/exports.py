@@ -1,6 +1,7 @@
 """Whole data sets as Arrow batches: one COPY, one chunk in memory, one snapshot of the database.
 
 Columns are those of CustomerState, HoldingState and RecordedEvent; `consents` and `data` are JSON text.
+`customer_id` of a fact is the survivor's now; `home_id` is whom it was recorded for, when that is another.
 """
 
 import io
@@ -31,8 +32,8 @@ _TEXT, _DAY, _MONEY = pa.string(), pa.date32(), pa.decimal128(18, 2)
 DATASETS: dict[str, Dataset] = {
     "customers": Dataset(
         "SELECT id, ordinal, version, kind, status, org_path, primary_manager, backup_manager, gender,"
-        " birth_date, occupation, industry, risk_level, risk_valid_until, customer_since, consents"
-        " FROM customer ORDER BY ordinal",
+        " birth_date, occupation, industry, risk_level, risk_valid_until, customer_since, consents,"
+        " merged_into FROM customer ORDER BY ordinal",
         pa.schema(
             [
                 ("customer_id", _TEXT),
@@ -51,18 +52,21 @@ DATASETS: dict[str, Dataset] = {
                 ("risk_valid_until", _DAY),
                 ("customer_since", _DAY),
                 ("consents", _TEXT),
+                ("merged_into", _TEXT),
             ]
         ),
     ),
     "holdings": Dataset(
-        "SELECT h.customer_id, c.ordinal, d.account, h.product, p.category, d.balance, h.currency, d.as_of,"
-        " h.opened_on, h.matures_on, coalesce(h.closed_on = d.as_of, false) FROM holding h"
+        "SELECT coalesce(s.id, c.id), coalesce(s.ordinal, c.ordinal), d.account, h.product, p.category,"
+        " d.balance, h.currency, d.as_of, h.opened_on, h.matures_on, coalesce(h.closed_on = d.as_of, false),"
+        " CASE WHEN s.id IS NOT NULL THEN c.id END, CASE WHEN s.id IS NOT NULL THEN c.ordinal END"
+        " FROM holding h"
         # Closed on the day it was closed: it was open before, and a balance told later opens it again.
         # An account whose balance nobody has told yet has no day: it is exported as the present knows it.
         " JOIN (SELECT customer_id, account, as_of, balance FROM holding_day UNION ALL"
         "       SELECT customer_id, account, as_of, balance FROM holding WHERE measured_at < '1900-01-02') d"
         " USING (customer_id, account) JOIN customer c ON c.id = h.customer_id"
-        " JOIN product p ON p.code = h.product",
+        " LEFT JOIN customer s ON s.id = c.merged_into JOIN product p ON p.code = h.product",
         pa.schema(
             [
                 ("customer_id", _TEXT),
@@ -76,13 +80,17 @@ DATASETS: dict[str, Dataset] = {
                 ("opened_on", _DAY),
                 ("matures_on", _DAY),
                 ("closed", pa.bool_()),
+                ("home_id", _TEXT),
+                ("home_ordinal", pa.int64()),
             ]
         ),
     ),
     "events": Dataset(
-        "SELECT e.seq, e.event_id, e.source, e.type, e.customer_id, c.ordinal,"
-        " (extract(epoch FROM e.time) * 1000000)::bigint, e.data"
-        " FROM customer_event e JOIN customer c ON c.id = e.customer_id ORDER BY e.seq",
+        "SELECT e.seq, e.event_id, e.source, e.type, coalesce(s.id, c.id),"
+        " coalesce(s.ordinal, c.ordinal), (extract(epoch FROM e.time) * 1000000)::bigint, e.data,"
+        " CASE WHEN s.id IS NOT NULL THEN c.id END, CASE WHEN s.id IS NOT NULL THEN c.ordinal END"
+        " FROM customer_event e JOIN customer c ON c.id = e.customer_id"
+        " LEFT JOIN customer s ON s.id = c.merged_into ORDER BY e.seq",
         pa.schema(
             [
                 ("seq", pa.int64()),
@@ -93,6 +101,8 @@ DATASETS: dict[str, Dataset] = {
                 ("ordinal", pa.int64()),
                 ("time", _INSTANT),
                 ("data", _TEXT),
+                ("home_id", _TEXT),
+                ("home_ordinal", pa.int64()),
             ]
         ),
     ),

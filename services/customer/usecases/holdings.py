@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.models import Product
-from services.customer.queries.customers import resolve
+from services.customer.queries.customers import homes
 from services.customer.usecases.measures import Measure, apply_measures
 from shared import clock
 from shared.auth import Principal
@@ -24,18 +24,18 @@ async def take_holdings(
 ) -> HoldingsResult:
     """Apply what is valid; the others are named with their reason."""
     refuse_foreign_items(principal, items)
-    customers = await resolve(session, items)
+    customers = await homes(session, items)
     codes = {item.product for item in items}
     products = set((await session.scalars(select(Product.code).where(Product.code.in_(codes)))).all())
     today, now = clock.today(), clock.now()
     measures, refused = [], []
     for index, (item, customer) in enumerate(zip(items, customers, strict=True)):
-        errors = _errors(item, customer.customer_id, products, today, f"/items/{index}")
-        if customer.customer_id is None or errors:
+        errors = _errors(item, customer, products, today, f"/items/{index}")
+        if customer is None or errors:
             refused.append(_refusal(index, errors))
         else:
             fields = item.model_dump(exclude={"source", "source_id"})
-            measures.append(Measure(customer_id=customer.customer_id, measured_at=now, **fields))
+            measures.append(Measure(customer_id=customer, measured_at=now, **fields))
     await apply_measures(session, measures)
     return HoldingsResult(accepted=len(measures), rejected=len(refused), items=refused)
 

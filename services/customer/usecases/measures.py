@@ -100,8 +100,8 @@ SELECT coalesce(s.id, customer_id),
   CASE WHEN s.id IS NULL THEN '{'
        ELSE format('{"home_id": "%%s", "home_ordinal": %%s, ', c.id, c.ordinal) END ||
   substr(json_build_object(
-    'customer_id', coalesce(s.id, customer_id), 'ordinal', coalesce(s.ordinal, c.ordinal), 'account', account, 'product', p.code,
-    'category', p.category, 'balance', n.balance::numeric(18,2)::text,
+    'customer_id', coalesce(s.id, customer_id), 'ordinal', coalesce(s.ordinal, c.ordinal),
+    'account', account, 'product', p.code, 'category', p.category, 'balance', n.balance::numeric(18,2)::text,
     'currency', coalesce(n.currency, h.currency), 'as_of', n.as_of,
     'opened_on', coalesce(n.opened_on, h.opened_on), 'matures_on', coalesce(n.matures_on, h.matures_on),
     'closed', coalesce(coalesce(n.closed_on, h.closed_on) = n.as_of, false))::text, 2)

@@ -20,6 +20,7 @@ from shared.outbox import Fact, emit_facts
 _STATES = """
 SELECT id, json_build_object(
     'customer_id', id, 'ordinal', ordinal, 'version', version, 'kind', kind, 'status', status,
+    'merged_into', merged_into,
     'org', org_path,
     'primary_manager', primary_manager, 'backup_manager', backup_manager, 'gender', gender,
     'birth_date', birth_date, 'occupation', occupation, 'industry', industry, 'risk_level', risk_level,
