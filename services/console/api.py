@@ -1,6 +1,6 @@
 """Client of the four APIs, acting with the signed-in user's own token."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from typing import Literal, TypeVar
 from urllib.parse import quote
 
@@ -53,6 +53,40 @@ class Api:
         """`key`: Idempotency-Key, one per intention, so that a second click is the same request."""
         return await self._call(service, "POST", path, model, body=body, if_match=if_match, key=key)
 
+    async def put(
+        self,
+        service: ServiceName,
+        path: str,
+        model: type[T],
+        body: BaseModel | Mapping[str, object],
+        *,
+        if_match: int | None = None,
+    ) -> T:
+        return await self._call(service, "PUT", path, model, body=body, if_match=if_match)
+
+    async def patch(
+        self,
+        service: ServiceName,
+        path: str,
+        model: type[T],
+        body: BaseModel | Mapping[str, object],
+        *,
+        if_match: int,
+    ) -> T:
+        return await self._call(service, "PATCH", path, model, body=body, if_match=if_match)
+
+    async def upload(
+        self,
+        service: ServiceName,
+        path: str,
+        model: type[T],
+        content: AsyncIterable[bytes],
+        params: Params | None = None,
+    ) -> T:
+        """A file of any size as the body, passed on as it comes."""
+        headers = {"Content-Type": "application/octet-stream"}
+        return await self._call(service, "POST", path, model, params=params, content=content, headers=headers)
+
     async def _call(
         self,
         service: ServiceName,
@@ -64,13 +98,18 @@ class Api:
         body: BaseModel | Mapping[str, object] | None = None,
         if_match: int | None = None,
         key: str | None = None,
+        content: bytes | AsyncIterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> T:
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Accept": "application/json",
+            **(headers or {}),
+        }
         if method == "POST":
             headers["Idempotency-Key"] = key or str(new_id())
         if if_match is not None:
             headers["If-Match"] = f'"{if_match}"'
-        content = None
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = _encode(body)

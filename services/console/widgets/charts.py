@@ -1,4 +1,4 @@
-"""Chart options (ECharts) from plain rows. Keys that begin with ':' are JavaScript, run in the browser."""
+"""Charts of the review: options (ECharts) from plain rows. Keys that begin with ':' are JavaScript."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
