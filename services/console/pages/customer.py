@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.console.api import segment
 from services.console.formats import NOTHING
 from services.console.frame import heading
+from services.console.pages.customer_history import build_history
 from services.console.pages.customer_network import build_network
 from services.console.pages.customer_overview import draw_overview
 from services.console.pages.customer_value import draw_value, fetch_value
@@ -63,5 +64,6 @@ def _draw(view: View, shown: CustomerFacts) -> None:
                 t("customer.tab.network"),
                 lambda: build_network(view, key, company=customer.kind == "company"),
             ),
+            "history": (t("customer.tab.history"), lambda: build_history(view, key)),
         }
     )

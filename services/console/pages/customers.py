@@ -1,4 +1,4 @@
-"""Find a customer: by phone, identity, source id, unit or manager; names are encrypted, not searched."""
+"""Find a customer: by part of the name, phone, identity, source id, unit or manager."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ from shared.contracts.customer import CustomerView
 
 _PAGE = 25
 _FIELDS = ("source", "source_id", "org", "manager")
-_PERSONAL_FIELDS = ("phone", "id_number")
+_PERSONAL_FIELDS = ("name", "phone", "id_number")
 
 
 @dataclass
