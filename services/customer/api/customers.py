@@ -11,8 +11,10 @@ from services.customer.api.access import (
     OwnershipChange,
     PersonalRead,
 )
+from services.customer.api.moments import AsOf
 from services.customer.domain.vault import Vault
 from services.customer.queries import customers as queries
+from services.customer.queries.history import customer_as_of
 from services.customer.queries.overview import overview
 from services.customer.queries.timeline import timeline
 from services.customer.usecases import customers as usecases
@@ -81,7 +83,7 @@ async def list_customers(
 ) -> Page[CustomerView]:
     """Customers of your organisation that meet all given conditions, in order of creation; masked."""
     if phone is not None or id_number is not None:
-        _require_personal_read(principal)
+        require_personal_read(principal)
     if (source is None) != (source_id is None):
         missing = "source" if source is None else "source_id"
         raise Unprocessable(
@@ -107,15 +109,22 @@ async def get_customer(
     vault: VaultOfProcess,
     customer_id: CustomerId,
     response: Response,
+    as_of: AsOf,
     reveal: Reveal = None,
 ) -> CustomerView:
-    """One customer; personal data masked unless revealed."""
+    """One customer; personal data masked unless revealed. `as_of`: as the file had it then, without an ETag.
+
+    Identities are today's, and personal data of an erased customer is gone from every version.
+    """
     if reveal:
-        _require_personal_read(principal)
-    view = await queries.customer_view(session, vault, customer_id, reveal=reveal is not None)
+        require_personal_read(principal)
+    if as_of is None:
+        view = await queries.customer_view(session, vault, customer_id, reveal=reveal is not None)
+        set_etag(response, view.version)
+    else:
+        view = await customer_as_of(session, vault, customer_id, as_of, reveal=reveal is not None)
     if reveal:
         await audit(session, principal, "reveal_pii", f"customer/{customer_id}", org_path=view.org)
-    set_etag(response, view.version)
     return view
 
 
@@ -167,12 +176,16 @@ async def get_customer_360(
 
 @router.get("/customers/{customer_id}/timeline", responses=problem_responses(400, 404))
 async def get_customer_timeline(
-    session: Session, principal: CustomerRead, customer_id: CustomerId, page: PageParams
+    session: Session,
+    principal: CustomerRead,
+    vault: VaultOfProcess,
+    customer_id: CustomerId,
+    page: PageParams,
 ) -> Page[TimelineItem]:
     """Business events and campaign contacts, newest first."""
-    return await timeline(session, customer_id, page)
+    return await timeline(session, vault, customer_id, page)
 
 
-def _require_personal_read(principal: Principal) -> None:
+def require_personal_read(principal: Principal) -> None:
     if not principal.has(*PersonalRead):
         raise Forbidden("Personal data is for the customer's managers and branch heads")

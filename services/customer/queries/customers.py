@@ -46,15 +46,15 @@ async def customer_view(
     customer = await session.get(Customer, customer_id)
     if customer is None:
         raise NotFound("There is no such customer in your organisation")
-    return (await _views(session, vault, [customer], reveal=reveal))[0]
+    return (await views(session, vault, [customer], reveal=reveal))[0]
 
 
 async def list_customers(
     session: AsyncSession, vault: Vault, statement: Select[Customer], page: PageRequest
 ) -> Page[CustomerView]:
     found: Page[Any] = await paginate(session, statement, [Customer.id], page, lambda row: row[0])
-    views = await _views(session, vault, found.items, reveal=False)
-    return Page[CustomerView](items=views, next_cursor=found.next_cursor)
+    shown = await views(session, vault, found.items, reveal=False)
+    return Page[CustomerView](items=shown, next_cursor=found.next_cursor)
 
 
 def matching(
@@ -123,9 +123,10 @@ def opened(
     return personal if reveal else mask(personal)
 
 
-async def _views(
+async def views(
     session: AsyncSession, vault: Vault, customers: Sequence[Customer], *, reveal: bool
 ) -> list[CustomerView]:
+    """Of each row, in the same order."""
     ids = [customer.id for customer in customers]
     key_rows = await session.execute(
         select(CustomerKey.customer_id, CustomerKey.wrapped_key).where(CustomerKey.customer_id.in_(ids))

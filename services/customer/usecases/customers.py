@@ -7,6 +7,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.customer.domain.history import seal_reason
+from services.customer.domain.matching import MATCH_VERSION, match_keys
 from services.customer.domain.vault import FIELDS, Vault
 from services.customer.models import Customer, CustomerKey, OrgUnit, SourceIdentity, Staff
 from services.customer.usecases.consents import change_consents
@@ -24,11 +26,12 @@ from shared.contracts.customer import (
     PersonalData,
 )
 from shared.contracts.customer import SourceIdentity as Identity
-from shared.db import fetch
+from shared.db import fetch, give_reason
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, Unprocessable
 from shared.ids import new_id
 from shared.web import check_version
 
+_ERASED = "The customer was erased"
 _TAKEN = "SELECT source, source_id FROM taken_identities(%(sources)b::text[], %(source_ids)b::text[])"
 
 
@@ -54,8 +57,8 @@ async def create_customer(
         consents=dict(body.consents),
         pii=sealed.pii,
         pii_digest=sealed.digest,
-        id_hash=vault.id_hash(body.id_number),
-        phone_hash=vault.phone_hash(body.phone),
+        **match_keys(vault, personal)._asdict(),
+        match_version=MATCH_VERSION,
         created_at=now,
         updated_at=now,
     )
@@ -95,8 +98,12 @@ async def change_customer(
     """Change what the patch names; the audit entry names the fields, never their values."""
     customer = await _locked(session, customer_id)
     check_version(customer.version, expected)
-    changes = body.model_dump(exclude_unset=True)
+    if customer.status == "erased":
+        raise Conflict(_ERASED)
+    changes = body.model_dump(exclude_unset=True, exclude={"reason"})
     consents = changes.pop("consents", None) or {}
+    if body.reason:
+        await _explain(session, vault, customer_id, body.reason)
     personal = {name: changes.pop(name) for name in FIELDS if name in changes}
     now = clock.now()
     if personal:
@@ -109,7 +116,7 @@ async def change_customer(
     source = principal.source or "bank"
     await change_consents(session, [(customer_id, c, given, now, source) for c, given in consents.items()])
     await _new_version(session, customer)
-    fields = sorted(body.model_fields_set)
+    fields = sorted(body.model_fields_set - {"reason"})
     await audit(
         session,
         principal,
@@ -195,17 +202,25 @@ async def _locked(session: AsyncSession, customer_id: UUID) -> Customer:
     return customer
 
 
+async def _explain(session: AsyncSession, vault: Vault, customer_id: UUID, reason: str) -> None:
+    key = await session.get(CustomerKey, customer_id)
+    if key is None:
+        raise Conflict(_ERASED)
+    await give_reason(session, seal_reason(vault, customer_id, key.wrapped_key, reason))
+
+
 async def _reseal(
     session: AsyncSession, vault: Vault, customer: Customer, changes: Mapping[str, str | None]
 ) -> None:
     key = await session.get(CustomerKey, customer.id)
     if key is None:
-        raise Conflict("The customer's personal data was erased")
+        raise Conflict(_ERASED)
     personal: dict[str, Any] = {**vault.open(customer.id, key.wrapped_key, customer.pii), **changes}
     sealed = vault.seal(customer.id, personal, key.wrapped_key)
     customer.pii, customer.pii_digest = sealed.pii, sealed.digest
-    customer.id_hash = vault.id_hash(personal["id_number"])
-    customer.phone_hash = vault.phone_hash(personal["phone"])
+    for name, value in match_keys(vault, personal)._asdict().items():
+        setattr(customer, name, value)
+    customer.match_version = MATCH_VERSION
 
 
 async def _new_version(session: AsyncSession, customer: Customer) -> None:

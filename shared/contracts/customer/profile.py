@@ -13,6 +13,7 @@ from shared.contracts.customer.vocabulary import (
     CustomerKind,
     CustomerStatus,
     Gender,
+    Reason,
     RiskLevel,
     SourceIdentity,
     Text,
@@ -67,6 +68,9 @@ class CustomerPatch(PersonalData, Attributes):
 
     status: CustomerStatus | None = None
     consents: Consents | None = None
+    reason: Reason | None = Field(
+        default=None, description="Why, for the history of the customer; sealed like personal data"
+    )
 
     @model_validator(mode="after")
     def required_stay(self) -> Self:

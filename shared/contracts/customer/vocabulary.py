@@ -12,6 +12,7 @@ SourceKey = Annotated[str, StringConstraints(min_length=1, max_length=128, patte
 Account = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Consents = Annotated[dict[Channel, bool], Field(description="By channel; absent means not given")]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 EventTypeName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,5}$", max_length=100)
 ]
@@ -25,7 +26,7 @@ CustomerKind = Literal["person", "company"]
 CustomerStatus = Literal["active", "closed"]
 AnyStatus = Literal["active", "closed", "merged", "erased"]
 Gender = Literal["F", "M"]
-ImportDataset = Literal["customers", "holdings"]
+ImportDataset = Literal["customers", "holdings", "events"]
 ExportDataset = Literal["customers", "holdings", "events"]
 
 
