@@ -10,7 +10,9 @@ class CustomerSettings(Settings):
 
     pii_key_file: Path = Path("pii.key")
     max_import_bytes: int = 8 * 1024**3
-    """Largest file `POST /v1/imports` takes."""
+    """Largest file `POST /v1/imports` takes, unpacked."""
+    import_keep_days: int = 7
+    """How long the sealed file of a failed or cancelled import waits to be resumed."""
 
     @property
     def import_dir(self) -> Path:

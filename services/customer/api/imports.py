@@ -1,23 +1,29 @@
 """Bulk import: upload, follow, read what was refused."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Header, Path, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
+from fastapi import Path as PathParam
 from fastapi.responses import StreamingResponse
+from pydantic import ValidationError
 from sqlalchemy import select
 from starlette.datastructures import UploadFile
 
 from services.customer.api.access import BulkWrite
+from services.customer.domain.vault import Vault
 from services.customer.models import ImportRejection
 from services.customer.queries import imports as queries
 from services.customer.settings import CustomerSettings
-from services.customer.usecases.imports import start_import
+from services.customer.usecases.imports import ImportOrder, resume_import, start_import
 from services.customer.usecases.uploads import store_upload
 from shared.columnar import CSV, arrow_response
 from shared.contracts.base import Page
 from shared.contracts.customer import ImportDataset, ImportRowError, ImportView
+from shared.contracts.customer.imports import Delimiter, ImportEncoding, ImportMapping, Quote
 from shared.errors import FieldError, Unprocessable
 from shared.pagination import PageParams, paginate
 from shared.web import CurrentRuntime, Router, Session, problem_responses, resource
@@ -26,46 +32,107 @@ router = Router(tags=["import and export"])
 # Uploads are streamed to disk and bounded there, by `max_import_bytes`.
 router.max_body_size = 2**40
 
-ImportId = Annotated[UUID, Path(description="Id of the import")]
+ImportId = Annotated[UUID, PathParam(description="Id of the import")]
 _FILE = {"type": "string", "format": "binary"}
+_FORM = {"type": "object", "required": ["file"], "properties": {"file": _FILE, "mapping": {"type": "string"}}}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
+        "description": "CSV with a header, or Parquet; gzip is unpacked",
         "content": {
             "text/csv": {"schema": _FILE},
             "application/vnd.apache.parquet": {"schema": _FILE},
-            "multipart/form-data": {
-                "schema": {"type": "object", "required": ["file"], "properties": {"file": _FILE}}
-            },
+            "application/gzip": {"schema": _FILE},
+            "multipart/form-data": {"schema": _FORM},
         },
     }
 }
 _READ_BYTES = 1024 * 1024
+_MAX_MAPPING = 100_000
+
+Settings = Annotated[CustomerSettings, resource(CustomerSettings)]
+TheVault = Annotated[Vault, resource(Vault)]
+
+
+@dataclass
+class Upload:
+    """A stored file, and the form's field `mapping` when it had one. Deleted unless somebody keeps it."""
+
+    path: Path
+    mapping: str | None
+    kept: bool = False
+
+
+async def stored_upload(
+    principal: BulkWrite, settings: Settings, vault: TheVault, request: Request
+) -> AsyncIterator[Upload]:
+    """The request's file on disk.
+
+    A dependency before the session: a long upload must not hold a transaction open.
+    """
+    form: dict[str, str] = {}
+    path = await store_upload(settings, vault, _parts(request, form))
+    upload = Upload(path, form.get("mapping"))
+    try:
+        yield upload
+    finally:
+        if not upload.kept:
+            path.unlink(missing_ok=True)
+
+
+Stored = Annotated[Upload, Depends(stored_upload, scope="function")]
+Dataset = Annotated[ImportDataset, Query(description="What the rows are")]
+Filename = Annotated[str, Query(max_length=200, description="Shown with the import")]
+Mapping = Annotated[
+    str | None,
+    Query(
+        max_length=_MAX_MAPPING,
+        description="ImportMapping as JSON (or the form's field of that name); without it the file's columns "
+        "are those of the data set",
+    ),
+]
+Encoding = Annotated[ImportEncoding | None, Query(description="Of a CSV file; detected when left out")]
+DelimiterParam = Annotated[Delimiter | None, Query(description="Of a CSV file; detected when left out")]
+QuoteParam = Annotated[Quote | None, Query(description="Of a CSV file; detected when left out")]
 
 
 @router.post("/imports", status_code=202, openapi_extra=_BODY, responses=problem_responses(413))
 async def create_import(
+    upload: Stored,
     session: Session,
     principal: BulkWrite,
-    settings: Annotated[CustomerSettings, resource(CustomerSettings)],
-    request: Request,
+    vault: TheVault,
     response: Response,
-    dataset: Annotated[ImportDataset, Query(description="What the rows are")],
-    filename: Annotated[str, Query(max_length=200, description="Shown with the import")] = "upload",
+    dataset: Dataset,
+    filename: Filename = "upload",
+    mapping: Mapping = None,
+    encoding: Encoding = None,
+    delimiter: DelimiterParam = None,
+    quote: QuoteParam = None,
+    dry_run: Annotated[bool, Query(description="Check everything, write counts and errors only")] = False,  # noqa: FBT002
 ) -> ImportView:
-    """Take a CSV (UTF-8, with header) or Parquet file and import it as a job.
+    """Take a CSV or Parquet file and import it as a job.
 
-    Rows that cannot be taken are reported one by one; the others are imported. The same file again
-    changes nothing.
+    Rows that cannot be taken are reported one by one; the others are imported. The same file again changes
+    nothing. The file is kept sealed: deleted when all rows are taken, for some days when the job fails or is
+    cancelled, so that `:resume` can continue.
     """
-    path = await store_upload(settings, _parts(request))
-    try:
-        row = await start_import(session, principal, dataset, filename, path)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    stated = _mapping(upload.mapping or mapping)
+    order = ImportOrder(dataset, filename, stated, encoding, delimiter, quote, dry_run)
+    row = await start_import(session, principal, vault, order, upload.path)
+    upload.kept = True
     response.headers["Location"] = f"/v1/jobs/{row.job_id}"
-    return queries.import_view(row)
+    return queries.import_view(row, row.state)
+
+
+@router.post("/imports/{import_id}:resume", status_code=202, responses=problem_responses(404, 409))
+async def resume_import_file(
+    session: Session, principal: BulkWrite, response: Response, import_id: ImportId
+) -> ImportView:
+    """Continue a failed or cancelled import behind the last row it has taken, as a new job."""
+    row = await resume_import(session, principal, import_id)
+    response.headers["Location"] = f"/v1/jobs/{row.job_id}"
+    return queries.import_view(row, row.state)
 
 
 @router.get("/imports/{import_id}", responses=problem_responses(404))
@@ -98,15 +165,30 @@ async def list_import_errors(
     )
 
 
-async def _parts(request: Request) -> AsyncIterator[bytes]:
+def _mapping(text: str | None) -> ImportMapping | None:
+    if text is None:
+        return None
+    try:
+        return ImportMapping.model_validate_json(text)
+    except ValidationError as error:
+        errors = [
+            FieldError("/mapping" + "".join(f"/{part}" for part in one["loc"]), one["msg"][:200])
+            for one in error.errors(include_input=False, include_url=False)
+        ]
+        raise Unprocessable("The mapping is not valid", errors=errors[:50]) from None
+
+
+async def _parts(request: Request, fields: dict[str, str]) -> AsyncIterator[bytes]:
     """The file's bytes, sent raw or as the form field `file` (which Starlette spools to disk)."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         async for part in request.stream():
             yield part
         return
     async with request.form(max_files=1, max_fields=5) as form:
-        file = form.get("file")
+        file, mapping = form.get("file"), form.get("mapping")
         if not isinstance(file, UploadFile):
             raise Unprocessable("The form has no file", errors=[FieldError("/file", "is required")])
+        if isinstance(mapping, str):
+            fields["mapping"] = mapping
         while part := await file.read(_READ_BYTES):
             yield part

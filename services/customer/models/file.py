@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey
+from sqlalchemy import BigInteger, ForeignKey, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
@@ -20,6 +21,15 @@ class ImportFile(Base):
     format: Mapped[str]
     filename: Mapped[str]
     path: Mapped[str]
+    encoding: Mapped[str | None]
+    delimiter: Mapped[str | None]
+    quote: Mapped[str | None]
+    mapping: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    dry_run: Mapped[bool] = mapped_column(server_default=text("false"))
+    taken: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Rows of the file that are done with, written in the transaction of their chunk."""
+    kept_until: Mapped[datetime | None]
+    """While it waits to be resumed; the sealed file is deleted then."""
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str]
     counts: Mapped[dict[str, Any]]

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.models import ImportFile, ImportRejection
-from shared.contracts.customer import ImportRowError, ImportView
-from shared.db import Database
+from shared.contracts.customer.imports import ImportRowError, ImportView
+from shared.db import Database, Job
 from shared.errors import NotFound
 
 ERRORS_SCHEMA = pa.schema([("row", pa.int64()), ("column", pa.string()), ("detail", pa.string())])
@@ -20,12 +20,22 @@ async def import_file(session: AsyncSession, import_id: UUID) -> ImportView:
     row = await session.get(ImportFile, import_id)
     if row is None:
         raise NotFound("There is no such import in your organisation")
-    return import_view(row)
+    return import_view(row, await state_of(session, row))
 
 
-def import_view(row: ImportFile) -> ImportView:
+async def state_of(session: AsyncSession, row: ImportFile) -> str:
+    """As the file says, except that a job cancelled in the queue never ran to say so."""
+    if (
+        row.state == "queued"
+        and await session.scalar(select(Job.state).where(Job.id == row.job_id)) == "cancelled"
+    ):
+        return "cancelled"
+    return row.state
+
+
+def import_view(row: ImportFile, state: str) -> ImportView:
     fields = {name: getattr(row, name) for name in ImportView.model_fields}
-    return ImportView.model_validate(fields)
+    return ImportView.model_validate({**fields, "state": state})
 
 
 def row_error(row: ImportRejection) -> ImportRowError:

@@ -1,5 +1,6 @@
 """One chunk of a customer file: sealed row by row, then inserted or updated as a set, and published."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,12 +10,13 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.customer.domain.vault import FIELDS, Sealed, Vault
+from services.customer.domain.matching import MATCH_VERSION, MatchKeys, array_text, match_keys
+from services.customer.domain.vault import FIELDS, Vault
 from services.customer.models import OrgUnit, Staff
 from services.customer.usecases import import_statements as sql
 from services.customer.usecases.consents import change_consents
 from services.customer.usecases.effects import touch
-from services.customer.usecases.import_reading import Chunk, Rejection
+from services.customer.usecases.import_reading import Chunk, ChunkResult, Rejection
 from services.customer.usecases.publishing import publish_customers
 from services.customer.usecases.recording import announce_arrivals, apply_parked
 from shared.db import fetch
@@ -25,16 +27,6 @@ _TRUE = frozenset({"true", "1"})
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkResult:
-    """What became of a chunk's rows."""
-
-    created: int
-    updated: int
-    unchanged: int
-    rejected: list[Rejection]
-
-
-@dataclass(frozen=True, slots=True)
 class _Known:
     customer_id: UUID
     digest: bytes
@@ -42,27 +34,56 @@ class _Known:
     wrapped_key: bytes | None
 
 
-async def import_customers(
-    session: AsyncSession, vault: Vault, chunk: Chunk, uploaded_at: datetime
-) -> ChunkResult:
-    """Apply one chunk. Importing the same rows again changes nothing."""
-    chunk = chunk.without(_repeated(chunk))
-    chunk = chunk.without(await _unknown_references(session, chunk))
-    await announce_arrivals(session, [source for source in chunk.columns["source"] if source])
-    known = await _known(session, chunk)
-    chunk, known = await _without_hidden(session, chunk, known)
-    fresh = [position for position in range(len(chunk.rows)) if position not in known]
-    created, lost = await _create(session, vault, chunk, fresh, uploaded_at)
-    updated = await _update(session, vault, chunk, known, uploaded_at)
-    await touch(session, updated)
-    await publish_customers(session, [*created, *updated])
-    await apply_parked(session, vault, created)
-    return ChunkResult(
-        created=len(created),
-        updated=len(updated),
-        unchanged=len(known) - len(updated),
-        rejected=[*chunk.rejected, *lost],
-    )
+@dataclass(slots=True)
+class CustomerRows:
+    """Takes the rows of one customer file; `uploaded_at` is when their risk levels and consents were told."""
+
+    vault: Vault
+    uploaded_at: datetime
+    _mostly_new: bool = True
+
+    def prepare(self, chunk: Chunk) -> Chunk:
+        """Hashes of every row; while customers turn out to be new, their keys and ciphertexts too."""
+        personal = [dict(zip(FIELDS, row, strict=True)) for row in _rows(chunk, FIELDS)]
+        chunk.made["digest"] = [self.vault.digest(one) for one in personal]
+        keys = [match_keys(self.vault, one) for one in personal]
+        chunk.made |= {name: [getattr(one, name) for one in keys] for name in MatchKeys._fields}
+        chunk.made["name_grams"] = [array_text(one.name_grams) for one in keys]
+        chunk.made["personal"] = personal
+        if self._mostly_new:
+            self._seal(chunk)
+        return chunk
+
+    async def take(self, session: AsyncSession, chunk: Chunk) -> ChunkResult:
+        """Apply one chunk. Importing the same rows again changes nothing."""
+        chunk = chunk.without(_repeated(chunk))
+        chunk = chunk.without(await _unknown_references(session, chunk))
+        await announce_arrivals(session, [source for source in chunk.columns["source"] if source])
+        known = await _known(session, chunk)
+        chunk, known = await _without_hidden(session, chunk, known)
+        fresh = [position for position in range(len(chunk.rows)) if position not in known]
+        self._mostly_new = len(fresh) >= len(known)
+        if fresh and "wrapped_key" not in chunk.made:
+            self._seal(chunk)
+        created, lost = await _create(session, chunk, fresh, self.uploaded_at)
+        updated = await _update(session, self.vault, chunk, known, self.uploaded_at)
+        if updated:
+            await touch(session, updated)
+        await publish_customers(session, [*created, *updated])
+        await apply_parked(session, self.vault, created)
+        return ChunkResult(
+            rejected=[*chunk.rejected, *lost],
+            created=len(created),
+            updated=len(updated),
+            unchanged=len(known) - len(updated),
+        )
+
+    def _seal(self, chunk: Chunk) -> None:
+        ids = [new_id() for _ in chunk.rows]
+        sealed = [self.vault.seal(i, one) for i, one in zip(ids, chunk.made["personal"], strict=True)]
+        chunk.made["id"] = ids
+        chunk.made["pii"] = [one.pii for one in sealed]
+        chunk.made["wrapped_key"] = [one.wrapped_key for one in sealed]
 
 
 def _repeated(chunk: Chunk) -> list[Rejection]:
@@ -126,13 +147,12 @@ async def _without_hidden(
 
 
 async def _create(
-    session: AsyncSession, vault: Vault, chunk: Chunk, fresh: list[int], uploaded_at: datetime
+    session: AsyncSession, chunk: Chunk, fresh: list[int], uploaded_at: datetime
 ) -> tuple[list[UUID], list[Rejection]]:
     if not fresh:
         return [], []
-    ids = [new_id() for _ in fresh]
-    sealed = [vault.seal(i, _personal(chunk, p)) for i, p in zip(ids, fresh, strict=True)]
-    parameters = {**_columns(vault, chunk, fresh), **_secrets(ids, sealed), "at": uploaded_at}
+    parameters = {**_columns(chunk, fresh), "at": uploaded_at}
+    ids: list[UUID] = parameters["id"]
     parameters["consents"] = [orjson.dumps(_stated(chunk, position)).decode() for position in fresh]
     await fetch(session, sql.INSERT_CUSTOMERS, parameters)
     await fetch(session, sql.INSERT_KEYS, parameters)
@@ -155,8 +175,9 @@ async def _update(
         return set()
     last = {one.customer_id: position for position, one in sorted(known.items())}
     ids, positions = list(last), list(last.values())
-    parameters = {**_columns(vault, chunk, positions), "id": ids, "at": uploaded_at}
+    parameters = {**_columns(chunk, positions), "id": ids, "at": uploaded_at}
     changed = {row[0] for row in await fetch(session, sql.UPDATE_CUSTOMERS, parameters)}
+    changed |= {row[0] for row in await fetch(session, sql.FOLLOW_SURVIVORS, {"id": list(changed)})}
     changed |= await _reseal(session, vault, chunk, [(known[p], p) for p in positions])
     consents = [
         row for i, p in last.items() for row in _consents(chunk, p, i, known[p].consents, uploaded_at)
@@ -171,44 +192,38 @@ async def _reseal(
     moved = [
         (one.customer_id, one.wrapped_key, p)
         for one, p in pairs
-        if one.wrapped_key and vault.digest(_personal(chunk, p)) != one.digest
+        if one.wrapped_key and chunk.made["digest"][p] != one.digest
     ]
     if not moved:
         return set()
-    ids = [customer_id for customer_id, _, _ in moved]
-    sealed = [vault.seal(customer_id, _personal(chunk, p), key) for customer_id, key, p in moved]
-    columns = _columns(vault, chunk, [p for _, _, p in moved])
-    parameters = {**columns, **_secrets(ids, sealed)}
+    sealed = [vault.seal(customer_id, chunk.made["personal"][p], key) for customer_id, key, p in moved]
+    parameters = _columns(chunk, [p for _, _, p in moved])
+    parameters["id"] = [customer_id for customer_id, _, _ in moved]
+    parameters["pii"] = [one.pii for one in sealed]
     await fetch(session, sql.UPDATE_SECRETS, parameters)
-    return set(ids)
+    return set(parameters["id"])
 
 
 def _identities(chunk: Chunk) -> dict[str, Any]:
     return {"source": chunk.columns["source"], "source_id": chunk.columns["source_id"]}
 
 
-def _personal(chunk: Chunk, position: int) -> dict[str, str | None]:
-    return {name: chunk.columns[name][position] for name in FIELDS}
+def _rows(chunk: Chunk, names: Sequence[str]) -> Iterator[tuple[str | None, ...]]:
+    return zip(*(chunk.columns[name] for name in names), strict=True)
 
 
-def _columns(vault: Vault, chunk: Chunk, positions: list[int]) -> dict[str, Any]:
-    """The chunk's columns at `positions`, personal ones as hashes only."""
-    plain = {
-        name: [values[position] for position in positions]
-        for name, values in chunk.columns.items()
-        if name not in FIELDS
-    }
-    plain["id_hash"] = [vault.id_hash(chunk.columns["id_number"][p]) for p in positions]  # type: ignore[misc]
-    plain["phone_hash"] = [vault.phone_hash(chunk.columns["phone"][p]) for p in positions]  # type: ignore[misc]
-    return plain
-
-
-def _secrets(ids: list[UUID], sealed: list[Sealed]) -> dict[str, Any]:
+def _columns(chunk: Chunk, positions: list[int]) -> dict[str, Any]:
+    """The chunk's columns at `positions`, and what was made of the personal ones instead of themselves."""
+    columns: dict[str, Sequence[Any]] = {**chunk.columns, **chunk.made}
     return {
-        "id": ids,
-        "pii": [one.pii for one in sealed],
-        "digest": [one.digest for one in sealed],
-        "wrapped_key": [one.wrapped_key for one in sealed],
+        "match_version": MATCH_VERSION,
+        **{
+            name: list(values)
+            if len(positions) == len(chunk.rows)
+            else [values[position] for position in positions]
+            for name, values in columns.items()
+            if name not in FIELDS and name != "personal"
+        },
     }
 
 

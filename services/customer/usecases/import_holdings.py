@@ -1,14 +1,15 @@
 """One chunk of a holdings file."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.models import Product
-from services.customer.usecases.import_customers import ChunkResult
-from services.customer.usecases.import_reading import Chunk, Rejection
+from services.customer.usecases.import_reading import Chunk, ChunkResult, Rejection
 from services.customer.usecases.measures import apply_columns
 from shared import clock
 from shared.db import fetch
@@ -20,33 +21,41 @@ JOIN source_identity s USING (source, source_id) JOIN customer c ON c.id = s.cus
 """
 
 
-async def import_holdings(session: AsyncSession, chunk: Chunk, uploaded_at: datetime) -> ChunkResult:
-    """Apply one chunk; the upload's time orders it among other measures of the same day."""
-    chunk = chunk.without(await _unknown_products(session, chunk))
-    identities = {"source": chunk.columns["source"], "source_id": chunk.columns["source_id"]}
-    owners = dict(await fetch(session, _OWNERS, identities))
-    orphans = [
-        Rejection(row, "source_id", "is no customer you can see")
-        for position, row in enumerate(chunk.rows)
-        if position not in owners
-    ]
-    kept = sorted(owners)
-    changed = 0
-    if kept:
+@dataclass(frozen=True, slots=True)
+class HoldingRows:
+    """Takes the rows of one holdings file; `uploaded_at` orders them among other measures of the same day."""
+
+    uploaded_at: datetime
+
+    def prepare(self, chunk: Chunk) -> Chunk:
+        return chunk
+
+    async def take(self, session: AsyncSession, chunk: Chunk) -> ChunkResult:
+        chunk = chunk.without(await _unknown_products(session, chunk))
+        identities = {"source": chunk.columns["source"], "source_id": chunk.columns["source_id"]}
+        owners = dict(await fetch(session, _OWNERS, identities))
+        orphans = [
+            Rejection(row, "source_id", "is no customer you can see")
+            for position, row in enumerate(chunk.rows)
+            if position not in owners
+        ]
+        kept = sorted(owners)
+        changed = await self._apply(session, chunk, kept, owners) if kept else 0
+        return ChunkResult(
+            rejected=[*chunk.rejected, *orphans], created=changed, unchanged=max(len(kept) - changed, 0)
+        )
+
+    async def _apply(
+        self, session: AsyncSession, chunk: Chunk, kept: list[int], owners: dict[int, UUID]
+    ) -> int:
         columns: dict[str, Any] = {
             name: [chunk.columns[name][position] for position in kept]
             for name in ("account", "product", "balance", "currency", "as_of", "opened_on", "matures_on")
         }
         columns["customer_id"] = [owners[position] for position in kept]
-        columns["measured_at"] = [uploaded_at] * len(kept)
+        columns["measured_at"] = [self.uploaded_at] * len(kept)
         columns["closed_on"] = [None] * len(kept)
-        changed = await apply_columns(session, columns)
-    return ChunkResult(
-        created=changed,
-        updated=0,
-        unchanged=max(len(kept) - changed, 0),
-        rejected=[*chunk.rejected, *orphans],
-    )
+        return await apply_columns(session, columns)
 
 
 async def _unknown_products(session: AsyncSession, chunk: Chunk) -> list[Rejection]:

@@ -1,87 +1,146 @@
-"""Import jobs: the upload waits on disk, the job takes it chunk by chunk, each chunk one transaction."""
+"""Import jobs: the upload waits sealed on disk, the job takes it chunk by chunk, a transaction each."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.vault import Vault
 from services.customer.models import ImportFile, ImportRejection
-from services.customer.usecases.import_customers import ChunkResult, import_customers
-from services.customer.usecases.import_holdings import import_holdings
-from services.customer.usecases.import_reading import Chunk, ImportReader, Rejection
+from services.customer.queries.imports import state_of
+from services.customer.settings import CustomerSettings
+from services.customer.usecases.import_customers import CustomerRows
+from services.customer.usecases.import_datasets import DATASETS
+from services.customer.usecases.import_holdings import HoldingRows
+from services.customer.usecases.import_mapping import plan_of
+from services.customer.usecases.import_reading import Chunk, ChunkResult, ImportReader, Intake, Rejection
+from services.customer.usecases.import_source import Dialect, ImportSource, detect
+from services.customer.usecases.uploads import file_key
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
+from shared.contracts.customer.imports import ImportMapping
+from shared.errors import Conflict, Forbidden, NotFound, Unprocessable
 from shared.ids import new_id
 from shared.jobs import CancelledJobError, JobRun, defer
+from shared.service import Runtime
 
 TASK = "import"
-_COUNTS = ("rows", "created", "updated", "unchanged", "rejected")
+_COUNTS = tuple(f.name for f in fields(ChunkResult) if f.name != "rejected")
+
+INTAKES: Mapping[str, Callable[[Runtime, ImportFile], Intake]] = {
+    "customers": lambda runtime, file: CustomerRows(runtime.resource(Vault), file.created_at),
+    "holdings": lambda _runtime, file: HoldingRows(file.created_at),
+}
+
+
+@dataclass(frozen=True)
+class ImportOrder:
+    """What a caller wants of an uploaded file; what is None is detected."""
+
+    dataset: str
+    filename: str
+    mapping: ImportMapping | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str | None = None
+    dry_run: bool = False
+
+
+class _UndoError(Exception):
+    """Ends the transaction of a dry run without keeping anything of it."""
 
 
 async def start_import(
-    session: AsyncSession, principal: Principal, dataset: str, filename: str, path: Path
+    session: AsyncSession, principal: Principal, vault: Vault, order: ImportOrder, path: Path
 ) -> ImportFile:
     """Register an uploaded file and queue its job; 422 when its columns are not the data set's."""
-    file_format = await asyncio.to_thread(detect_format, path)
-    await asyncio.to_thread(ImportReader(path, file_format, dataset).check_columns)
-    size = (await asyncio.to_thread(path.stat)).st_size
+    source = await asyncio.to_thread(_examined, vault, order, path)
     import_id = new_id()
     job = await defer(session, principal, TASK, {"import_id": str(import_id)})
+    is_csv = source.dialect.format == "csv"
     row = ImportFile(
         id=import_id,
         job_id=job.id,
-        dataset=dataset,
-        format=file_format,
-        filename=filename,
+        dataset=order.dataset,
+        format=source.dialect.format,
+        encoding=source.dialect.encoding if is_csv else None,
+        delimiter=source.dialect.delimiter if is_csv else None,
+        quote=source.dialect.quote if is_csv else None,
+        mapping=order.mapping.model_dump(mode="json", exclude_defaults=True) if order.mapping else None,
+        dry_run=order.dry_run,
+        taken=0,
+        filename=order.filename,
         path=str(path),
-        size_bytes=size,
+        size_bytes=source.size,
         state="queued",
-        counts=dict.fromkeys(_COUNTS, 0),
+        counts={"rows": 0, "rejected": 0, **dict.fromkeys(_COUNTS, 0)},
         org_path=principal.org,
         source=principal.source,
         created_by=principal.id,
         created_at=clock.now(),
         finished_at=None,
+        kept_until=None,
     )
     session.add(row)
     await session.flush()
-    await audit(session, principal, "import", f"import/{import_id}", {"dataset": dataset, "bytes": size})
+    detail = {"dataset": order.dataset, "bytes": source.size, "dry_run": order.dry_run}
+    await audit(session, principal, "import", f"import/{import_id}", detail)
     return row
 
 
-def detect_format(path: Path) -> str:
-    """By content: Parquet files say so in their first four bytes."""
-    with path.open("rb") as file:
-        return "parquet" if file.read(4) == b"PAR1" else "csv"
+def _examined(vault: Vault, order: ImportOrder, path: Path) -> ImportSource:
+    key = file_key(vault, path)
+    dialect = detect(path, key, encoding=order.encoding, delimiter=order.delimiter, quote=order.quote)
+    source = ImportSource(path, key, dialect)
+    plan_of(DATASETS[order.dataset], source.names(), order.mapping.columns if order.mapping else None)
+    return source
+
+
+async def resume_import(session: AsyncSession, principal: Principal, import_id: UUID) -> ImportFile:
+    """Queue a failed or cancelled import again: it continues behind the last row it has taken."""
+    row = await session.get(ImportFile, import_id, with_for_update=True)
+    if row is None:
+        raise NotFound("There is no such import in your organisation")
+    if principal.source is not None and principal.source != row.source:
+        raise Forbidden("This key may only continue imports of its own source", slug="foreign-source")
+    state = await state_of(session, row)
+    if state not in {"failed", "cancelled"}:
+        raise Conflict(f"The import is {state}: only a failed or cancelled one can be resumed")
+    if not await asyncio.to_thread(Path(row.path).exists):
+        raise Conflict("The file is not kept any more: upload it again", slug="file-gone")
+    job = await defer(session, principal, TASK, {"import_id": str(import_id)})
+    row.job_id, row.state, row.finished_at, row.kept_until = job.id, "queued", None, None
+    await session.flush()
+    await audit(session, principal, "resume_import", f"import/{import_id}", {"after_row": row.taken})
+    return row
 
 
 async def run_import(job: JobRun) -> dict[str, Any]:
-    """The job. Started again after a crash it begins anew: rows already taken count as unchanged."""
+    """The job. Started again, after a crash or on demand, it continues behind the last committed chunk."""
     import_id = UUID(job.args["import_id"])
     file = await _begin(job, import_id)
-    counts = dict.fromkeys(_COUNTS, 0)
-    reader = ImportReader(Path(file.path), file.format, file.dataset)
-    chunks = reader.chunks()
+    counts = dict(file.counts)
+    intake = INTAKES[file.dataset](job.runtime, file)
     try:
-        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-            await _take_chunk(job, file, chunk, counts)
-            await job.progress(reader.fraction, f"row {counts['rows']}", counts)
+        async with aclosing(_ahead(_reader(job, file), file.taken, intake)) as chunks:
+            async for chunk in chunks:
+                await _take_chunk(job, file, intake, chunk, counts)
+                await job.progress(chunk.fraction, f"row {file.taken}", counts)
     except CancelledJobError:
-        await _end(job, import_id, "cancelled")
+        await _end(job, file, "cancelled")
         raise
     except Exception:
-        await _end(job, import_id, "failed")
+        await _end(job, file, "failed")
         raise
-    finally:
-        chunks.close()
-    await _end(job, import_id, "succeeded")
+    await _end(job, file, "succeeded")
     return {"import_id": str(import_id), **counts}
 
 
@@ -89,24 +148,68 @@ async def _begin(job: JobRun, import_id: UUID) -> ImportFile:
     async with job.runtime.db.transaction() as session:
         file = (await session.execute(select(ImportFile).where(ImportFile.id == import_id))).scalar_one()
         file.state = "running"
-        await session.execute(delete(ImportRejection).where(ImportRejection.import_id == import_id))
         await session.flush()
     return file
 
 
-async def _take_chunk(job: JobRun, file: ImportFile, chunk: Chunk, counts: dict[str, int]) -> None:
-    """One transaction: rows, their events in the outbox, rejections and counts."""
+def _reader(job: JobRun, file: ImportFile) -> ImportReader:
+    path = Path(file.path)
+    if not path.exists():
+        raise Unprocessable("The file is not kept any more: upload it again")
+    defaults = Dialect("csv")
+    dialect = Dialect(
+        "parquet" if file.format == "parquet" else "csv",
+        file.encoding or defaults.encoding,
+        file.delimiter or defaults.delimiter,
+        file.quote or defaults.quote,
+    )
+    source = ImportSource(path, file_key(job.runtime.resource(Vault), path), dialect)
+    mapping = ImportMapping.model_validate(file.mapping).columns if file.mapping else None
+    return ImportReader(source, file.dataset, plan_of(DATASETS[file.dataset], source.names(), mapping))
+
+
+async def _ahead(reader: ImportReader, taken: int, intake: Intake) -> AsyncGenerator[Chunk]:
+    """Prepared chunks; while one is being written a thread reads and prepares the next."""
+    chunks = reader.chunks(taken)
+
+    def following() -> Chunk | None:
+        chunk = next(chunks, None)
+        return None if chunk is None else intake.prepare(chunk)
+
+    coming = asyncio.ensure_future(asyncio.to_thread(following))
+    try:
+        while (chunk := await coming) is not None:
+            coming = asyncio.ensure_future(asyncio.to_thread(following))
+            yield chunk
+    finally:
+        await asyncio.wait([coming])
+        chunks.close()
+
+
+async def _take_chunk(
+    job: JobRun, file: ImportFile, intake: Intake, chunk: Chunk, counts: dict[str, int]
+) -> None:
+    """One transaction: rows, their events in the outbox, rejections, counts and how far the file is taken."""
     scope = "*" if file.org_path == "hq" else file.org_path
     chunk = chunk.without(_foreign(chunk, file.source))
+    tried = await _tried(job, scope, file, intake, chunk) if file.dry_run else None
     async with job.runtime.db.transaction(scope, actor=file.created_by) as session:
-        if file.dataset == "customers":
-            vault = job.runtime.resource(Vault)
-            result = await import_customers(session, vault, chunk, file.created_at)
-        else:
-            result = await import_holdings(session, chunk, file.created_at)
+        result = tried or await intake.take(session, chunk)
         _count(counts, chunk, result)
         await _reject(session, file.id, result.rejected)
-        await session.execute(update(ImportFile).where(ImportFile.id == file.id).values(counts=dict(counts)))
+        await _mark_taken(session, file, chunk.last, counts)
+    file.taken = chunk.last
+
+
+async def _tried(job: JobRun, scope: str, file: ImportFile, intake: Intake, chunk: Chunk) -> ChunkResult:
+    """What would become of the chunk: everything is done and nothing kept."""
+    result = ChunkResult(rejected=[])
+    try:
+        async with job.runtime.db.transaction(scope, actor=file.created_by) as session:
+            result = await intake.take(session, chunk)
+            raise _UndoError  # noqa: TRY301 - the one way to end the block without a commit
+    except _UndoError:
+        return result
 
 
 def _foreign(chunk: Chunk, source: str | None) -> list[Rejection]:
@@ -122,10 +225,9 @@ def _foreign(chunk: Chunk, source: str | None) -> list[Rejection]:
 
 def _count(counts: dict[str, int], chunk: Chunk, result: ChunkResult) -> None:
     counts["rows"] += chunk.read
-    counts["created"] += result.created
-    counts["updated"] += result.updated
-    counts["unchanged"] += result.unchanged
     counts["rejected"] += len({rejection.row for rejection in result.rejected})
+    for name in _COUNTS:
+        counts[name] = counts.get(name, 0) + getattr(result, name)
 
 
 async def _reject(session: AsyncSession, import_id: UUID, rejected: list[Rejection]) -> None:
@@ -137,14 +239,28 @@ async def _reject(session: AsyncSession, import_id: UUID, rejected: list[Rejecti
         await session.execute(insert(ImportRejection), rows)
 
 
-async def _end(job: JobRun, import_id: UUID, state: str) -> None:
-    """The file holds personal data in the clear: it does not outlive its job."""
+async def _mark_taken(session: AsyncSession, file: ImportFile, row: int, counts: dict[str, int]) -> None:
+    """Two workers never take the same chunk: the second finds the mark moved, and all it did is undone."""
+    marked = await session.scalar(
+        update(ImportFile)
+        .where(ImportFile.id == file.id, ImportFile.taken == file.taken, ImportFile.state == "running")
+        .values(counts=dict(counts), taken=row)
+        .returning(ImportFile.id)
+    )
+    if marked is None:
+        raise Conflict("Another worker has taken this import over")
+
+
+async def _end(job: JobRun, file: ImportFile, state: str) -> None:
+    """A file that may be resumed is kept, sealed; any other does not outlive its job."""
+    now = clock.now()
+    resumable = state != "succeeded" and not file.dry_run
+    keep = timedelta(days=job.runtime.resource(CustomerSettings).import_keep_days)
     async with job.runtime.db.transaction() as session:
-        path = await session.scalar(
+        await session.execute(
             update(ImportFile)
-            .where(ImportFile.id == import_id)
-            .values(state=state, finished_at=clock.now())
-            .returning(ImportFile.path)
+            .where(ImportFile.id == file.id)
+            .values(state=state, finished_at=now, kept_until=now + keep if resumable else None)
         )
-    if path:
-        await asyncio.to_thread(Path(path).unlink, missing_ok=True)
+    if not resumable:
+        await asyncio.to_thread(Path(file.path).unlink, missing_ok=True)
