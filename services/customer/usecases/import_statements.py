@@ -13,17 +13,18 @@ TAKEN = "SELECT source, source_id FROM taken_identities(%(source)b::text[], %(so
 INSERT_CUSTOMERS = """
 INSERT INTO customer (id, kind, org_path, primary_manager, backup_manager, gender, birth_date, occupation,
   industry, risk_level, risk_valid_until, risk_assessed_at, customer_since, pii, pii_digest, id_hash,
-  phone_hash, consents, created_at, updated_at)
+  phone_hash, name_key, name_grams, match_version, consents, created_at, updated_at)
 SELECT id, kind, org, primary_manager, backup_manager, gender, birth_date::date, occupation, industry,
   risk_level, risk_valid_until::date, CASE WHEN risk_level IS NOT NULL THEN %(at)s::timestamptz END,
-  customer_since::date, pii, digest, id_hash, phone_hash, consents::jsonb, %(at)s, %(at)s
+  customer_since::date, pii, digest, id_hash, phone_hash, name_key, name_grams::bigint[],
+  %(match_version)s, consents::jsonb, %(at)s, %(at)s
 FROM unnest(%(id)b::uuid[], %(kind)b::text[], %(org)b::text[], %(primary_manager)b::text[],
   %(backup_manager)b::text[], %(gender)b::text[], %(birth_date)b::text[], %(occupation)b::text[],
   %(industry)b::text[], %(risk_level)b::text[], %(risk_valid_until)b::text[], %(customer_since)b::text[],
   %(pii)b::bytea[], %(digest)b::bytea[], %(id_hash)b::bytea[], %(phone_hash)b::bytea[],
-  %(consents)b::text[]) WITH ORDINALITY
+  %(name_key)b::bigint[], %(name_grams)b::text[], %(consents)b::text[]) WITH ORDINALITY
   AS i(id, kind, org, primary_manager, backup_manager, gender, birth_date, occupation, industry, risk_level,
-       risk_valid_until, customer_since, pii, digest, id_hash, phone_hash, consents, n)
+       risk_valid_until, customer_since, pii, digest, id_hash, phone_hash, name_key, name_grams, consents, n)
 ORDER BY n
 """
 
@@ -72,9 +73,23 @@ RETURNING c.id
 """
 
 UPDATE_SECRETS = """
-UPDATE customer c SET pii = i.pii, pii_digest = i.digest, id_hash = i.id_hash, phone_hash = i.phone_hash
+UPDATE customer c SET pii = i.pii, pii_digest = i.digest, id_hash = i.id_hash, phone_hash = i.phone_hash,
+  name_key = i.name_key, name_grams = i.name_grams::bigint[], match_version = %(match_version)s
 FROM unnest(%(id)b::uuid[], %(pii)b::bytea[], %(digest)b::bytea[], %(id_hash)b::bytea[],
-            %(phone_hash)b::bytea[])
-  AS i(id, pii, digest, id_hash, phone_hash)
+            %(phone_hash)b::bytea[], %(name_key)b::bigint[], %(name_grams)b::text[])
+  AS i(id, pii, digest, id_hash, phone_hash, name_key, name_grams)
 WHERE c.id = i.id
+"""
+
+# Whoever was merged stays with the survivor's branch and managers.
+FOLLOW_SURVIVORS = """
+UPDATE customer c SET org_path = s.org_path, primary_manager = s.primary_manager,
+  backup_manager = s.backup_manager
+FROM customer s
+WHERE s.id = c.merged_into AND c.id IN (
+    SELECT unnest(%(id)b::uuid[])
+    UNION ALL SELECT m.id FROM customer m WHERE m.merged_into = ANY(%(id)b::uuid[]))
+  AND (c.org_path, c.primary_manager, c.backup_manager)
+    IS DISTINCT FROM (s.org_path, s.primary_manager, s.backup_manager)
+RETURNING c.id
 """
