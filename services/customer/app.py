@@ -10,6 +10,7 @@ from services.customer.api import (
     imports,
     orgs,
     products,
+    relations,
     staff,
 )
 from services.customer.consumers import HANDLERS
@@ -38,6 +39,7 @@ service = Service(
         event_types.router,
         imports.router,
         exports.router,
+        relations.router,
     ],
     handlers=HANDLERS,
     tasks=TASKS,
