@@ -1,6 +1,7 @@
 """The customer service: wiring only."""
 
 from services.customer.api import (
+    consents,
     customers,
     event_types,
     events,
@@ -10,6 +11,7 @@ from services.customer.api import (
     imports,
     orgs,
     products,
+    quarantine,
     relations,
     staff,
 )
@@ -34,9 +36,11 @@ service = Service(
         products.router,
         customers.router,
         history.router,
+        consents.router,
         holdings.router,
         events.router,
         event_types.router,
+        quarantine.router,
         imports.router,
         exports.router,
         relations.router,

@@ -1,8 +1,13 @@
 """Background work of this service."""
 
+from services.customer.usecases.consent_words import follow_ends
 from services.customer.usecases.imports import TASK, run_import
 from services.customer.usecases.match_keys import fill_match_keys
+from services.customer.usecases.quarantine import sweep_quarantine
+from services.customer.usecases.replaying import TASK as REPLAY
+from services.customer.usecases.replaying import replay_many
+from services.customer.usecases.sealing import seal_old_events
 from services.customer.usecases.uploads import sweep_uploads
 
-TASKS = {TASK: run_import}
-BACKGROUND = [sweep_uploads, fill_match_keys]
+TASKS = {TASK: run_import, REPLAY: replay_many}
+BACKGROUND = [sweep_uploads, follow_ends, seal_old_events, sweep_quarantine, fill_match_keys]

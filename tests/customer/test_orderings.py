@@ -32,7 +32,10 @@ FACTS = st.one_of(
     st.tuples(
         st.just("consent.changed"),
         DAYS,
-        st.fixed_dictionaries({"channel": st.sampled_from(["call", "app"]), "granted": st.booleans()}),
+        st.fixed_dictionaries(
+            {"channel": st.sampled_from(["call", "app"]), "granted": st.booleans()},
+            optional={"purpose": st.sampled_from(["marketing", "sharing"]), "valid_until": DAYS},
+        ),
     ),
     st.tuples(st.just("login"), DAYS, st.fixed_dictionaries({"channel": st.just("mobile")})),
 )
@@ -51,7 +54,10 @@ STATE = {
     " WHERE customer_id = CAST(:id AS uuid) ORDER BY account, as_of",
     "customer": "SELECT risk_level, risk_valid_until, risk_assessed_at, consents FROM customer"
     " WHERE id = CAST(:id AS uuid)",
-    "consent": "SELECT channel, granted, changed_at FROM consent WHERE customer_id = CAST(:id AS uuid) ORDER BY channel",
+    "consent": "SELECT channel, purpose, granted, changed_at, valid_until FROM consent"
+    " WHERE customer_id = CAST(:id AS uuid) ORDER BY channel, purpose",
+    "ledger": "SELECT channel, purpose, granted, changed_at, valid_until FROM consent_entry"
+    " WHERE customer_id = CAST(:id AS uuid) ORDER BY channel, purpose, changed_at",
     "log": "SELECT split_part(event_id, '-', 2), type, time, data::text FROM customer_event"
     " WHERE customer_id = CAST(:id AS uuid) ORDER BY 1",
 }
@@ -89,7 +95,8 @@ async def test_order_and_repetition_do_not_matter(
         assert await _state(bank, created["id"]) == states[-1]
     for state in states:
         # The consents a customer is created with carry the hour of creation.
-        state["consent"] = [row for row in state["consent"] if row[0] == "app"]
+        for table in ("consent", "ledger"):
+            state[table] = [row for row in state[table] if row[0] == "app"]
         for row in state["customer"]:
             row[3].pop("call", None)
             row[3].pop("sms", None)

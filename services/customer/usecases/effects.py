@@ -125,7 +125,7 @@ def _consent_words(consents: Sequence[Effect]) -> list[Word]:
             event.time,
             event.source,
             event.data.get("purpose", MARKETING),
-            _date(event.data, "valid_until"),
+            _date(event.data, "valid_until") if event.data["granted"] else None,
         )
         for event, customer in consents
     ]

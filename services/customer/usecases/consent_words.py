@@ -1,0 +1,126 @@
+"""A word of the customer told by staff or a system, and consents that reach their end."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import get_args
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.customer.domain.vault import Vault
+from services.customer.models import CustomerKey
+from services.customer.usecases.consents import Word, announce_consents, change_consents, end_consents
+from services.customer.usecases.effects import touch
+from services.customer.usecases.publishing import publish_customers
+from shared import clock
+from shared.audit import audit
+from shared.auth import Principal
+from shared.contracts.customer.consents import ConsentWrite, ContactRefusal
+from shared.contracts.events import Channel
+from shared.db import fetch, give_reason
+from shared.errors import Conflict, FieldError, NotFound, Unprocessable
+from shared.service import Runtime
+
+EXPIRED = "consent expired"
+_BATCH = 1_000
+_LOOK_SECONDS = 30.0
+_CLOCKS_DIFFER = timedelta(minutes=5)
+
+_LOCK = """
+SELECT id, status, org_path FROM customer
+WHERE id = %(id)s OR id = (SELECT merged_into FROM customer WHERE id = %(id)s)
+ORDER BY id FOR NO KEY UPDATE
+"""
+_FAMILY_HEADS = "SELECT merged_into FROM customer WHERE id = ANY(%(ids)b::uuid[]) AND merged_into IS NOT NULL"
+
+
+async def say(
+    session: AsyncSession,
+    principal: Principal,
+    vault: Vault,
+    customer_id: UUID,
+    channels: Sequence[Channel],
+    body: ConsentWrite | ContactRefusal,
+) -> None:
+    """Enter one word for each of `channels`; a word older than the present one only joins the ledger."""
+    files = {row[0]: row[1:] for row in await fetch(session, _LOCK, {"id": customer_id})}
+    if customer_id not in files:
+        raise NotFound("There is no such customer in your organisation")
+    status, org_path = files[customer_id]
+    if status == "erased":
+        raise Conflict("The customer was erased")
+    granted = isinstance(body, ConsentWrite) and body.granted
+    valid_until = body.valid_until if isinstance(body, ConsentWrite) else None
+    at = body.changed_at or clock.now()
+    _refuse_impossible(body)
+    words = [
+        Word(
+            customer_id,
+            channel,
+            granted,
+            at,
+            principal.source or "bank",
+            body.purpose,
+            valid_until,
+            body.proof.kind if body.proof else None,
+            body.proof.hash if body.proof else None,
+            await _sealed_reference(session, vault, customer_id, body),
+        )
+        for channel in channels
+    ]
+    if await change_consents(session, words):
+        await touch(session, list(files))
+        await publish_customers(session, list(files))
+    detail = {"channels": list(channels), "purpose": body.purpose, "granted": granted}
+    await audit(session, principal, "consent", f"customer/{customer_id}", detail, org_path=org_path)
+
+
+def every_channel() -> tuple[Channel, ...]:
+    return get_args(Channel)
+
+
+def _refuse_impossible(body: ConsentWrite | ContactRefusal) -> None:
+    errors = []
+    at = body.changed_at or clock.now()
+    if at > clock.now() + _CLOCKS_DIFFER:
+        errors.append(FieldError("/changed_at", "lies in the future"))
+    end = body.valid_until if isinstance(body, ConsentWrite) else None
+    if end is not None and end < at.astimezone(clock.ZONE).date():
+        errors.append(FieldError("/valid_until", "is before the consent was given"))
+    if errors:
+        raise Unprocessable("The consent is not valid", errors=errors)
+
+
+async def _sealed_reference(
+    session: AsyncSession, vault: Vault, customer_id: UUID, body: ConsentWrite | ContactRefusal
+) -> bytes | None:
+    if body.proof is None or body.proof.reference is None:
+        return None
+    key = await session.get(CustomerKey, customer_id)
+    if key is None:
+        raise Conflict("The customer was erased")
+    return vault.seal_bytes(customer_id, key.wrapped_key, body.proof.reference.encode())
+
+
+async def follow_ends(runtime: Runtime) -> None:
+    """Endless: a consent whose last day is over is withdrawn everywhere within half a minute."""
+    while True:
+        async with runtime.db.transaction() as session:
+            ended = await expire_consents(session)
+        if ended < _BATCH:
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def expire_consents(session: AsyncSession) -> int:
+    """Announce consents that ended, at most a batch; how many. Reads never waited for this."""
+    told = await end_consents(session, _BATCH)
+    if told:
+        ids: Iterable[UUID] = {one.customer_id for one in told}
+        heads = {row[0] for row in await fetch(session, _FAMILY_HEADS, {"ids": list(ids)})}
+        changed = sorted({*ids, *heads})
+        await give_reason(session, EXPIRED)
+        await announce_consents(session, told)
+        await touch(session, changed)
+        await publish_customers(session, changed)
+    return len(told)
