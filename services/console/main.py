@@ -27,6 +27,8 @@ _PAGES = (
     "segment",
     "customers",
     "customer",
+    "duplicates",
+    "imports",
     "tasks",
 )
 # Sockets of open pages would hold a stop for ever.
