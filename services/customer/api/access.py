@@ -18,6 +18,8 @@ PersonalRead = (Role.branch_head, Role.manager)
 RegistryRead = Annotated[Principal, allow(*Role)]
 RegistryWrite = Annotated[Principal, allow(Role.integrator)]
 EventPush = Annotated[Principal, allow(Role.integrator)]
+QuarantineRead = Annotated[Principal, allow(Role.integrator, Role.auditor, Role.branch_head, Role.manager)]
+QuarantineWrite = Annotated[Principal, allow(Role.integrator)]
 BulkWrite = Annotated[Principal, allow(Role.integrator)]
 BulkRead = Annotated[Principal, allow(Role.strategist, Role.auditor, Role.integrator)]
 

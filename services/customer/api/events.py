@@ -1,5 +1,6 @@
 """Business events: intake and log."""
 
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -7,20 +8,23 @@ from fastapi import Query, Request, Response
 
 from services.customer.api.access import CustomerRead, EventPush
 from services.customer.domain.intake import BATCH, LINES, SINGLE, decode, refuse_foreign_sources
+from services.customer.domain.vault import Vault
 from services.customer.models import CustomerEvent
 from services.customer.queries.events import event_view, events_of
 from services.customer.usecases.event_kinds import EventKinds
 from services.customer.usecases.intake import take
+from services.customer.usecases.quarantine import Sender, keep
 from shared.auth import Principal
 from shared.contracts.base import Page, Timestamp
 from shared.contracts.customer import CloudEventIn, EventBatchResult, EventTypeName, EventView, SourceName
 from shared.errors import FieldError, Forbidden, ProblemError
 from shared.pagination import PageParams, paginate
-from shared.web import Router, Session, problem_responses, resource
+from shared.web import CurrentRuntime, Router, Session, problem_responses, resource
 
 router = Router(tags=["events"])
 
 Kinds = Annotated[EventKinds, resource(EventKinds)]
+VaultOfProcess = Annotated[Vault, resource(Vault)]
 
 _EVENT = CloudEventIn.model_json_schema(ref_template="#/components/schemas/{model}")
 _BODY: dict[str, Any] = {
@@ -47,6 +51,8 @@ _BODY: dict[str, Any] = {
 async def post_events(
     session: Session,
     principal: EventPush,
+    runtime: CurrentRuntime,
+    vault: VaultOfProcess,
     kinds: Kinds,
     request: Request,
     verbose: Annotated[bool, Query(description="List accepted events too")] = False,  # noqa: FBT002
@@ -54,16 +60,20 @@ async def post_events(
     """Take a batch of CloudEvents. What is answered as accepted, duplicate or parked is on disk.
 
     The same event again is a duplicate; other content under its id is a conflict. Events of a customer
-    not yet known are parked and applied when the customer arrives. A lone event that is refused answers
-    with its problem.
+    not yet known are parked and applied when the customer arrives. Refused events are kept in quarantine;
+    send them again, corrected, under the same id. A lone event that is refused answers with its problem.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     items = decode(await request.body(), media_type)
     refuse_foreign_sources(items, _own_source(principal))
     single = media_type == SINGLE
-    result = await take(session, kinds, items, single=single, verbose=verbose)
+    result, refused = await take(session, vault, kinds, items, single=single, verbose=verbose)
     if single and result.rejected:
+        # The problem undoes this transaction; what was refused is kept all the same.
+        async with runtime.db.transaction(principal.scope, actor=principal.id) as own:
+            await keep(own, vault, Sender.of(principal), refused)
         raise _RefusedEventError(result)
+    await keep(session, vault, Sender.of(principal), refused)
     return Response(
         result.model_dump_json(exclude_none=True),
         status_code=207 if result.rejected else 200,
@@ -75,6 +85,7 @@ async def post_events(
 async def list_events(
     session: Session,
     principal: CustomerRead,
+    vault: VaultOfProcess,
     page: PageParams,
     customer_id: Annotated[UUID | None, Query(description="Of this customer")] = None,
     source: Annotated[SourceName | None, Query(description="Of this source system")] = None,
@@ -87,7 +98,7 @@ async def list_events(
     statement = events_of(
         customer_id=customer_id, source=source, event_id=id, kind=type, since=since, until=until
     )
-    return await paginate(session, statement, [CustomerEvent.seq], page, lambda row: event_view(row[0]))
+    return await paginate(session, statement, [CustomerEvent.seq], page, partial(event_view, vault))
 
 
 class _RefusedEventError(ProblemError):

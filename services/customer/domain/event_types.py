@@ -3,22 +3,34 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind, meta
+import orjson
+from jsonschema_rs import (
+    Draft202012Validator,
+    FancyRegexOptions,
+    RegexOptions,
+    ValidationError,
+    ValidationErrorKind,
+    meta,
+)
 
 from shared.errors import FieldError
 
 _MAX_ERRORS = 20
 _MAX_SCHEMA_DEPTH = 12
+_MAX_SCHEMA_BYTES = 64 * 1024
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+# An engine whose time grows with the text alone: no pattern can keep the service busy.
+_PATTERNS = RegexOptions(size_limit=1_000_000)
+_OLD_PATTERNS = FancyRegexOptions(backtrack_limit=10_000)
 
 
 class EventKind:
     """One event type: validates `data` and knows which of its properties are public."""
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        # `mask` keeps values, which may be personal, out of messages.
-        self._validator = Draft202012Validator(
-            dict(schema), validate_formats=True, mask="the value", offline=True
-        )
+    def __init__(self, schema: Mapping[str, Any], version: int = 1) -> None:
+        self.version = version
+        self._validator = _validator(schema)
         self._public = frozenset(public_properties(schema))
 
     def accepts(self, data: object) -> bool:
@@ -52,17 +64,80 @@ def public_properties(schema: Mapping[str, Any]) -> list[str]:
 
 def schema_problem(schema: Mapping[str, Any]) -> str | None:
     """Why `schema` cannot be registered: null when it can."""
+    return next(filter(None, (check(schema) for check in _CHECKS)), None)
+
+
+def _shape_problem(schema: Mapping[str, Any]) -> str | None:
     if schema.get("type") != "object" or not isinstance(schema.get("properties"), Mapping):
         return "must describe an object with declared properties"
+    if schema.get("$schema", _DIALECT) != _DIALECT:
+        return f"must be of the dialect {_DIALECT}"
+    return None
+
+
+def _size_problem(schema: Mapping[str, Any]) -> str | None:
     if _depth(schema) > _MAX_SCHEMA_DEPTH:
         return f"is nested deeper than {_MAX_SCHEMA_DEPTH} levels"
+    if len(orjson.dumps(schema)) > _MAX_SCHEMA_BYTES:
+        return f"is larger than {_MAX_SCHEMA_BYTES} bytes"
+    return None
+
+
+def _reference_problem(schema: Mapping[str, Any]) -> str | None:
+    """References lead to `$defs` of the same schema only, and never in a circle."""
+    definitions = schema.get("$defs", {})
+    if not isinstance(definitions, Mapping):
+        return "has `$defs` that are not an object"
+    left = {f"#/$defs/{name}": set(_references(rule)) for name, rule in definitions.items()}
+    if not set(_references(schema)) <= left.keys():
+        return "refers to something other than its own `$defs` (`#/$defs/<name>`)"
+    while left:
+        ends = {name for name, targets in left.items() if not targets & left.keys()}
+        if not ends:
+            return "refers to itself in a circle"
+        left = {name: targets for name, targets in left.items() if name not in ends}
+    return None
+
+
+def _references(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if name in {"$ref", "$dynamicRef"} and isinstance(inner, str):
+                yield inner
+            else:
+                yield from _references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _references(inner)
+
+
+def _compile_problem(schema: Mapping[str, Any]) -> str | None:
     if not meta.is_valid(dict(schema)):
         return "is not a valid JSON Schema (2020-12)"
     try:
-        EventKind(schema)
+        Draft202012Validator(dict(schema), validate_formats=True, offline=True, pattern_options=_PATTERNS)
     except (ValueError, ValidationError) as error:
-        return f"does not compile: {str(error)[:200]}"
+        reason = str(error).partition("\n")[0][:200]
+        return f"does not compile (patterns have no look-around and no back-references): {reason}"
     return None
+
+
+_CHECKS = (_shape_problem, _size_problem, _reference_problem, _compile_problem)
+
+
+def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    # `mask` keeps values, which may be personal, out of messages.
+    try:
+        return Draft202012Validator(
+            dict(schema), validate_formats=True, mask="the value", offline=True, pattern_options=_PATTERNS
+        )
+    except ValidationError:
+        if not meta.is_valid(dict(schema)):
+            raise
+        # Registered before patterns were bounded: look-around needs the other engine, which gives up in time.
+        return Draft202012Validator(
+            dict(schema), validate_formats=True, mask="the value", offline=True, pattern_options=_OLD_PATTERNS
+        )
 
 
 def _depth(value: object) -> int:

@@ -19,12 +19,14 @@ LINES = "application/x-ndjson"
 MAX_EVENTS = 5_000
 MAX_DATA_BYTES = 64 * 1024
 MAX_DATA_DEPTH = 16
+_MAX_TYPE = 100
 FUTURE = timedelta(minutes=5)
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,5}", re.ASCII)
+_DATASCHEMA = re.compile(r"(?:^|/)event-types/([a-z0-9_.]{1,100})/versions/([1-9][0-9]{0,8})$", re.ASCII)
 _TOKEN = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 
 
@@ -41,6 +43,7 @@ class Incoming(NamedTuple):
     public_json: bytes
     private_json: bytes | None
     content_hash: bytes
+    schema_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class Refused:
     event_id: str | None
     errors: tuple[FieldError, ...] = ()
     conflict: bool = False
+    reason: str | None = None
+    """Where the pointers do not tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +68,17 @@ class Reading:
     refused: list[Refused]
 
 
-class _UnreadableLine:
-    """Marks a line of NDJSON that is not JSON."""
+@dataclass(frozen=True, slots=True)
+class UnreadableLine:
+    """A line of NDJSON that is not JSON."""
+
+    line: bytes
 
 
 def decode(body: bytes, media_type: str) -> list[Any]:
     """The raw events of a request body. The whole request is refused when it cannot be taken apart."""
     if media_type == LINES:
-        items = [_line(line) for line in body.split(b"\n") if line.strip()]
+        items = [read_line(line) for line in body.split(b"\n") if line.strip()]
     elif media_type in {BATCH, SINGLE}:
         try:
             parsed = orjson.loads(body)
@@ -108,7 +116,7 @@ def read(items: Sequence[Any], kinds: Mapping[str, EventKind], now: datetime, *,
     """Check every event against the envelope's rules and its type's schema.
 
     `now` is the business time; later than five minutes after it is the future. Pointers start with the
-    event's index unless `single`.
+    event's index unless `single`. `kinds` has types by name, and versions of them as `type@n`.
     """
     latest = now + FUTURE
     usable: dict[tuple[str, str], Incoming] = {}
@@ -128,18 +136,19 @@ def read(items: Sequence[Any], kinds: Mapping[str, EventKind], now: datetime, *,
     return reading
 
 
-def _line(line: bytes) -> Any:
+def read_line(line: bytes) -> Any:
+    """One event as it came; `UnreadableLine` when it is not JSON."""
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
-        return _UnreadableLine()
+        return UnreadableLine(line)
 
 
 def _event(
     index: int, item: Any, kinds: Mapping[str, EventKind], latest: datetime, pointer: str
 ) -> Incoming | Refused:
     if not isinstance(item, dict):
-        detail = "is not valid JSON" if isinstance(item, _UnreadableLine) else "must be an object"
+        detail = "is not valid JSON" if isinstance(item, UnreadableLine) else "must be an object"
         return Refused(index, None, (FieldError(pointer or "", detail),))
     get = item.get
     event_id, source, kind_name, subject = get("id"), get("source"), get("type"), get("subject")
@@ -147,13 +156,14 @@ def _event(
     if data is None:
         data = {}
     time = _time(get("time"))
-    kind = kinds.get(kind_name) if isinstance(kind_name, str) else None
+    newest = kinds.get(kind_name) if isinstance(kind_name, str) else None
+    kind = newest if "dataschema" not in item else _stated(item, newest, kinds)
     if (
         kind is None
         or not isinstance(time, datetime)
         or not EARLIEST <= time <= latest
-        or not _is_token(event_id)
-        or not _is_token(subject)
+        or not is_token(event_id)
+        or not is_token(subject)
         or not isinstance(source, str)
         or not isinstance(kind_name, str)
         or not _SOURCE.fullmatch(source)
@@ -163,15 +173,44 @@ def _event(
         or not isinstance(data, dict)
         or not kind.accepts(data)
     ):
-        return Refused(index, _shown_id(event_id), tuple(_errors(item, data, kind, time, latest, pointer)))
-    canonical = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+        errors = _errors(item, data, (newest, kind), time, latest, pointer)
+        return Refused(index, _shown_id(event_id), tuple(errors))
+    try:
+        canonical = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        canonical = b"["  # nested deeper than it can be written
     unstorable = _unstorable(data, canonical)
     if unstorable:
         return Refused(index, _shown_id(event_id), (FieldError(f"{pointer}/data", unstorable),))
     digest = blake2b(f"{kind_name}\0{subject}\0{time.timestamp()}\0".encode(), digest_size=16)
     digest.update(canonical)
     public, private = _parted(kind, data, canonical)
-    return Incoming(index, source, event_id, kind_name, subject, time, data, public, private, digest.digest())
+    hashed = digest.digest()
+    return Incoming(
+        index, source, event_id, kind_name, subject, time, data, public, private, hashed, kind.version
+    )
+
+
+def schema_version_key(stated: object) -> str | None:
+    """`type@n` when a `dataschema` names a version in this registry; other addresses are the sender's own."""
+    match = _DATASCHEMA.search(stated) if isinstance(stated, str) else None
+    return f"{match[1]}@{int(match[2])}" if match else None
+
+
+def wanted_kinds(items: Sequence[Any]) -> set[str]:
+    """The keys of `kinds` that reading `items` will ask for."""
+    wanted = {item["type"] for item in items if isinstance(item, dict) and isinstance(item.get("type"), str)}
+    stated = (item["dataschema"] for item in items if isinstance(item, dict) and "dataschema" in item)
+    return wanted.union(key for value in stated if (key := schema_version_key(value)))
+
+
+def _stated(
+    item: dict[str, Any], newest: EventKind | None, kinds: Mapping[str, EventKind]
+) -> EventKind | None:
+    key = schema_version_key(item["dataschema"])
+    if newest is None or key is None:
+        return newest
+    return kinds.get(key) if key.startswith(f"{item['type']}@") else None
 
 
 def _parted(kind: EventKind, data: dict[str, Any], canonical: bytes) -> tuple[bytes, bytes | None]:
@@ -183,8 +222,17 @@ def _parted(kind: EventKind, data: dict[str, Any], canonical: bytes) -> tuple[by
     return orjson.dumps(public), orjson.dumps(private)
 
 
-def _is_token(value: object) -> TypeGuard[str]:
+def is_token(value: object) -> TypeGuard[str]:
+    """Fit for the id of an event or of a customer."""
     return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
+
+
+def is_source(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and _SOURCE.fullmatch(value) is not None
+
+
+def is_type(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= _MAX_TYPE and _TYPE.fullmatch(value) is not None
 
 
 def _shown_id(event_id: object) -> str | None:
@@ -206,17 +254,21 @@ def _time(value: object) -> datetime | str:
 def _errors(
     item: dict[str, Any],
     data: object,
-    kind: EventKind | None,
+    kinds: tuple[EventKind | None, EventKind | None],
     time: datetime | str,
     latest: datetime,
     pointer: str,
 ) -> list[FieldError]:
-    """Everything wrong with an event that failed the quick check, envelope first."""
+    """Everything wrong with an event that failed the quick check, envelope first.
+
+    `kinds`: the newest version of its type, and the one it asks to be read by.
+    """
     found = [
         FieldError(f"{pointer}/{name}", detail)
-        for name, detail in _envelope_errors(item, kind, time, latest)
+        for name, detail in _envelope_errors(item, kinds, time, latest)
         if detail
     ]
+    kind = kinds[1]
     if not isinstance(data, dict):
         found.append(FieldError(f"{pointer}/data", "must be an object"))
     elif kind is not None:
@@ -225,8 +277,12 @@ def _errors(
 
 
 def _envelope_errors(
-    item: dict[str, Any], kind: EventKind | None, time: datetime | str, latest: datetime
+    item: dict[str, Any],
+    kinds: tuple[EventKind | None, EventKind | None],
+    time: datetime | str,
+    latest: datetime,
 ) -> list[tuple[str, str | None]]:
+    newest, kind = kinds
     content_type = item.get("datacontenttype", "application/json")
     return [
         ("specversion", None if item.get("specversion") == "1.0" else "must be '1.0'"),
@@ -234,8 +290,9 @@ def _envelope_errors(
         ("source", _pattern_error(item.get("source"), _SOURCE)),
         (
             "type",
-            _pattern_error(item.get("type"), _TYPE) or (None if kind else "is not a registered event type"),
+            _pattern_error(item.get("type"), _TYPE) or (None if newest else "is not a registered event type"),
         ),
+        ("dataschema", "is no version of this event type" if newest and not kind else None),
         ("subject", _token_error(item.get("subject"))),
         ("time", _time_error(time, latest)),
         ("datacontenttype", None if content_type == "application/json" else "must be 'application/json'"),
@@ -246,7 +303,7 @@ def _envelope_errors(
 def _token_error(value: object) -> str | None:
     if value is None:
         return "is required"
-    return None if _is_token(value) else "must be a text of 1 to 128 characters without control characters"
+    return None if is_token(value) else "must be a text of 1 to 128 characters without control characters"
 
 
 def _pattern_error(value: object, pattern: re.Pattern[str]) -> str | None:

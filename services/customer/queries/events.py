@@ -1,15 +1,20 @@
 """The event log and the registry of event types as contracts."""
 
 from datetime import datetime
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.customer.models import CustomerEvent, EventType
-from shared.contracts.base import LocalText
+from services.customer.domain.vault import Vault
+from services.customer.models import CustomerEvent, CustomerKey, EventType, EventTypeVersion
+from services.customer.queries.private import opened_private
+from shared.contracts.base import LocalText, Page
 from shared.contracts.customer import EventTypeView, EventView
+from shared.contracts.customer.intake import EventTypeVersionView
 from shared.errors import NotFound
+from shared.pagination import PageRequest, paginate
 
 
 def events_of(
@@ -20,9 +25,11 @@ def events_of(
     kind: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-) -> Select[CustomerEvent]:
-    """All given conditions together."""
-    statement = select(CustomerEvent)
+) -> Select[Any]:
+    """All given conditions together: the event and its customer's wrapped key, null when erased."""
+    statement = select(CustomerEvent, CustomerKey.wrapped_key).outerjoin(
+        CustomerKey, CustomerKey.customer_id == CustomerEvent.customer_id
+    )
     if customer_id is not None:
         statement = statement.where(CustomerEvent.customer_id == customer_id)
     if source is not None:
@@ -35,10 +42,14 @@ def events_of(
         statement = statement.where(CustomerEvent.time >= since)
     if until is not None:
         statement = statement.where(CustomerEvent.time < until)
-    return statement
+    return cast("Select[Any]", statement)  # of two columns, which `paginate` does not ask about
 
 
-def event_view(row: CustomerEvent) -> EventView:
+def event_view(vault: Vault, found: Row[Any]) -> EventView:
+    """Of a row of `events_of`."""
+    row: CustomerEvent = found[0]
+    wrapped_key: bytes | None = found._mapping[CustomerKey.wrapped_key]  # noqa: SLF001 - SQLAlchemy's own name
+    private = row.private or opened_private(vault, row.customer_id, wrapped_key, row.sealed)
     return EventView(
         source=row.source,
         id=row.event_id,
@@ -46,7 +57,8 @@ def event_view(row: CustomerEvent) -> EventView:
         customer_id=row.customer_id,
         time=row.time,
         recorded_at=row.recorded_at,
-        data={**row.data, **(row.private or {})},
+        schema_version=row.schema_version,
+        data={**row.data, **private},
     )
 
 
@@ -64,4 +76,33 @@ def event_type_view(row: EventType) -> EventTypeView:
         data_schema=row.data_schema,
         version=row.version,
         built_in=row.built_in,
+        compatibility="none" if row.compatibility == "none" else "backward",
+    )
+
+
+async def event_type_versions(
+    session: AsyncSession, key: str, page: PageRequest
+) -> Page[EventTypeVersionView]:
+    """All schemas the type has had, newest first."""
+    await event_type(session, key)
+    statement = select(EventTypeVersion).where(EventTypeVersion.type == key)
+    return await paginate(
+        session, statement, [EventTypeVersion.version], page, lambda row: _version(row[0]), descending=True
+    )
+
+
+async def event_type_version(session: AsyncSession, key: str, version: int) -> EventTypeVersionView:
+    row = await session.get(EventTypeVersion, (key, version))
+    if row is None:
+        raise NotFound("There is no such version of this event type")
+    return _version(row)
+
+
+def _version(row: EventTypeVersion) -> EventTypeVersionView:
+    return EventTypeVersionView(
+        type=row.type,
+        version=row.version,
+        data_schema=row.data_schema,
+        registered_at=row.registered_at,
+        registered_by=row.registered_by,
     )

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.vault import Vault
 from services.customer.queries.customers import opened
+from services.customer.queries.private import with_private
 from shared import clock
 from shared.db import fetch
 from shared.errors import NotFound
@@ -44,8 +45,11 @@ SELECT c.pii, k.wrapped_key, c.version, c.birth_date, c.risk_valid_until,
      SELECT json_build_object(
        'id', e.source || '/' || e.event_id, 'time', e.time, 'kind', 'event', 'type', e.type,
        'source', e.source,
-       'data', coalesce(e.data || e.private, e.data)) AS item
-     FROM customer_event e WHERE e.customer_id = c.id ORDER BY e.time DESC, e.seq DESC LIMIT 20) e),
+       'data', coalesce(e.data || e.private, e.data),
+       'sealed', CASE WHEN e.sealed IS NOT NULL THEN json_build_array(
+         e.customer_id, encode(ek.wrapped_key, 'base64'), encode(e.sealed, 'base64')) END) AS item
+     FROM customer_event e LEFT JOIN customer_key ek ON ek.customer_id = e.customer_id
+     WHERE e.customer_id = c.id ORDER BY e.time DESC, e.seq DESC LIMIT 20) e),
   (SELECT coalesce(json_agg(x.item), '[]')::text FROM (
      SELECT json_build_object('contact_id', t.contact_id, 'campaign_id', t.campaign_id, 'state', t.state,
        'disposition', t.disposition, 'time', t.recorded_at) AS item
@@ -85,7 +89,7 @@ async def overview(session: AsyncSession, vault: Vault, customer_id: UUID) -> Ov
             "backup_manager_name": backup,
             "totals": totals(held),
             "holdings": orjson.Fragment(holdings),
-            "timeline": orjson.Fragment(events),
+            "timeline": [with_private(vault, event) for event in orjson.loads(events)],
             "contacts": orjson.Fragment(contacts),
             "next_dates": next_dates(clock.today(), born, risk_until, held),
         }

@@ -8,6 +8,8 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.customer.domain.vault import Vault
+from services.customer.queries.private import with_private
 from shared.contracts.base import Page
 from shared.contracts.customer import TimelineItem
 from shared.db import fetch
@@ -23,11 +25,13 @@ SELECT time, kind, n, item::text FROM (
      json_build_object(
       'id', e.source || '/' || e.event_id, 'time', e.time, 'kind', 'event', 'type', e.type,
       'source', e.source,
-      'data', coalesce(e.data || e.private, e.data)) AS item
-   FROM customer_event e, cursor
+      'data', coalesce(e.data || e.private, e.data),
+      'sealed', CASE WHEN e.sealed IS NOT NULL THEN json_build_array(
+        e.customer_id, encode(k.wrapped_key, 'base64'), encode(e.sealed, 'base64')) END) AS item
+   FROM cursor, customer_event e LEFT JOIN customer_key k ON k.customer_id = e.customer_id
    WHERE e.customer_id = %(customer)s AND (t IS NULL OR e.time <= t)
      AND (t IS NULL OR (e.time, 'event' COLLATE "C", to_char(e.seq, 'FM0000000000000000000') COLLATE "C")
-                       < (t, k, cursor.n))
+                       < (t, cursor.k, cursor.n))
    ORDER BY e.time DESC, e.seq DESC LIMIT %(limit)s)
   UNION ALL
   (SELECT c.recorded_at, 'contact' COLLATE "C",
@@ -49,7 +53,9 @@ ORDER BY time DESC, kind DESC, n DESC LIMIT %(limit)s
 _EXISTS = "SELECT 1 FROM customer WHERE id = %(customer)s"
 
 
-async def timeline(session: AsyncSession, customer_id: UUID, page: PageRequest) -> Page[TimelineItem]:
+async def timeline(
+    session: AsyncSession, vault: Vault, customer_id: UUID, page: PageRequest
+) -> Page[TimelineItem]:
     """One page; 404 when the customer is not visible."""
     if not await fetch(session, _EXISTS, {"customer": customer_id}):
         raise NotFound("There is no such customer in your organisation")
@@ -60,7 +66,7 @@ async def timeline(session: AsyncSession, customer_id: UUID, page: PageRequest) 
         {"customer": customer_id, "time": time, "kind": kind, "n": n, "limit": page.limit + 1},
     )
     shown = rows[: page.limit]
-    items = [TimelineItem.model_validate(orjson.loads(row[3])) for row in shown]
+    items = [TimelineItem.model_validate(with_private(vault, orjson.loads(row[3]))) for row in shown]
     more = len(rows) > page.limit
     return Page[TimelineItem](items=items, next_cursor=encode_cursor(shown[-1][:3]) if more else None)
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.customer.domain.intake import Incoming, Reading, Refused, read
+from services.customer.domain.intake import Incoming, Reading, Refused, read, wanted_kinds
+from services.customer.domain.quarantine import within_event
+from services.customer.domain.vault import Vault
 from services.customer.models import Product
 from services.customer.usecases.effects import PRODUCT_EVENTS
 from services.customer.usecases.event_kinds import EventKinds
+from services.customer.usecases.quarantine import RefusedItem, supersede
 from services.customer.usecases.recording import Outcome, record
 from shared import clock
 from shared.contracts.base import Problem, ProblemItem
@@ -24,16 +27,41 @@ OUTSIDE = "/problems/outside-organisation"
 Status = Literal["accepted", "duplicate", "parked", "rejected"]
 
 
+class Taken(NamedTuple):
+    """The answer, and the refused events worth keeping: neither conflicts nor other branches' customers."""
+
+    result: EventBatchResult
+    refused: list[RefusedItem]
+
+
 async def take(
-    session: AsyncSession, kinds: EventKinds, items: Sequence[Any], *, single: bool, verbose: bool
-) -> EventBatchResult:
+    session: AsyncSession,
+    vault: Vault,
+    kinds: EventKinds,
+    items: Sequence[Any],
+    *,
+    single: bool = False,
+    verbose: bool = False,
+) -> Taken:
     """Record what can be recorded of `items`; everything else is named with its reason."""
-    wanted = {item["type"] for item in items if isinstance(item, dict) and isinstance(item.get("type"), str)}
-    known = await kinds.current(session, wanted)
+    known = await kinds.current(session, wanted_kinds(items))
     reading = read(items, known, clock.now(), single=single)
+    outcome = await settle(session, vault, reading, single=single)
+    refused = [
+        RefusedItem(items[refused.index], within_event(refused, "" if single else f"/{refused.index}"))
+        for refused in reading.refused
+        if not refused.conflict
+    ]
+    return Taken(_answer(reading, outcome, single=single, verbose=verbose), refused)
+
+
+async def settle(session: AsyncSession, vault: Vault, reading: Reading, *, single: bool) -> Outcome:
+    """Record what is usable of `reading`; what its products or dates forbid moves to `reading.refused`."""
     await _refuse_unusable_products(session, reading, single=single)
-    outcome = await record(session, reading.usable)
-    return _answer(reading, outcome, single=single, verbose=verbose)
+    outcome = await record(session, vault, reading.usable)
+    taken = [*(recorded.event for recorded in outcome.recorded), *outcome.parked]
+    await supersede(session, [(event.source, event.event_id) for event in taken])
+    return outcome
 
 
 async def _refuse_unusable_products(session: AsyncSession, reading: Reading, *, single: bool) -> None:
@@ -47,7 +75,8 @@ async def _refuse_unusable_products(session: AsyncSession, reading: Reading, *, 
         pointer = "/data" if single else f"/{event.index}/data"
         errors = _holding_errors(event, known, pointer)
         if errors:
-            reading.refused.append(Refused(event.index, event.event_id, tuple(errors)))
+            reason = None if event.data["product"] in known else "product"
+            reading.refused.append(Refused(event.index, event.event_id, tuple(errors), reason=reason))
     refused = {refused.index for refused in reading.refused}
     reading.usable[:] = [event for event in reading.usable if event.index not in refused]
     reading.repeated[:] = [event for event in reading.repeated if event.index not in refused]

@@ -3,25 +3,29 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.intake import Incoming
+from services.customer.domain.vault import Vault
 from services.customer.usecases.effects import apply_effects
 from services.customer.usecases.publishing import publish_events
+from services.customer.usecases.sealing import seal_for_customers, seal_to_wait
 from shared.db import fetch
 
 
 class Recorded(NamedTuple):
-    """An event that became part of the log."""
+    """An event that became part of the log, with the customer it came for and whom that was merged into."""
 
     event: Incoming
     seq: int
     customer_id: UUID
     ordinal: int
+    survivor_id: UUID | None
+    survivor_ordinal: int | None
 
 
 @dataclass(slots=True)
@@ -40,20 +44,25 @@ class Outcome:
 # Inserted in the order of the unique key: two requests with the same events wait in line, not in a ring.
 _INSERT = """
 WITH found AS MATERIALIZED (
-  SELECT i.*, s.customer_id, s.ordinal
+  SELECT i.*, s.customer_id, s.ordinal, m.merged_into
   FROM unnest(%(source)b::text[], %(event_id)b::text[], %(type)b::text[], %(source_id)b::text[],
-              %(time)b::timestamptz[], %(data)b::text[], %(private)b::text[], %(content_hash)b::bytea[])
-    AS i(source, event_id, type, source_id, time, data, private, content_hash)
+              %(time)b::timestamptz[], %(data)b::text[], %(content_hash)b::bytea[],
+              %(schema_version)b::int[], %(sealed_for)b::uuid[], %(sealed)b::bytea[])
+    AS i(source, event_id, type, source_id, time, data, content_hash, schema_version, sealed_for, sealed)
   JOIN source_identity s USING (source, source_id)
+  LEFT JOIN customer m ON m.id = s.customer_id AND m.merged_into IS NOT NULL
+  WHERE i.sealed_for IS NULL OR i.sealed_for = s.customer_id
 ), stored AS (
-  INSERT INTO customer_event (source, event_id, type, customer_id, time, data, private, content_hash)
-  SELECT source, event_id, type, customer_id, time, data::jsonb, private::jsonb, content_hash
+  INSERT INTO customer_event (source, event_id, type, customer_id, time, data, content_hash,
+                              schema_version, sealed)
+  SELECT source, event_id, type, customer_id, time, data::jsonb, content_hash, schema_version, sealed
   FROM found ORDER BY source, event_id
   ON CONFLICT (source, event_id) DO NOTHING
   RETURNING seq, source, event_id
 )
-SELECT source, event_id, NULL::bigint, customer_id, ordinal FROM found
-UNION ALL SELECT source, event_id, seq, NULL, NULL FROM stored
+SELECT source, event_id, NULL::bigint, customer_id, ordinal, merged_into,
+  (SELECT v.ordinal FROM customer v WHERE v.id = merged_into) FROM found
+UNION ALL SELECT source, event_id, seq, NULL, NULL, NULL, NULL FROM stored
 """
 
 _SEEN = """
@@ -67,11 +76,14 @@ JOIN parked_event USING (source, event_id)
 """
 
 _PARK = """
-INSERT INTO parked_event (source, event_id, source_id, type, time, data, private, content_hash)
-SELECT i.source, i.event_id, i.source_id, i.type, i.time, i.data::jsonb, i.private::jsonb, i.content_hash
+INSERT INTO parked_event (source, event_id, source_id, type, time, data, content_hash, schema_version,
+                          sealed)
+SELECT i.source, i.event_id, i.source_id, i.type, i.time, i.data::jsonb, i.content_hash, i.schema_version,
+  i.sealed
 FROM unnest(%(source)b::text[], %(event_id)b::text[], %(type)b::text[], %(source_id)b::text[],
-            %(time)b::timestamptz[], %(data)b::text[], %(private)b::text[], %(content_hash)b::bytea[])
-  AS i(source, event_id, type, source_id, time, data, private, content_hash)
+            %(time)b::timestamptz[], %(data)b::text[], %(content_hash)b::bytea[], %(schema_version)b::int[],
+            %(sealed)b::bytea[])
+  AS i(source, event_id, type, source_id, time, data, content_hash, schema_version, sealed)
 ORDER BY i.source, i.event_id
 ON CONFLICT (source, event_id) DO NOTHING
 RETURNING source, event_id
@@ -80,7 +92,8 @@ RETURNING source, event_id
 _TAKE_PARKED = """
 DELETE FROM parked_event p USING source_identity s
 WHERE s.customer_id = ANY(%(customers)b::uuid[]) AND p.source = s.source AND p.source_id = s.source_id
-RETURNING p.source, p.event_id, p.type, p.source_id, p.time, p.data, p.private, p.content_hash
+RETURNING p.source, p.event_id, p.type, p.source_id, p.time, p.data::text, p.private::text, p.sealed,
+  p.content_hash, p.schema_version
 """
 
 _TAKEN = "SELECT source, source_id FROM taken_identities(%(sources)b::text[], %(source_ids)b::text[])"
@@ -88,15 +101,15 @@ _LOCK_PARKING = "SELECT pg_advisory_xact_lock(hashtextextended('huanying.parking
 _LOCK_ARRIVAL = "SELECT pg_advisory_xact_lock_shared(hashtextextended('huanying.parking ' || %(source)s, 0))"
 
 
-async def record(session: AsyncSession, events: Sequence[Incoming]) -> Outcome:
+async def record(session: AsyncSession, vault: Vault, events: Sequence[Incoming]) -> Outcome:
     """Store, apply and publish `events` (ids unique within them); all in the caller's transaction."""
     outcome = Outcome()
-    left = await _insert(session, events, outcome)
+    left = await _insert(session, vault, events, outcome)
     left = await _tell_repetitions(session, left, outcome)
     if left:
-        await _park(session, left, outcome)
+        await _park(session, vault, left, outcome)
     await apply_effects(session, [(r.event, r.customer_id) for r in outcome.recorded])
-    await publish_events(session, ((r.customer_id, _fact(r)) for r in outcome.recorded))
+    await publish_events(session, ((r.survivor_id or r.customer_id, _fact(r)) for r in outcome.recorded))
     return outcome
 
 
@@ -106,26 +119,30 @@ async def announce_arrivals(session: AsyncSession, sources: Iterable[str]) -> No
         await fetch(session, _LOCK_ARRIVAL, {"source": source})
 
 
-async def apply_parked(session: AsyncSession, customer_ids: Sequence[UUID]) -> int:
+async def apply_parked(session: AsyncSession, vault: Vault, customer_ids: Sequence[UUID]) -> int:
     """Record the events that waited for these customers, oldest first; how many there were."""
     rows = await fetch(session, _TAKE_PARKED, {"customers": list(customer_ids)})
-    events = [_unparked(index, *row) for index, row in enumerate(rows)]
+    events = [_unparked(vault, index, *row) for index, row in enumerate(rows)]
     if events:
-        await record(session, sorted(events, key=lambda event: (event.time, event.event_id)))
+        await record(session, vault, sorted(events, key=lambda event: (event.time, event.event_id)))
     return len(events)
 
 
 def _unparked(
+    vault: Vault,
     index: int,
     source: str,
     event_id: str,
     kind: str,
     source_id: str,
     time: datetime,
-    data: dict[str, Any],
-    private: dict[str, Any] | None,
+    public: str,
+    private: str | None,
+    sealed: bytes | None,
     content_hash: bytes,
+    schema_version: int | None,
 ) -> Incoming:
+    opened = vault.open_waiting(source, source_id, sealed) if sealed else (private or "").encode()
     return Incoming(
         index=index,
         source=source,
@@ -133,17 +150,22 @@ def _unparked(
         type=kind,
         source_id=source_id,
         time=time,
-        data={**data, **(private or {})},
-        public_json=orjson.dumps(data),
-        private_json=orjson.dumps(private) if private else None,
+        data=orjson.loads(public) | (orjson.loads(opened) if opened else {}),
+        public_json=public.encode(),
+        private_json=opened or None,
         content_hash=content_hash,
+        schema_version=schema_version,
     )
 
 
-async def _insert(session: AsyncSession, events: Sequence[Incoming], outcome: Outcome) -> list[Incoming]:
+async def _insert(
+    session: AsyncSession, vault: Vault, events: Sequence[Incoming], outcome: Outcome
+) -> list[Incoming]:
     """Store those whose customer is known and whose id is new; answers the others."""
-    rows = await fetch(session, _INSERT, _columns(events))
-    owners = {(row[0], row[1]): (row[3], row[4]) for row in rows if row[2] is None}
+    parts = await seal_for_customers(session, vault, events)
+    sealed = {"sealed_for": [part.customer_id for part in parts], "sealed": [part.sealed for part in parts]}
+    rows = await fetch(session, _INSERT, _columns(events) | sealed)
+    owners = {(row[0], row[1]): row[3:] for row in rows if row[2] is None}
     stored = {(row[0], row[1]): row[2] for row in rows if row[2] is not None}
     left = []
     for event in events:
@@ -176,15 +198,16 @@ async def _tell_repetitions(
     return left
 
 
-async def _park(session: AsyncSession, events: Sequence[Incoming], outcome: Outcome) -> None:
+async def _park(session: AsyncSession, vault: Vault, events: Sequence[Incoming], outcome: Outcome) -> None:
     """Keep events of unknown customers; under the lock a customer cannot arrive unnoticed."""
     for source in sorted({event.source for event in events}):
         await fetch(session, _LOCK_PARKING, {"source": source})
-    left = await _insert(session, events, outcome)
+    left = await _insert(session, vault, events, outcome)
     left = await _set_outside_apart(session, left, outcome)
     if not left:
         return
-    parked = {(row[0], row[1]) for row in await fetch(session, _PARK, _columns(left))}
+    sealed: dict[str, list[object]] = {"sealed": [seal_to_wait(vault, event) for event in left]}
+    parked = {(row[0], row[1]) for row in await fetch(session, _PARK, _columns(left) | sealed)}
     outcome.parked += [event for event in left if (event.source, event.event_id) in parked]
     late = [event for event in left if (event.source, event.event_id) not in parked]
     outcome.conflict += await _tell_repetitions(session, late, outcome)
@@ -207,22 +230,24 @@ def _columns(events: Sequence[Incoming]) -> dict[str, list[object]]:
         "source_id": [e.source_id for e in events],
         "time": [e.time for e in events],
         "data": [e.public_json.decode() for e in events],
-        "private": [e.private_json.decode() if e.private_json else None for e in events],
         "content_hash": [e.content_hash for e in events],
+        "schema_version": [e.schema_version for e in events],
     }
 
 
 def _fact(recorded: Recorded) -> bytes:
-    """The RecordedEvent as JSON."""
+    """The RecordedEvent as JSON: the survivor's, with the home beside it when that is another."""
     event = recorded.event
+    home = {"home_id": recorded.customer_id, "home_ordinal": recorded.ordinal}
     return orjson.dumps(
         {
             "seq": recorded.seq,
             "event_id": event.event_id,
             "source": event.source,
             "type": event.type,
-            "customer_id": recorded.customer_id,
-            "ordinal": recorded.ordinal,
+            "customer_id": recorded.survivor_id or recorded.customer_id,
+            "ordinal": recorded.survivor_ordinal or recorded.ordinal,
+            **(home if recorded.survivor_id else {}),
             "time": event.time,
             "data": orjson.Fragment(event.public_json),
         }
