@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.console.api import segment
 from services.console.formats import NOTHING
 from services.console.frame import heading
+from services.console.pages.customer_consents import build_consents
 from services.console.pages.customer_history import build_history
 from services.console.pages.customer_network import build_network
 from services.console.pages.customer_overview import draw_overview
@@ -64,6 +65,7 @@ def _draw(view: View, shown: CustomerFacts) -> None:
                 t("customer.tab.network"),
                 lambda: build_network(view, key, company=customer.kind == "company"),
             ),
+            "consents": (t("customer.tab.consents"), lambda: build_consents(view, key)),
             "history": (t("customer.tab.history"), lambda: build_history(view, key)),
         }
     )
