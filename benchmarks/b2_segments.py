@@ -34,19 +34,21 @@ INSERT INTO customer BY NAME SELECT i::INTEGER AS ordinal, uuid() AS customer_id
   DATE '2010-01-01' + (random() * 6000)::INTEGER AS customer_since FROM range(1, $size + 1) AS t(i)
 """
 _HOLDINGS = """
-INSERT INTO holding_latest BY NAME SELECT 1 + (i % $size)::INTEGER AS ordinal, 'a' || i AS account,
+INSERT INTO holding_latest BY NAME SELECT 1 + (i % $size)::INTEGER AS ordinal, ordinal AS home,
+  'a' || i AS account,
   'p' || (i // $size * 3 + i % 3) AS product,
   ['demand', 'wealth', 'loan', 'time_deposit', 'fund', 'insurance'][1 + ((i // $size) * 3 + i % 3)::INTEGER]
     AS category, (random() * 100000)::DECIMAL(20, 2) AS balance, 'CNY' AS currency,
   DATE '2026-11-20' AS as_of, false AS closed FROM range(0, 2 * $size) AS t(i)
 """
 _EVENTS = """
-INSERT INTO event BY NAME SELECT i AS seq, 1 + (random() * ($size - 1))::INTEGER AS ordinal,
+INSERT INTO event BY NAME SELECT *, ordinal AS home FROM (
+  SELECT i AS seq, 1 + (random() * ($size - 1))::INTEGER AS ordinal,
   ['transaction.posted', 'transaction.posted', 'login', 'card.spent'][1 + (i % 4)::INTEGER] AS type,
   TIMESTAMP '2026-11-21' - to_seconds((random() * 365 * 86400)::INTEGER) AS time, 'core' AS source,
   'e' || i AS event_id, (random() * 1000)::DECIMAL(20, 2) AS amount,
   CASE WHEN random() < 0.5 THEN 'in' ELSE 'out' END AS direction, 'mobile' AS channel, '{}'::JSON AS data
-FROM range(0, $size * $each) AS t(i)
+FROM range(0, $size * $each) AS t(i))
 """
 _BY_HAND = """
 WITH h AS (SELECT ordinal, sum(balance) FILTER (category <> 'loan') AS aum,

@@ -1,6 +1,20 @@
-"""What the segmentation service consumes: the customer stream, into its feature store."""
+"""What the segmentation service consumes: the customer stream into its feature store, erasures into its
+database as well, so that they are carried out and confirmed whatever becomes of the store.
+"""
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.segmentation.usecases.erasures import note_erasure
 from services.segmentation.usecases.feed import EVENTS, STREAM, CustomerFeed
-from shared.service import Feed
+from shared.contracts.events import CustomerErased, EventData
+from shared.service import Feed, Handler, Runtime
 
+
+async def on_customer_erased(session: AsyncSession, event: CustomerErased, _runtime: Runtime) -> None:
+    await note_erasure(session, event)
+
+
+HANDLERS: dict[str, dict[type[EventData], Handler]] = {
+    "segmentation__erasures": {CustomerErased: on_customer_erased}
+}
 FEEDS = (Feed("segmentation", STREAM, EVENTS, lambda runtime: runtime.resource(CustomerFeed)),)

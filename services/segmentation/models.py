@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
@@ -54,6 +55,8 @@ class Membership(Base):
     version: Mapped[int]
     run_id: Mapped[UUID]
     members: Mapped[bytes] = mapped_column(LargeBinary)
+    evaluated: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Members as evaluated, with those merged since, who come back when their merge is taken back."""
     evaluated_at: Mapped[datetime]
 
 
@@ -80,6 +83,20 @@ class EvaluationState(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     applied: Mapped[int] = mapped_column(BigInteger)
     evaluated_at: Mapped[datetime]
+
+
+class Erasure(Base):
+    """Customers that were erased, until this service has told that it has deleted them."""
+
+    __tablename__ = "segmentation_erasure"
+    receipt_id: Mapped[UUID] = mapped_column(primary_key=True)
+    customers: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    """`CustomerRef`s."""
+    erased_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index("ix_segmentation_erasure_open", "receipt_id", postgresql_where=text("confirmed_at IS NULL")),
+    )
 
 
 class Model(Base):

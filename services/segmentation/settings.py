@@ -16,3 +16,5 @@ class SegmentationSettings(Settings):
     """Facts that arrive within this time are evaluated together."""
     evaluate_every_seconds: Annotated[float, Field(gt=0)] = 30.0
     """Windows and dates expire at least this often when no fact arrives."""
+    confirm_every_seconds: Annotated[float, Field(gt=0)] = 1.0
+    """How often the worker looks for erasures that it has to carry out and confirm."""

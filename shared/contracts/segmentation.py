@@ -144,11 +144,12 @@ class ChangeKind(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why memberships were evaluated: arriving facts, an edit, a request, a model run, a start."""
+    """Why members moved: facts, an edit, a request or model run, a merge of customers or its undo."""
 
     events = "events"
     edit = "edit"
     full = "full"
+    merge = "merge"
 
 
 class ChangeView(Schema):

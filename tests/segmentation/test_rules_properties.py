@@ -102,7 +102,7 @@ def _fill(store: Store, found: list[Customer]) -> None:
             )
             holdings += [
                 {
-                    "ordinal": ordinal,
+                    "home": ordinal,
                     "account": each.account,
                     "product": each.product,
                     "category": each.category,
@@ -116,7 +116,7 @@ def _fill(store: Store, found: list[Customer]) -> None:
             events += [
                 {
                     "seq": len(events) + number,
-                    "ordinal": ordinal,
+                    "home": ordinal,
                     "type": each.type,
                     "time": each.time,
                     "source": "core",

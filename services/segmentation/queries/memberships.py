@@ -43,6 +43,14 @@ async def segments_containing(session: AsyncSession, ordinal: int) -> list[Segme
     return [segment for segment, members in rows if ordinal in BitMap.deserialize(members)]
 
 
+async def any_member(session: AsyncSession, ordinals: BitMap) -> bool:
+    """Whether one of these is kept as a member of any segment, present or waiting to come back."""
+    rows = await session.execute(select(Membership.members, Membership.evaluated))
+    return any(
+        ordinals.intersect(BitMap.deserialize(kept)) for row in rows for kept in row if kept is not None
+    )
+
+
 async def joined_at(session: AsyncSession, segment_id: UUID, ordinal: int) -> datetime | None:
     """When the customer last joined; newest changes are looked at first."""
     before: int | None = None

@@ -38,9 +38,12 @@ def highest_ordinal(cursor: duckdb.DuckDBPyConnection) -> int:
 
 
 def customer_ids(cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.uint32]) -> dict[int, UUID]:
-    """Ids by ordinal, of those the store knows."""
+    """Ids by ordinal, of those the store knows, or knew until they were erased."""
     cursor.register("wanted", pa.table({"ordinal": pa.array(ordinals.astype(np.int32))}))
-    rows = cursor.execute("SELECT ordinal, customer_id FROM customer SEMI JOIN wanted USING (ordinal)")
+    rows = cursor.execute(
+        "SELECT ordinal, customer_id FROM customer SEMI JOIN wanted USING (ordinal) "
+        "UNION ALL SELECT ordinal, customer_id FROM erased SEMI JOIN wanted USING (ordinal)"
+    )
     return dict(rows.fetchall())
 
 

@@ -2,6 +2,9 @@
 
 A customer is its ordinal everywhere. Times are UTC without zone. Money is exact decimals, so
 that sums do not depend on the order in which rows are read.
+
+A fact has a `home`, the customer it was recorded for, and an `ordinal`, whose it is now: the
+survivor's while the home is merged. Merging rewrites `ordinal`, so that evaluation needs no join.
 """
 
 from collections.abc import Callable
@@ -9,8 +12,17 @@ from collections.abc import Callable
 import duckdb
 import pyarrow as pa
 
-VERSION = 1
-FACTS = ("customer", "holding", "holding_latest", "event", "watermark")
+VERSION = 2
+FACTS = (
+    "customer",
+    "holding",
+    "holding_latest",
+    "event",
+    "alias",
+    "regrouped",
+    "erased",
+    "watermark",
+)
 Loader = Callable[[duckdb.DuckDBPyConnection, pa.RecordBatchReader], None]
 
 TABLES = """
@@ -18,22 +30,34 @@ CREATE TABLE IF NOT EXISTS customer (
   ordinal INTEGER NOT NULL, customer_id UUID NOT NULL, version BIGINT NOT NULL, kind VARCHAR, status VARCHAR,
   org VARCHAR, primary_manager VARCHAR, backup_manager VARCHAR, gender VARCHAR, birth_date DATE,
   occupation VARCHAR, industry VARCHAR, risk_level VARCHAR, risk_valid_until DATE, customer_since DATE,
-  consent_call BOOLEAN, consent_sms BOOLEAN, consent_email BOOLEAN, consent_visit BOOLEAN, consent_app BOOLEAN
+  consent_call BOOLEAN, consent_sms BOOLEAN, consent_email BOOLEAN, consent_visit BOOLEAN,
+  consent_app BOOLEAN, merged_into INTEGER
 );
 CREATE TABLE IF NOT EXISTS holding (
-  ordinal INTEGER NOT NULL, account VARCHAR NOT NULL, product VARCHAR NOT NULL, category VARCHAR NOT NULL,
+  home INTEGER NOT NULL, ordinal INTEGER NOT NULL, account VARCHAR NOT NULL, product VARCHAR NOT NULL,
+  category VARCHAR NOT NULL,
   balance DECIMAL(20, 2) NOT NULL, currency VARCHAR, as_of DATE NOT NULL, opened_on DATE, matures_on DATE,
   closed BOOLEAN NOT NULL
 );
 CREATE TABLE IF NOT EXISTS holding_latest AS FROM holding LIMIT 0;
 CREATE TABLE IF NOT EXISTS event (
-  seq BIGINT NOT NULL, ordinal INTEGER NOT NULL, type VARCHAR NOT NULL, time TIMESTAMP NOT NULL,
+  seq BIGINT NOT NULL, home INTEGER NOT NULL, ordinal INTEGER NOT NULL, type VARCHAR NOT NULL,
+  time TIMESTAMP NOT NULL,
   source VARCHAR NOT NULL, event_id VARCHAR NOT NULL, amount DECIMAL(20, 2), direction VARCHAR,
   channel VARCHAR, product VARCHAR, data JSON
+);
+CREATE TABLE IF NOT EXISTS alias (home INTEGER NOT NULL, survivor INTEGER, changed_at TIMESTAMP NOT NULL);
+CREATE TABLE IF NOT EXISTS regrouped (ordinal INTEGER NOT NULL, applied UBIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS erased (
+  ordinal INTEGER NOT NULL, customer_id UUID NOT NULL, rows BIGINT NOT NULL, applied UBIGINT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS watermark (stream VARCHAR NOT NULL, applied UBIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS store_version (version INTEGER NOT NULL);
 """
+
+# `alias` keeps who was merged into whom and since when; a merge taken back leaves a row without survivor, so
+# that an older message that comes late changes nothing. `regrouped` has who was touched by a merge, with the
+# stream position at which it was applied. Who is `erased` never comes back, whatever is told again.
 
 CUSTOMERS = pa.schema(
     [
@@ -59,7 +83,7 @@ CUSTOMERS = pa.schema(
 
 HOLDINGS = pa.schema(
     [
-        pa.field("ordinal", pa.int32()),
+        pa.field("home", pa.int32()),
         *(pa.field(name, pa.string()) for name in ("account", "product", "category")),
         pa.field("balance", pa.decimal128(20, 2)),
         pa.field("currency", pa.string()),
@@ -73,7 +97,7 @@ HOLDINGS = pa.schema(
 EVENTS = pa.schema(
     [
         pa.field("seq", pa.int64()),
-        pa.field("ordinal", pa.int32()),
+        pa.field("home", pa.int32()),
         pa.field("type", pa.string()),
         pa.field("time", pa.timestamp("us", "UTC")),
         pa.field("source", pa.string()),

@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -48,7 +49,7 @@ def _load(store: Store, files: dict[str, Path], stream: str, sequence: int) -> N
     with store.write() as cursor:
         for table in schema.FACTS:
             cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-        _from_file(cursor, files["customers"], load_customers)
+        _from_file(cursor, files["customers"], partial(load_customers, sequence=sequence))
         _from_file(cursor, files["holdings"], load_holdings)
         _from_file(cursor, files["events"], load_events)
         set_watermark(cursor, stream, sequence)

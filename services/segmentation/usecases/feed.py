@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import duckdb
@@ -10,14 +10,19 @@ import httpx
 import structlog
 
 from services.segmentation.settings import SegmentationSettings
-from services.segmentation.store import facts
+from services.segmentation.store import facts, families
 from services.segmentation.store.store import Store, set_watermark
 from services.segmentation.usecases.bootstrap import bootstrap
 from shared.bus import Delivery
 from shared.contracts.events import (
+    CustomerErased,
     CustomerEventsRecorded,
+    CustomerRef,
     CustomersChanged,
+    CustomersMerged,
     CustomerState,
+    CustomersUnmerged,
+    EventData,
     HoldingsChanged,
     HoldingState,
     RecordedEvent,
@@ -28,7 +33,14 @@ from shared.service import Runtime
 logger = structlog.get_logger()
 
 STREAM = "CUSTOMER"
-EVENTS = (CustomersChanged, HoldingsChanged, CustomerEventsRecorded)
+EVENTS = (
+    CustomersChanged,
+    HoldingsChanged,
+    CustomerEventsRecorded,
+    CustomersMerged,
+    CustomersUnmerged,
+    CustomerErased,
+)
 _FILL_SECONDS = 10.0
 
 
@@ -49,6 +61,9 @@ class CustomerFeed:
     @property
     def filled(self) -> bool:
         return self._filled.is_set()
+
+    async def wait_filled(self) -> None:
+        await self._filled.wait()
 
     async def fill(self) -> None:
         """Make sure that the store holds everything up to some position, by export if it is empty."""
@@ -89,28 +104,40 @@ class CustomerFeed:
         fresh = [delivery for delivery in deliveries if delivery.seq > self._applied]
         if last_seq <= self._applied:
             return
-        await asyncio.to_thread(self._apply, stream, fresh, last_seq)
+        await asyncio.to_thread(write, self.store, stream, [each.data for each in fresh], last_seq)
         self._applied = last_seq
         if fresh:
             self.changed.set()
 
-    def _apply(self, stream: str, deliveries: Sequence[Delivery], last_seq: int) -> None:
-        customers: list[CustomerState] = []
-        holdings: list[HoldingState] = []
-        events: list[RecordedEvent] = []
-        for delivery in deliveries:
-            match delivery.data:
-                case CustomersChanged(customers=items):
-                    customers += items
-                case HoldingsChanged(holdings=states):
-                    holdings += states
-                case CustomerEventsRecorded(events=recorded):
-                    events += recorded
-        with self.store.write() as cursor:
-            facts.merge_customers(cursor, facts.customer_table(customers))
-            facts.merge_holdings(cursor, facts.holding_table(holdings))
-            facts.insert_events(cursor, facts.event_table(events))
-            set_watermark(cursor, stream, last_seq)
+
+def write(store: Store, stream: str, told: Iterable[EventData], last_seq: int) -> None:
+    """One batch in one transaction. Who is whom comes first: whose a fact of the same batch is then follows
+    as if it had come later.
+    """
+    customers: list[CustomerState] = []
+    holdings: list[HoldingState] = []
+    events: list[RecordedEvent] = []
+    pointers: list[families.Pointer] = []
+    erased: list[CustomerRef] = []
+    for data in told:
+        match data:
+            case CustomersChanged(customers=items):
+                customers += items
+            case HoldingsChanged(holdings=states):
+                holdings += states
+            case CustomerEventsRecorded(events=recorded):
+                events += recorded
+            case CustomersMerged() | CustomersUnmerged():
+                pointers += families.pointers_of(data)
+            case CustomerErased(customers=refs):
+                erased += refs
+    with store.write() as cursor:
+        families.regroup(cursor, pointers, last_seq)
+        families.erase(cursor, erased, last_seq)
+        facts.merge_customers(cursor, facts.customer_table(customers))
+        facts.merge_holdings(cursor, facts.holding_table(holdings))
+        facts.insert_events(cursor, facts.event_table(events))
+        set_watermark(cursor, stream, last_seq)
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.models import Membership, MembershipDelta, Segment
+from services.segmentation.store.families import Gone
 from shared.contracts.events import BATCH_ITEMS, SegmentUpdated
 from shared.contracts.segmentation import SegmentState
 from shared.outbox import emit
@@ -25,7 +26,9 @@ class Change:
     segment: Segment
     before: BitMap
     after: BitMap
-    cause: Literal["events", "edit", "full"]
+    cause: Literal["events", "edit", "full", "merge"]
+    evaluated: BitMap | None = None
+    """What the evaluation found, where `after` lacks those of it who have been merged since."""
 
     @property
     def joined(self) -> BitMap:
@@ -45,14 +48,27 @@ class Change:
         return self.after != self.before or self.segment.evaluated_version != self.version
 
 
+def settled(
+    segment: Segment,
+    before: BitMap,
+    evaluated: BitMap,
+    gone: Gone,
+    cause: Literal["full", "merge"],
+) -> Change:
+    """From `before` to the evaluated members less those who belong to no segment any more."""
+    kept = evaluated - gone.erased
+    after = kept - gone.merged
+    return Change(segment, before, after, cause, kept if kept != after else None)
+
+
 async def save_changes(
     session: AsyncSession,
     changes: Sequence[Change],
     ids: Mapping[int, UUID],
     at: datetime,
     run_id: UUID,
-) -> int:
-    """Stores what changed and publishes it; returns how many segments did. `ids` knows all who moved."""
+) -> set[UUID]:
+    """Stores what changed and publishes it; returns the segments that did. `ids` knows all who moved."""
     current = await _still_live(session, changes)
     changes = [change for change in changes if (change.segment.id, change.version) in current]
     news = [change for change in changes if change.is_news]
@@ -65,7 +81,7 @@ async def save_changes(
             .where(Segment.id == change.segment.id)
             .values(evaluated_version=change.version, evaluated_at=at, size=len(change.after))
         )
-    return len(news)
+    return {change.segment.id for change in news}
 
 
 async def _still_live(session: AsyncSession, changes: Sequence[Change]) -> set[tuple[UUID, int]]:
@@ -86,11 +102,15 @@ async def _store_members(session: AsyncSession, change: Change, at: datetime, ru
         "run_id": run_id,
         "evaluated_at": at,
     }
-    current = insert(Membership).values(**values, members=change.after.serialize())
+    evaluated = None if change.evaluated is None else change.evaluated.serialize()
+    current = insert(Membership).values(**values, members=change.after.serialize(), evaluated=evaluated)
     await session.execute(
         current.on_conflict_do_update(
             index_elements=[Membership.segment_id],
-            set_={name: current.excluded[name] for name in ("version", "run_id", "evaluated_at", "members")},
+            set_={
+                name: current.excluded[name]
+                for name in ("version", "run_id", "evaluated_at", "members", "evaluated")
+            },
         )
     )
     await session.execute(

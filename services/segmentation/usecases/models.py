@@ -21,9 +21,10 @@ from services.segmentation.queries.models import clusters_of, next_number
 from services.segmentation.queries.profile import NUMERIC, contrast_views, feature_matrix
 from services.segmentation.store import reading
 from services.segmentation.store.bitmaps import from_mask, to_array
+from services.segmentation.store.families import gone
 from services.segmentation.store.store import Store, position
 from services.segmentation.usecases.feed import STREAM
-from services.segmentation.usecases.membership import Change, save_changes
+from services.segmentation.usecases.membership import Change, save_changes, settled
 from services.segmentation.usecases.segments import published
 from shared import clock
 from shared.audit import audit
@@ -215,8 +216,9 @@ async def publish_run(
     segments = [await _cluster_segment(session, principal, each, wanted, run) for each in clusters]
     await session.flush()
     await emit(session, *(published(segment) for segment in segments))
+    absent = await store.run(gone)
     changes = [
-        Change(segment, BitMap(), BitMap.deserialize(each.members), "full")
+        settled(segment, BitMap(), BitMap.deserialize(each.members), absent, "full")
         for segment, each in zip(segments, clusters, strict=True)
     ]
     ids = await store.run(lambda cursor: _ids_of(cursor, changes))

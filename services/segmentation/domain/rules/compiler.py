@@ -118,11 +118,14 @@ class Compiler:
         self._outputs.append(f"({sql}) AS {name}")
 
     def query(self, *, only: Iterable[int] | None = None, org: str | None = None) -> Query:
-        """`ordinal` and the outputs for every active customer; `only` these, or only below `org`."""
+        """`ordinal` and the outputs for every active customer; `only` these, or only below `org`.
+
+        Who is merged into another is not asked: what is known of them is the survivor's.
+        """
         restricted = only is not None
         if only is not None:
             self._parameters["only"] = list(only)
-        conditions = ["c.status = 'active'"]
+        conditions = ["c.status = 'active'", "c.merged_into IS NULL"]
         if restricted:
             conditions.append("c.ordinal IN (SELECT unnest($only::INTEGER[]))")
         if org is not None:
@@ -333,8 +336,8 @@ def _holding_rows(narrowed: str | None) -> str:
 def _past_rows(narrowed: str | None) -> str:
     """The state of every account at the end of the day 90 days ago."""
     return (
-        "(SELECT ordinal, arg_max(category, as_of) AS category, arg_max(balance, as_of) AS balance "  # noqa: S608 - ours
-        "FROM holding WHERE as_of <= $today - 90"
-        f"{f' AND {narrowed}' if narrowed else ''} GROUP BY ordinal, account "
+        "(SELECT any_value(ordinal) AS ordinal, arg_max(category, as_of) AS category, "  # noqa: S608 - ours
+        "arg_max(balance, as_of) AS balance FROM holding WHERE as_of <= $today - 90"
+        f"{f' AND {narrowed}' if narrowed else ''} GROUP BY home, account "
         "HAVING NOT arg_max(closed, as_of))"
     )
