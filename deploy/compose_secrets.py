@@ -49,6 +49,7 @@ def _once(directory: Path, keyring: Keyring) -> dict[str, Callable[[], str]]:
     return {
         "jwks": keyring.jwks.read_text,
         "pii_key": keyring.pii_key.read_text,
+        "webhook_key": keyring.webhook_key.read_text,
         "session_secret": keyring.session_secret.read_text,
         **{f"service_{service}_key": keyring.service_key(service).read_text for service in SERVICES},
         **{f"{name}_password": lambda: secrets.token_urlsafe(24) for name in passwords},

@@ -1,7 +1,7 @@
 """NATS JetStream: connect for ever, publish with acknowledgement, consume durably, dead-letter.
 
-The only module that speaks nats-py's message API. Delivery is at least once; the inbox (for
-PostgreSQL effects) and the watermark (for DuckDB stores) make the effect exactly once.
+The only module, with `shared.batches`, that speaks nats-py's message API. Delivery is at least once; the
+inbox (for PostgreSQL effects) and the watermark (for DuckDB stores) make the effect exactly once.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _FEED_IDLE_SECONDS = 1.0
 _GATHER_SECONDS = 0.02
 _FEED_BATCH = 256
 _STEADY_SECONDS = 60.0
-_RETRY_SECONDS = (0.5, 1, 2, 5, 10, 20, 30)
+RETRY_SECONDS = (0.5, 1, 2, 5, 10, 20, 30)
 
 
 class PoisonError(Exception):
@@ -168,8 +168,9 @@ class Bus:
         `MAX_ATTEMPTS`, moves the message with its error to the dead-letter queue.
         """
         durable = DURABLES[name]
-        async for message in self._pull_durable(name):
-            await _to_its_end(self._work(message, durable, handle))
+        async for messages in self.pull_durable(name):
+            for message in messages:
+                await _to_its_end(self._work(message, durable, handle))
 
     async def _work(
         self, message: Msg, durable: Durable, handle: Callable[[Delivery], Awaitable[None]]
@@ -183,18 +184,19 @@ class Bus:
             await message.ack_sync(timeout=10)
             DELIVERIES.labels(durable.name, "done").inc()
         except PoisonError as error:
-            await self._bury(message, durable.stream, durable.name, error)
+            await self.bury(message, durable.stream, durable.name, error)
         except NatsError as error:
             logger.warning("ack_failed", durable=durable.name, error=str(error))
         except Exception as error:
             logger.exception("handler_failed", durable=durable.name, attempt=attempt)
             if attempt >= MAX_ATTEMPTS:
-                await self._bury(message, durable.stream, durable.name, error)
+                await self.bury(message, durable.stream, durable.name, error)
             else:
                 DELIVERIES.labels(durable.name, "retried").inc()
-                await message.nak(delay=_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS)) - 1])
+                await message.nak(delay=RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1])
 
-    async def _pull_durable(self, name: str) -> AsyncIterator[Msg]:
+    async def pull_durable(self, name: str) -> AsyncIterator[list[Msg]]:
+        """What waits in the durable, as it comes; each message is the caller's to acknowledge."""
         durable = DURABLES[name]
         while True:
             try:
@@ -206,8 +208,7 @@ class Bus:
                 continue
             try:
                 while True:
-                    for message in await _fetch(subscription, 32):
-                        yield message
+                    yield await _fetch(subscription, 32)
             except (NatsError, OSError) as error:
                 logger.warning("fetch_failed", durable=name, error=str(error))
                 await asyncio.sleep(0.5)
@@ -228,7 +229,7 @@ class Bus:
             except Exception:
                 logger.exception("feed_failed", feed=name, stream=stream)
                 failures = 0 if time.monotonic() - began > _STEADY_SECONDS else failures
-                await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
+                await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
                 failures += 1
 
     async def _follow(self, name: str, stream: str, subjects: Sequence[str], target: FeedTarget) -> None:
@@ -294,7 +295,7 @@ class Bus:
                 await self._publish_dead(message, stream, consumer, error)
         return deliveries
 
-    async def _bury(self, message: Msg, stream: str, consumer: str, error: Exception) -> None:
+    async def bury(self, message: Msg, stream: str, consumer: str, error: Exception) -> None:
         try:
             await self._publish_dead(message, stream, consumer, error)
             await message.term()

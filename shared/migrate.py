@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, create_engine, text
 
+import shared.webhooks.models  # noqa: F401 - registers the tables
 from shared.db import metadata
 
 logger = logging.getLogger(__name__)

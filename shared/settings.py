@@ -47,6 +47,16 @@ class Settings(BaseSettings):
     service_key_file: Path | None = None
     """The API key this service presents to the other services."""
 
+    # Webhooks.
+    webhook_key_file: Path | None = None
+    """32 bytes in hex that seal the signing secrets of webhooks; without it none can be created."""
+    webhook_allow: str = ""
+    """Hosts and networks inside the bank that webhooks may reach, also without TLS, separated by commas."""
+    webhook_ca_file: Path | None = None
+    """Certificates of the bank's own authority, trusted besides the public ones."""
+    webhook_keep_days: int = 14
+    """How long events and deliveries are kept for attempts and replays."""
+
     # Where the others are.
     customer_url: str = "http://127.0.0.1:8001"
     segmentation_url: str = "http://127.0.0.1:8002"

@@ -12,4 +12,10 @@ DELIVERIES = Counter(
     "huanying_deliveries_total", "Messages worked on, by durable and outcome", ("durable", "outcome")
 )
 FEED_POSITION = Gauge("huanying_feed_position", "Stream sequence a store has applied", ("feed", "stream"))
+WEBHOOK_ATTEMPTS = Histogram(
+    "huanying_webhook_attempt_seconds",
+    "Time a webhook's endpoint took, by outcome: succeeded, failed (tried again), exhausted, gone",
+    ("outcome",),
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
+)
 OUTBOX_PUBLISHED = Counter("huanying_outbox_published_total", "Events the broker has taken")

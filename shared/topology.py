@@ -1,7 +1,7 @@
 """Streams, durables and feeds of the whole system. Declared here and nowhere else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -16,6 +16,7 @@ from nats.js.api import (
 from nats.js.errors import NotFoundError
 
 from shared.contracts.events import (
+    EVENTS,
     CampaignApproved,
     CampaignCompleted,
     CampaignErasureConfirmed,
@@ -37,6 +38,7 @@ from shared.contracts.events import (
     SegmentPublished,
     SegmentUpdated,
 )
+from shared.settings import SERVICES
 
 STREAMS = {
     "CUSTOMER": "customer.>",
@@ -61,6 +63,16 @@ class Durable:
     events: Sequence[type[EventData]]
 
 
+def events_of(service: str) -> tuple[type[EventData], ...]:
+    """What `service` publishes."""
+    return tuple(event for event in EVENTS.values() if event.service() == service)
+
+
+def webhooks_of(service: str) -> str:
+    """The durable that hands a service's own events to its webhooks."""
+    return f"{service}__webhooks"
+
+
 DURABLES = {
     durable.name: durable
     for durable in (
@@ -83,6 +95,7 @@ DURABLES = {
             "CAMPAIGN",
             (CampaignApproved, CampaignLaunched, CampaignPaused, CampaignResumed, CampaignCompleted),
         ),
+        *(Durable(webhooks_of(service), service.upper(), events_of(service)) for service in SERVICES),
     )
 }
 
@@ -117,13 +130,18 @@ async def ensure_streams(js: JetStreamContext, *, replicas: int, max_bytes: int)
 
 
 async def ensure_durable(js: JetStreamContext, durable: Durable) -> None:
-    """Create the durable if missing.
+    """Create the durable if missing; one that filters for other events than declared is told, and keeps
+    its position: of an event it is newly told about, it gets those published from then on.
 
     JetStream delivers without end; the consumer counts the attempts itself. So a message that
     kills its worker every time still reaches the dead-letter queue.
     """
+    subjects = [f"{event.SUBJECT}.>" for event in durable.events]
     try:
-        await js.consumer_info(durable.stream, durable.name)
+        config = (await js.consumer_info(durable.stream, durable.name)).config
+        if set(config.filter_subjects or [config.filter_subject]) != set(subjects):
+            update = replace(config, filter_subject=None, filter_subjects=subjects)
+            await js.add_consumer(durable.stream, update)
     except NotFoundError:
         await js.add_consumer(
             durable.stream,
@@ -134,6 +152,6 @@ async def ensure_durable(js: JetStreamContext, durable: Durable) -> None:
                 ack_wait=ACK_WAIT_SECONDS,
                 max_deliver=-1,
                 max_ack_pending=256,
-                filter_subjects=[f"{event.SUBJECT}.>" for event in durable.events],
+                filter_subjects=subjects,
             ),
         )

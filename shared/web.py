@@ -170,6 +170,7 @@ def create_app(service: Service) -> FastAPI:
     """The ASGI application of `service`; with `inline_worker` its worker runs inside."""
     # Imported here: these routes are made with this module's Router.
     from shared.system_routes import health, system
+    from shared.webhooks.routes import describe_catalogue, webhooks
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -189,9 +190,10 @@ def create_app(service: Service) -> FastAPI:
         telemetry={"auto_configure": True, "exclude": ["/healthz", "/readyz", "/metrics"]},
     )
     app.state.service = service
+    _describe(app, lambda document: describe_catalogue(document, service.name))
     problems.install(app)
     limit = service.settings().max_body_bytes
-    for router in (*service.routers, system, health):
+    for router in (*service.routers, webhooks, system, health):
         # On the router and not the application, whose own limit answers outside every handler of ours.
         router.max_body_size = router.max_body_size or limit
         app.include_router(router)
@@ -199,3 +201,15 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(ForwardedPrefix)
     app.add_middleware(RequestContext, service=service.name)
     return app
+
+
+def _describe(app: FastAPI, amend: Callable[[dict[str, Any]], None]) -> None:
+    """Let `amend` complete the OpenAPI document by what the types of shared routes do not say."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            amend(generate())
+        return generate()
+
+    app.openapi = openapi  # type: ignore[method-assign]

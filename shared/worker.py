@@ -15,6 +15,7 @@ from shared.jobs import run_jobs
 from shared.logging import configure_logging
 from shared.relay import Relay
 from shared.service import Handler, Runtime, Service
+from shared.webhooks.deliverer import Deliverer
 
 logger = structlog.get_logger()
 
@@ -57,6 +58,7 @@ def _worker_tasks(runtime: Runtime) -> dict[str, Callable[[], Awaitable[None]]]:
     }
     for durable in runtime.service.handlers:
         tasks[f"consumer {durable}"] = _consumer(runtime, durable)
+    tasks |= Deliverer(runtime).tasks()
     for number, work in enumerate(runtime.service.background):
         tasks[f"background {number}"] = _bound(work, runtime)
     return tasks

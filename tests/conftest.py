@@ -32,7 +32,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     keys = directory / "secrets"
     keys.mkdir()
     issuer = LocalIssuer.create(keys / "issuer.pem", keys / "jwks.json")
-    (keys / "pii.key").write_text(secrets.token_hex(32))
+    for name in ("pii", "webhook"):
+        (keys / f"{name}.key").write_text(secrets.token_hex(32))
     postgres, nats = PostgresServer(directory / "postgres"), NatsServer(directory / "nats")
     postgres.start()
     try:

@@ -46,6 +46,7 @@ class Servers:
             "HUANYING_API_KEYS_FILE": str(secrets / "api_keys.json"),
             "HUANYING_SERVICE_KEY_FILE": str(secrets / "service.key"),
             "HUANYING_PII_KEY_FILE": str(secrets / "pii.key"),
+            "HUANYING_WEBHOOK_KEY_FILE": str(secrets / "webhook.key"),
             "HUANYING_DATA_DIR": str(data),
             "HUANYING_INLINE_WORKER": "true",
         }

@@ -42,6 +42,11 @@ class Keyring:
         return self.directory / "pii.key"
 
     @property
+    def webhook_key(self) -> Path:
+        """32 random bytes in hexadecimal. Lost with it are the signing secrets of webhooks: rotate each."""
+        return self.directory / "webhook.key"
+
+    @property
     def session_secret(self) -> Path:
         return self.directory / "session.secret"
 
@@ -69,6 +74,7 @@ class Keyring:
         if not (self.issuer_key.exists() and self.jwks.exists()):
             LocalIssuer.create(self.issuer_key, self.jwks)
         self._once(self.pii_key, secrets.token_hex(32))
+        self._once(self.webhook_key, secrets.token_hex(32))
         self._once(self.session_secret, secrets.token_urlsafe(48))
         self._once(self.api_keys, "[]")
         for service in SERVICES:

@@ -115,6 +115,7 @@ def service_environment(
         "HUANYING_NATS_PASSWORD_FILE": str(nats.password_file),
         "HUANYING_NATS_STREAM_MAX_BYTES": str(_stream_bytes(data_dir)),
         "HUANYING_SERVICE_KEY_FILE": str(keyring.service_key(service)),
+        "HUANYING_WEBHOOK_KEY_FILE": str(keyring.webhook_key),
         "HUANYING_DATA_DIR": str(data_dir / "services" / service),
     }
     if service == "customer":

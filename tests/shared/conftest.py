@@ -28,6 +28,8 @@ from shared.pagination import PageParams, paginate
 from shared.service import Runtime, Service
 from shared.settings import Settings
 from shared.web import IfMatch, Router, Session, allow, check_version, create_app, set_etag
+from shared.webhooks.ddl import protect_webhooks
+from shared.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookMessage
 from tests.support import Running, Servers, started
 
 
@@ -154,12 +156,24 @@ def probe_database(servers: Servers) -> str:
     url = servers.postgres.url("probe", "postgres")
     engine = create_engine(url)
     shared_tables = [
-        table.__table__ for table in (db.Outbox, db.Inbox, db.StoredAnswer, db.AuditEntry, db.Job, Note)
+        table.__table__
+        for table in (
+            db.Outbox,
+            db.Inbox,
+            db.StoredAnswer,
+            db.AuditEntry,
+            db.Job,
+            WebhookEndpoint,
+            WebhookMessage,
+            WebhookDelivery,
+            Note,
+        )
     ]
     with engine.begin() as connection:
         db.metadata.create_all(connection, tables=shared_tables)
         with Operations.context(MigrationContext.configure(connection)):
             create_plumbing()
+            protect_webhooks()
             enable_org_rls("probe_note")
         connection.execute(text("GRANT ALL ON ALL TABLES IN SCHEMA public TO probe_app"))
         connection.execute(text("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO probe_app"))
@@ -177,6 +191,7 @@ async def probe(
             **servers.environment("campaign"),
             "HUANYING_DATABASE_URL": probe_database,
             "HUANYING_NATS_URL": nats.url,
+            "HUANYING_WEBHOOK_ALLOW": "127.0.0.1,hooks.test",
         }
         async with started(app, settings):
             yield Running("probe", app, app.state.runtime, servers)

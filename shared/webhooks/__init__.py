@@ -1,0 +1,1 @@
+"""Webhooks: the events of a service, pushed to HTTPS endpoints with Standard Webhooks signatures."""
