@@ -42,6 +42,9 @@ class CustomerRows:
     uploaded_at: datetime
     _mostly_new: bool = True
 
+    async def begin(self, session: AsyncSession) -> None:
+        """Nothing to know before."""
+
     def prepare(self, chunk: Chunk) -> Chunk:
         """Hashes of every row; while customers turn out to be new, their keys and ciphertexts too."""
         personal = [dict(zip(FIELDS, row, strict=True)) for row in _rows(chunk, FIELDS)]

@@ -27,6 +27,9 @@ class HoldingRows:
 
     uploaded_at: datetime
 
+    async def begin(self, session: AsyncSession) -> None:
+        """Nothing to know before."""
+
     def prepare(self, chunk: Chunk) -> Chunk:
         return chunk
 

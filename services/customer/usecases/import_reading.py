@@ -75,6 +75,10 @@ class ChunkResult:
 class Intake(Protocol):
     """What takes the rows of one data set."""
 
+    async def begin(self, session: AsyncSession) -> None:
+        """Once, before the first chunk."""
+        ...
+
     def prepare(self, chunk: Chunk) -> Chunk:
         """Whatever needs no database: runs in a thread while the chunk before is being written."""
         ...

@@ -16,12 +16,15 @@ from services.customer.domain.vault import Vault
 from services.customer.models import ImportFile, ImportRejection
 from services.customer.queries.imports import state_of
 from services.customer.settings import CustomerSettings
+from services.customer.usecases.event_kinds import EventKinds
 from services.customer.usecases.import_customers import CustomerRows
 from services.customer.usecases.import_datasets import DATASETS
+from services.customer.usecases.import_events import EventRows
 from services.customer.usecases.import_holdings import HoldingRows
 from services.customer.usecases.import_mapping import plan_of
 from services.customer.usecases.import_reading import Chunk, ChunkResult, ImportReader, Intake, Rejection
 from services.customer.usecases.import_source import Dialect, ImportSource, detect
+from services.customer.usecases.quarantine import Sender
 from services.customer.usecases.uploads import file_key
 from shared import clock
 from shared.audit import audit
@@ -38,6 +41,9 @@ _COUNTS = tuple(f.name for f in fields(ChunkResult) if f.name != "rejected")
 INTAKES: Mapping[str, Callable[[Runtime, ImportFile], Intake]] = {
     "customers": lambda runtime, file: CustomerRows(runtime.resource(Vault), file.created_at),
     "holdings": lambda _runtime, file: HoldingRows(file.created_at),
+    "events": lambda runtime, file: EventRows(
+        runtime.resource(Vault), runtime.resource(EventKinds), Sender(file.org_path, file.source)
+    ),
 }
 
 
@@ -130,7 +136,9 @@ async def run_import(job: JobRun) -> dict[str, Any]:
     counts = dict(file.counts)
     intake = INTAKES[file.dataset](job.runtime, file)
     try:
-        async with aclosing(_ahead(_reader(job, file), file.taken, intake)) as chunks:
+        async with job.runtime.db.transaction() as session:
+            await intake.begin(session)
+        async with aclosing(_ahead(_reader(job, file), file, intake)) as chunks:
             async for chunk in chunks:
                 await _take_chunk(job, file, intake, chunk, counts)
                 await job.progress(chunk.fraction, f"row {file.taken}", counts)
@@ -168,13 +176,13 @@ def _reader(job: JobRun, file: ImportFile) -> ImportReader:
     return ImportReader(source, file.dataset, plan_of(DATASETS[file.dataset], source.names(), mapping))
 
 
-async def _ahead(reader: ImportReader, taken: int, intake: Intake) -> AsyncGenerator[Chunk]:
+async def _ahead(reader: ImportReader, file: ImportFile, intake: Intake) -> AsyncGenerator[Chunk]:
     """Prepared chunks; while one is being written a thread reads and prepares the next."""
-    chunks = reader.chunks(taken)
+    chunks = reader.chunks(file.taken)
 
     def following() -> Chunk | None:
         chunk = next(chunks, None)
-        return None if chunk is None else intake.prepare(chunk)
+        return None if chunk is None else intake.prepare(chunk.without(_foreign(chunk, file.source)))
 
     coming = asyncio.ensure_future(asyncio.to_thread(following))
     try:
@@ -191,7 +199,6 @@ async def _take_chunk(
 ) -> None:
     """One transaction: rows, their events in the outbox, rejections, counts and how far the file is taken."""
     scope = "*" if file.org_path == "hq" else file.org_path
-    chunk = chunk.without(_foreign(chunk, file.source))
     tried = await _tried(job, scope, file, intake, chunk) if file.dry_run else None
     async with job.runtime.db.transaction(scope, actor=file.created_by) as session:
         result = tried or await intake.take(session, chunk)
