@@ -8,7 +8,6 @@ from fastapi import Path, Query, Response
 from services.customer.api.access import (
     CustomerRead,
     CustomerWrite,
-    OwnershipChange,
     PersonalRead,
 )
 from services.customer.api.moments import AsOf
@@ -26,7 +25,6 @@ from shared.contracts.customer import (
     CustomerCreate,
     CustomerPatch,
     CustomerView,
-    OwnershipWrite,
     ResolveRequest,
     ResolveResult,
     SourceIdentity,
@@ -140,23 +138,6 @@ async def change_customer(
 ) -> CustomerView:
     """Change the named fields. Consents are changed by channel; channels not named keep theirs."""
     await usecases.change_customer(session, principal, vault, customer_id, body, expected)
-    view = await queries.customer_view(session, vault, customer_id)
-    set_etag(response, view.version)
-    return view
-
-
-@router.put("/customers/{customer_id}/ownership", responses=problem_responses(404, 412, 428))
-async def put_customer_ownership(
-    session: Session,
-    principal: OwnershipChange,
-    vault: VaultOfProcess,
-    customer_id: CustomerId,
-    body: OwnershipWrite,
-    expected: IfMatch,
-    response: Response,
-) -> CustomerView:
-    """Assign branch, primary and backup manager within your organisation."""
-    await usecases.change_ownership(session, principal, customer_id, body, expected)
     view = await queries.customer_view(session, vault, customer_id)
     set_etag(response, view.version)
     return view

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.history import seal_reason
 from services.customer.domain.matching import MATCH_VERSION, match_keys
 from services.customer.domain.vault import FIELDS, Vault
-from services.customer.models import Customer, CustomerKey, OrgUnit, SourceIdentity, Staff
+from services.customer.models import Customer, CustomerKey, SourceIdentity
 from services.customer.usecases.consents import change_consents
 from services.customer.usecases.effects import touch
+from services.customer.usecases.ownership import check_owners
 from services.customer.usecases.publishing import publish_customers
 from services.customer.usecases.recording import announce_arrivals, apply_parked
 from shared import clock
@@ -22,7 +22,6 @@ from shared.contracts.customer import (
     Attributes,
     CustomerCreate,
     CustomerPatch,
-    OwnershipWrite,
     PersonalData,
 )
 from shared.contracts.customer import SourceIdentity as Identity
@@ -42,7 +41,7 @@ async def create_customer(
     refuse_foreign_identities(principal, [identity.source for identity in body.identities])
     await announce_arrivals(session, [identity.source for identity in body.identities])
     await _refuse_taken(session, body.identities)
-    await _check_ownership(session, body.org, body.primary_manager, body.backup_manager)
+    await check_owners(session, body.org, body.primary_manager, body.backup_manager)
     customer_id, now = new_id(), clock.now()
     personal = body.model_dump(include=set(PersonalData.model_fields))
     sealed = vault.seal(customer_id, personal)
@@ -127,27 +126,6 @@ async def change_customer(
     )
 
 
-async def change_ownership(
-    session: AsyncSession, principal: Principal, customer_id: UUID, body: OwnershipWrite, expected: int
-) -> None:
-    """Move a customer to a branch and its managers."""
-    customer = await _locked(session, customer_id)
-    check_version(customer.version, expected)
-    await _check_ownership(session, body.org, body.primary_manager, body.backup_manager)
-    before = {
-        "org": customer.org_path,
-        "primary_manager": customer.primary_manager,
-        "backup_manager": customer.backup_manager,
-    }
-    customer.org_path = body.org
-    customer.primary_manager = body.primary_manager
-    customer.backup_manager = body.backup_manager
-    await session.flush()
-    await _new_version(session, customer)
-    detail = {"before": before, "after": body.model_dump()}
-    await audit(session, principal, "change_ownership", f"customer/{customer_id}", detail, org_path=body.org)
-
-
 def refuse_foreign_identities(principal: Principal, sources: Sequence[str]) -> None:
     """A source system may only speak for its own ids."""
     foreign = [
@@ -174,25 +152,6 @@ async def _refuse_taken(session: AsyncSession, identities: Sequence[Identity]) -
     ]
     if errors:
         raise Conflict("The customer exists", errors=errors, slug="already-exists")
-
-
-async def _check_ownership(
-    session: AsyncSession, org: str, primary_manager: str | None, backup_manager: str | None
-) -> None:
-    """Unit and managers must exist, be active and lie within the caller's organisation."""
-    unit = await session.get(OrgUnit, org)
-    errors = [] if unit and unit.active else [FieldError("/org", "is not an active unit you can see")]
-    wanted = {"/primary_manager": primary_manager, "/backup_manager": backup_manager}
-    codes = [code for code in wanted.values() if code]
-    statement = select(Staff.code).where(Staff.code.in_(codes), Staff.active)
-    known = set((await session.scalars(statement)).all())
-    errors += [
-        FieldError(pointer, "is not active staff you can see")
-        for pointer, code in wanted.items()
-        if code and code not in known
-    ]
-    if errors:
-        raise Unprocessable("The ownership is not valid", errors=errors)
 
 
 async def _locked(session: AsyncSession, customer_id: UUID) -> Customer:

@@ -9,10 +9,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared import clock
 from shared.contracts.events import (
     CustomerEventsRecorded,
     CustomersChanged,
     HoldingsChanged,
+    OwnershipChanged,
 )
 from shared.db import fetch
 from shared.outbox import Fact, emit_facts
@@ -28,12 +30,31 @@ SELECT id, json_build_object(
 FROM customer WHERE id = ANY(%(ids)b::uuid[])
 """
 
+# The trigger that noted them knows the server's time only; here they get the bank's.
+_OWNERSHIP = """
+WITH told AS (
+  UPDATE ownership_change SET published = true, changed_at = %(now)s, effective_on = %(today)s
+  WHERE customer_id = ANY(%(ids)b::uuid[]) AND NOT published RETURNING *
+)
+SELECT customer_id, json_build_object(
+    'customer_id', customer_id,
+    'before', json_build_object(
+      'org', before_org, 'primary_manager', before_primary, 'backup_manager', before_backup),
+    'after', json_build_object(
+      'org', after_org, 'primary_manager', after_primary, 'backup_manager', after_backup),
+    'effective_on', effective_on, 'cause', cause)::text
+FROM told ORDER BY seq
+"""
+
 
 async def publish_customers(session: AsyncSession, customer_ids: Sequence[UUID]) -> None:
-    """The present state of these customers, as CustomersChanged."""
+    """The present state of these customers, as CustomersChanged; with it how their owners changed."""
     if customer_ids:
         rows = await fetch(session, _STATES, {"ids": list(customer_ids)})
         await emit_facts(session, CustomersChanged, "customers", ((row[0], row[1].encode()) for row in rows))
+        moment = {"ids": list(customer_ids), "now": clock.now(), "today": clock.today()}
+        changes = await fetch(session, _OWNERSHIP, moment)
+        await emit_facts(session, OwnershipChanged, "changes", ((row[0], row[1].encode()) for row in changes))
 
 
 async def publish_events(session: AsyncSession, facts: Iterable[Fact]) -> None:
