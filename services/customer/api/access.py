@@ -15,6 +15,9 @@ OwnershipChange = Annotated[Principal, allow(Role.branch_head, Role.integrator)]
 PersonalRead = (Role.branch_head, Role.manager)
 """Who may see personal data unmasked or search by it."""
 
+MergeWrite = Annotated[Principal, allow(Role.branch_head)]
+DuplicateFind = Annotated[Principal, allow(Role.branch_head, Role.integrator)]
+
 RegistryRead = Annotated[Principal, allow(*Role)]
 RegistryWrite = Annotated[Principal, allow(Role.integrator)]
 EventPush = Annotated[Principal, allow(Role.integrator)]
@@ -22,6 +25,10 @@ QuarantineRead = Annotated[Principal, allow(Role.integrator, Role.auditor, Role.
 QuarantineWrite = Annotated[Principal, allow(Role.integrator)]
 BulkWrite = Annotated[Principal, allow(Role.integrator)]
 BulkRead = Annotated[Principal, allow(Role.strategist, Role.auditor, Role.integrator)]
+
+ValueModelChange = Annotated[Principal, allow(Role.strategist)]
+ValueModelRead = Annotated[Principal, allow(Role.strategist, Role.approver, Role.branch_head, Role.auditor)]
+"""Internal prices and hurdles are not for everyone who may see a customer's value."""
 
 CodePath = Annotated[Code, Path(description="Natural code")]
 OrgCodePath = Annotated[OrgPath, Path(description="Dotted path from head office down")]

@@ -59,7 +59,7 @@ class Customer(Base):
         Index("ix_customer_backup_manager", "backup_manager"),
         Index("ix_customer_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
         Index("ix_customer_merged", "id", postgresql_where=text("merged_into IS NOT NULL")),
-        Index("ix_customer_name_key", "name_key"),
+        Index("ix_customer_name_key", "name_key", "birth_date"),
         Index("ix_customer_name_grams", "name_grams", postgresql_using="gin"),
         Index("ix_customer_unmatched", "id", postgresql_where=text("match_version IS NULL")),
         Index("ix_customer_id_hash", "id_hash", postgresql_using="hash"),

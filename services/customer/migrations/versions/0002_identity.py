@@ -42,7 +42,7 @@ def _add_match_keys() -> None:
     op.add_column("customer", sa.Column("name_key", sa.BigInteger(), nullable=True))
     op.add_column("customer", sa.Column("name_grams", postgresql.ARRAY(sa.BigInteger()), nullable=True))
     op.add_column("customer", sa.Column("match_version", sa.SmallInteger(), nullable=True))
-    op.create_index("ix_customer_name_key", "customer", ["name_key"])
+    op.create_index("ix_customer_name_key", "customer", ["name_key", "birth_date"])
     op.create_index("ix_customer_name_grams", "customer", ["name_grams"], postgresql_using="gin")
     op.create_index(
         "ix_customer_unmatched", "customer", ["id"], postgresql_where=sa.text("match_version IS NULL")
