@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -129,9 +130,11 @@ async def ensure_streams(js: JetStreamContext, *, replicas: int, max_bytes: int)
             )
 
 
-async def ensure_durable(js: JetStreamContext, durable: Durable) -> None:
-    """Create the durable if missing; one that filters for other events than declared is told, and keeps
-    its position: of an event it is newly told about, it gets those published from then on.
+async def ensure_durable(js: JetStreamContext, durable: Durable, *, since: datetime | None = None) -> None:
+    """Create the durable if missing, at the beginning of its stream or at `since`.
+
+    One that filters for other events than declared is told, and keeps its position: of an event it is newly
+    told about, it gets those published from then on.
 
     JetStream delivers without end; the consumer counts the attempts itself. So a message that
     kills its worker every time still reaches the dead-letter queue.
@@ -147,7 +150,8 @@ async def ensure_durable(js: JetStreamContext, durable: Durable) -> None:
             durable.stream,
             ConsumerConfig(
                 durable_name=durable.name,
-                deliver_policy=DeliverPolicy.ALL,
+                deliver_policy=DeliverPolicy.BY_START_TIME if since else DeliverPolicy.ALL,
+                opt_start_time=since,
                 ack_policy=AckPolicy.EXPLICIT,
                 ack_wait=ACK_WAIT_SECONDS,
                 max_deliver=-1,

@@ -2,21 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
+from sqlalchemy import func, select
 
 from shared.audit import audit
 from shared.auth import Principal
 from shared.batches import Published, consume_batches
 from shared.db import fetch
 from shared.service import Runtime
-from shared.topology import webhooks_of
+from shared.topology import DURABLES, ensure_durable, webhooks_of
 from shared.webhooks.attempts import TIMEOUT_SECONDS, Claim, Outcome, attempt
 from shared.webhooks.destinations import open_pool
-from shared.webhooks.fanout import fan_out
+from shared.webhooks.fanout import CLOCK_LEEWAY, fan_out
+from shared.webhooks.models import WebhookEndpoint
 from shared.webhooks.schedule import JITTER
 from shared.webhooks.secrets import SecretBox, SecretLostError, secret_box
 
@@ -118,8 +120,19 @@ class Deliverer:
         self._wake = asyncio.Event()
 
     async def follow(self) -> None:
-        """Fan the service's events out as they come, until cancelled."""
-        await consume_batches(self._runtime.bus, webhooks_of(self._runtime.service.name), self._take)
+        """Fan the service's events out as they come, until cancelled.
+
+        The stream is read from the first endpoint on: where there is none, its events cost nothing.
+        """
+        name = webhooks_of(self._runtime.service.name)
+        while (since := await self._first_endpoint()) is None:  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(_IDLE_SECONDS)
+        await ensure_durable(self._runtime.bus.js, DURABLES[name], since=since - CLOCK_LEEWAY)
+        await consume_batches(self._runtime.bus, name, self._take)
+
+    async def _first_endpoint(self) -> datetime | None:
+        async with self._runtime.db.transaction() as session:
+            return await session.scalar(select(func.min(WebhookEndpoint.created_at)))
 
     async def _take(self, events: Sequence[Published]) -> None:
         if await fan_out(self._runtime, events):

@@ -1,6 +1,7 @@
 """From the service's own stream to one row per event and endpoint that subscribes to it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -15,7 +16,9 @@ def everything_of(service: str) -> str:
     return f"huanying.{service}.*"
 
 
-# Events of the minute before an endpoint was made may come too: the clocks of two machines differ.
+CLOCK_LEEWAY = timedelta(minutes=1)
+"""Events of this long before an endpoint was made may come too: the clocks of two machines differ."""
+
 _FAN_OUT = """
 WITH e AS (
   SELECT * FROM unnest(%(event_id)b::uuid[], %(type)b::text[], %(time)b::timestamptz[], %(payload)b::bytea[])
@@ -23,7 +26,7 @@ WITH e AS (
 ), wanted AS (
   SELECT w.id, w.state, e.event_id FROM e JOIN webhook_endpoint w
     ON w.event_types ?| ARRAY[e.event_type, %(everything)s::text]
-    AND w.created_at - interval '1 minute' <= e.occurred_at
+    AND w.created_at - %(leeway)s::interval <= e.occurred_at
 ), kept AS (
   INSERT INTO webhook_message (event_id, event_type, occurred_at, payload)
   SELECT event_id, event_type, occurred_at, payload FROM e WHERE event_id IN (SELECT event_id FROM wanted)
@@ -60,6 +63,7 @@ async def fan_out(runtime: Runtime, events: Sequence[Published]) -> bool:
                 "time": [event.time for event in wanted],
                 "payload": [event.payload for event in wanted],
                 "everything": everything,
+                "leeway": CLOCK_LEEWAY,
             },
         )
     return True

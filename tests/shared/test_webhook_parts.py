@@ -3,12 +3,14 @@
 import asyncio
 import os
 import ssl
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.compose_secrets import self_signed
+from shared import clock
 from shared.contracts.events import CampaignPaused, CampaignResumed
 from shared.ids import new_id
 from shared.settings import Settings
@@ -185,7 +187,8 @@ async def test_nobody_there_is_a_failure() -> None:
 async def test_a_durable_is_told_of_new_events_and_keeps_its_position(probe: Running) -> None:
     js = probe.runtime.bus.js
     name = f"campaign__told_{new_id().hex[-8:]}"
-    await ensure_durable(js, Durable(name, "CAMPAIGN", (CampaignPaused,)))
+    since = clock.now() - timedelta(minutes=5)
+    await ensure_durable(js, Durable(name, "CAMPAIGN", (CampaignPaused,)), since=since)
     subscription = await js.pull_subscribe_bind(durable=name, stream="CAMPAIGN")
     await js.publish(f"campaign.campaign_paused.{new_id()}", b"1")
     while messages := await _ready(subscription):
