@@ -68,6 +68,12 @@ class Bank:
         async with self.service.runtime.db.transaction() as session:
             return list((await session.execute(text(statement), parameters)).all())
 
+    async def sql_write(self, statement: str, **parameters: Any) -> None:
+        from sqlalchemy import text
+
+        async with self.service.runtime.db.transaction() as session:
+            await session.execute(text(statement), parameters)
+
 
 @pytest.fixture(scope="session")
 async def bank(customer: Running) -> AsyncIterator[Bank]:

@@ -7,7 +7,6 @@ from fastapi import Path, Query, Response
 
 from services.customer.api.access import PersonalRead, QuarantineRead, QuarantineWrite
 from services.customer.api.events import Kinds, VaultOfProcess
-from services.customer.models import QuarantinedEvent
 from services.customer.queries import quarantine as queries
 from services.customer.usecases import replaying
 from services.customer.usecases.quarantine import unseal
@@ -28,7 +27,7 @@ from shared.contracts.customer.intake import (
 )
 from shared.errors import Forbidden
 from shared.jobs import defer, location_of
-from shared.pagination import PageParams, paginate
+from shared.pagination import PageParams
 from shared.web import Router, Session, problem_responses
 
 router = Router(tags=["quarantine"])
@@ -53,7 +52,7 @@ async def list_quarantine(
     """Refused events in order of arrival, without what they contain. A source system sees its own."""
     condition = QuarantineFilter(source=source, type=type, reason=reason, since=since, until=until)
     statement = queries.refused_events(condition, principal.source, state)
-    return await paginate(session, statement, [QuarantinedEvent.id], page, lambda row: queries.view(row[0]))
+    return await queries.list_refused(session, statement, page)
 
 
 @router.get("/quarantine/summary")
@@ -72,7 +71,7 @@ async def get_quarantined_event(
     row = await queries.refused_event(session, refused_id, principal.source)
     payload = unseal(vault, row.id, row.sealed).decode("utf-8", "replace") if row.sealed else None
     await audit(session, principal, "reveal_payload", f"quarantine/{refused_id}", org_path=row.org_path)
-    return QuarantinedPayload(**queries.fields_of(row), payload=payload)
+    return QuarantinedPayload(**queries.fields_of(row, kept=row.sealed is not None), payload=payload)
 
 
 @router.post(

@@ -5,8 +5,10 @@ allowed although an event may have had an undeclared property of that name: decl
 Without it no type could ever grow.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
+
+import orjson
 
 from shared.errors import FieldError
 
@@ -49,7 +51,7 @@ def narrowed(old: Json, new: Json, pointer: str = "") -> list[FieldError]:
 
 
 def _schema(old: object, new: object, pointer: str) -> Found:
-    if new is True or old is False or old == new:
+    if new is True or old is False or _same(old, new):
         return
     if new is False:
         yield FieldError(pointer, "nothing is accepted here any more")
@@ -86,10 +88,9 @@ def _values(old: Json, new: Json, _keyword: str, pointer: str) -> Found:
         yield FieldError(pointer, "no longer lists a value that was accepted")
 
 
-def _enumerated(schema: Json) -> Sequence[Any] | None:
-    """Values with their type: in Python 1 equals true, in JSON it does not."""
+def _enumerated(schema: Json) -> list[bytes] | None:
     listed = [schema["const"]] if "const" in schema else schema.get("enum")
-    return None if listed is None else [(type(value).__name__, value) for value in listed]
+    return None if listed is None else [orjson.dumps(v, option=orjson.OPT_SORT_KEYS) for v in listed]
 
 
 def _required(old: Json, new: Json, _keyword: str, pointer: str) -> Found:
@@ -156,7 +157,7 @@ def _alternatives(old: Json, new: Json, _keyword: str, pointer: str) -> Found:
 
 
 def _unchanged(old: Json, new: Json, keyword: str, pointer: str) -> Found:
-    if old.get(keyword) != new[keyword] or keyword not in old:
+    if keyword not in old or not _same(old[keyword], new[keyword]):
         yield FieldError(pointer, "cannot be shown to accept everything that was accepted")
 
 
@@ -202,6 +203,11 @@ _RULES: Mapping[str, Callable[[Json, Json, str, str], Found]] = {
     "prefixItems": _positions,
     "anyOf": _alternatives,
 }
+
+
+def _same(old: object, new: object) -> bool:
+    """As JSON: in Python 1 equals true."""
+    return orjson.dumps(old, option=orjson.OPT_SORT_KEYS) == orjson.dumps(new, option=orjson.OPT_SORT_KEYS)
 
 
 def _escaped(part: str) -> str:

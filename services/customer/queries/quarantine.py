@@ -5,9 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from services.customer.models import QuarantinedEvent
-from shared.contracts.base import ProblemItem
+from shared.contracts.base import Page, ProblemItem
 from shared.contracts.customer.intake import (
     QuarantineCount,
     QuarantinedEventView,
@@ -15,6 +16,7 @@ from shared.contracts.customer.intake import (
     QuarantineSummary,
 )
 from shared.errors import NotFound
+from shared.pagination import PageRequest, paginate
 
 _MAX_GROUPS = 500
 
@@ -68,17 +70,28 @@ async def summary(session: AsyncSession, own: str | None) -> QuarantineSummary:
     return QuarantineSummary(events=sum(group.events for group in groups), groups=groups[:_MAX_GROUPS])
 
 
-def fields_of(row: QuarantinedEvent) -> dict[str, Any]:
+async def list_refused(
+    session: AsyncSession, rows: Select[Any], page: PageRequest
+) -> Page[QuarantinedEventView]:
+    """One page of `rows` in order of arrival; what they contain stays in the database."""
+    light = rows.options(defer(QuarantinedEvent.sealed, raiseload=True))
+    kept = light.add_columns(QuarantinedEvent.sealed.is_not(None))
+    return await paginate(
+        session,
+        kept,
+        [QuarantinedEvent.id],
+        page,
+        lambda row: QuarantinedEventView(**fields_of(row[0], kept=row[1])),
+    )
+
+
+def fields_of(row: QuarantinedEvent, *, kept: bool) -> dict[str, Any]:
     """Of a QuarantinedEventView."""
     return {
         **{name: getattr(row, name) for name in _SAME},
         "errors": [ProblemItem(**error) for error in row.errors],
-        "replayable": row.sealed is not None,
+        "replayable": kept,
     }
-
-
-def view(row: QuarantinedEvent) -> QuarantinedEventView:
-    return QuarantinedEventView(**fields_of(row))
 
 
 _SAME = tuple(QuarantinedEventView.model_fields.keys() - {"errors", "replayable"})
