@@ -1,5 +1,6 @@
 """Bulk import: upload, follow, read what was refused."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,13 @@ from services.customer.domain.vault import Vault
 from services.customer.models import ImportRejection
 from services.customer.queries import imports as queries
 from services.customer.settings import CustomerSettings
-from services.customer.usecases.imports import ImportOrder, resume_import, start_import
+from services.customer.usecases.import_proposal import propose
+from services.customer.usecases.imports import ImportOrder, opened, resume_import, start_import
 from services.customer.usecases.uploads import store_upload
 from shared.columnar import CSV, arrow_response
 from shared.contracts.base import Page
 from shared.contracts.customer import ImportDataset, ImportRowError, ImportView
-from shared.contracts.customer.imports import Delimiter, ImportEncoding, ImportMapping, Quote
+from shared.contracts.customer.imports import Delimiter, ImportEncoding, ImportMapping, ImportProposal, Quote
 from shared.errors import FieldError, Unprocessable
 from shared.pagination import PageParams, paginate
 from shared.web import CurrentRuntime, Router, Session, problem_responses, resource
@@ -123,6 +125,25 @@ async def create_import(
     upload.kept = True
     response.headers["Location"] = f"/v1/jobs/{row.job_id}"
     return queries.import_view(row, row.state)
+
+
+@router.post("/imports:propose", openapi_extra=_BODY, responses=problem_responses(413))
+async def propose_import(
+    upload: Stored,
+    principal: BulkWrite,
+    vault: TheVault,
+    dataset: Dataset,
+    encoding: Encoding = None,
+    delimiter: DelimiterParam = None,
+    quote: QuoteParam = None,
+) -> ImportProposal:
+    """Look at a file, or at the first part of a CSV file, and propose how to import it.
+
+    Nothing is imported or kept. Values show as their forms only; where few values repeat often, and so name
+    nobody, they show themselves: they are what a mapping's `values` need.
+    """
+    order = ImportOrder(dataset, "", None, encoding, delimiter, quote)
+    return await asyncio.to_thread(lambda: propose(opened(vault, order, upload.path), dataset))
 
 
 @router.post("/imports/{import_id}:resume", status_code=202, responses=problem_responses(404, 409))

@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +65,7 @@ class ImportSource:
         except (*UNREADABLE, csv.Error) as error:
             raise Unprocessable(f"The file cannot be read as {self.dialect.format}") from error
 
-    def batches(self, columns: Sequence[str], skip: int = 0) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def batches(self, columns: Sequence[str], skip: int = 0) -> Generator[tuple[int, pa.RecordBatch]]:
         """Batches of these columns as text; with each, the well-formed rows skipped before it.
 
         Of a Parquet file the first `skip` rows are not even read; a CSV file is read from its start.
@@ -78,7 +78,7 @@ class ImportSource:
     def _open(self) -> SealedReader:
         return SealedReader(self.path.open("rb"), self.key)
 
-    def _parquet(self, columns: Sequence[str], skip: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def _parquet(self, columns: Sequence[str], skip: int) -> Generator[tuple[int, pa.RecordBatch]]:
         with (
             closing(self._open()) as raw,
             pq.ParquetFile(pa.PythonFile(raw, "r"), pre_buffer=False, buffer_size=1024 * 1024) as file,
@@ -97,7 +97,7 @@ class ImportSource:
                 done += batch.num_rows
                 self.fraction = done / total
 
-    def _csv(self, columns: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def _csv(self, columns: Sequence[str]) -> Generator[tuple[int, pa.RecordBatch]]:
         converting = pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(columns, pa.string()),
             include_columns=list(columns),

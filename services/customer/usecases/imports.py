@@ -102,10 +102,15 @@ async def start_import(
     return row
 
 
-def _examined(vault: Vault, order: ImportOrder, path: Path) -> ImportSource:
+def opened(vault: Vault, order: ImportOrder, path: Path) -> ImportSource:
+    """An uploaded file with its format, encoding and dialect as told or detected."""
     key = file_key(vault, path)
     dialect = detect(path, key, encoding=order.encoding, delimiter=order.delimiter, quote=order.quote)
-    source = ImportSource(path, key, dialect)
+    return ImportSource(path, key, dialect)
+
+
+def _examined(vault: Vault, order: ImportOrder, path: Path) -> ImportSource:
+    source = opened(vault, order, path)
     plan_of(DATASETS[order.dataset], source.names(), order.mapping.columns if order.mapping else None)
     return source
 
