@@ -124,7 +124,7 @@ def weighted_balance(days: Iterable[tuple[date, Decimal]], period: Period) -> De
     `days` are (date, balance at its end), unique by date, in any order, also before and after the period.
     """
     told = sorted(pair for pair in days if pair[0] < period.end)
-    ends = [day for day, _ in told[1:]] + [period.end]
+    ends = [*(day for day, _ in told[1:]), period.end][: len(told)]
     stretches = (
         ((until - max(day, period.start)).days, balance)
         for (day, balance), until in zip(told, ends, strict=True)

@@ -241,12 +241,12 @@ class OrgDifference(Schema):
     difference: ValueFigures
 
 
-class CustomerDifference(Schema):
-    """A customer's product whose figures the newer run changed; the older figures as they were kept."""
+class SupersededFigures(Schema):
+    """A customer's product as an older run had it, where the run after it differs; zeros: it had none."""
 
     customer_id: UUID
     product: Code
-    before: ValueFigures
+    figures: ValueFigures
 
 
 class ValueRunDiff(Schema):

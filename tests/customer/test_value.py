@@ -1,0 +1,563 @@
+"""Value through the API: set-based figures against the reference, roll-ups to the cent, recalculation."""
+
+import random
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from services.customer.domain.value import period_of, row_of, terms_of, weighted_balance
+from services.customer.usecases.value_runs import start_due_runs
+from shared import clock
+from shared.contracts.customer.value import ValueModelWrite
+from tests.customer.conftest import Bank, event, number, source_id
+from tests.support import eventually
+
+D = Decimal
+OCTOBER = date(2026, 10, 1)
+FIGURES = (
+    "average_balance",
+    "ftp_margin",
+    "fees",
+    "expected_loss",
+    "operating_cost",
+    "capital",
+    "capital_charge",
+    "contribution",
+)
+
+MODEL: dict[str, Any] = {
+    "name": {"zh": "综合贡献", "en": "Contribution"},
+    "curve": [{"days": 30, "rate": "0.0150"}, {"days": 1825, "rate": "0.0350"}],
+    "funding": [
+        {"category": "demand", "side": "liability", "customer_rate": "0.0025", "tenor_days": 30},
+        {
+            "category": "loan",
+            "side": "asset",
+            "customer_rate": "0.0410",
+            "tenor_days": 1825,
+            "day_count": 360,
+        },
+    ],
+    "fees": [
+        {"event_type": "card.spent", "field": "amount", "rate": "0.0055", "book_to": "wealth-steady"},
+        {
+            "event_type": "transaction.posted",
+            "fixed": "0.50",
+            "product": "demand-deposit",
+            "book_to": "home-loan",
+        },
+    ],
+    "losses": [
+        {"category": "loan", "pd": "0.0200", "lgd": "0.4500"},
+        {"category": "loan", "band": "C1", "pd": "0.0050", "lgd": "0.4500"},
+    ],
+    "account_costs": [{"monthly": "2.50"}, {"product": "home-loan", "monthly": "12.00"}],
+    "event_costs": [
+        {"event_type": "transaction.posted", "fixed": "0.12", "book_to": "demand-deposit"},
+        {"event_type": "interaction.recorded", "field": "minutes", "rate": "1.5", "book_to": "wealth-steady"},
+    ],
+    "capital": [{"category": "loan", "risk_weight": "0.5"}],
+    "capital_ratio": "0.115",
+    "hurdle": "0.12",
+    "rates": [{"month": "2026-10", "currency": "USD", "rate": "7.1234"}],
+    "peers": {"minimum": 1, "aum_bands": ["50000", "1000000"]},
+}
+
+
+def code() -> str:
+    return f"m{number()}"
+
+
+async def put_model(bank: Bank, name: str, **changes: Any) -> None:
+    answer = await bank.strategist.put(f"/v1/value-models/{name}", json={**MODEL, **changes})
+    assert answer.status_code == 200, answer.text
+
+
+async def run(bank: Bank, name: str, month: str = "2026-10", **body: Any) -> dict[str, Any]:
+    answer = await bank.strategist.post(f"/v1/value-models/{name}:run", json={"month": month, **body})
+    assert answer.status_code == 202, answer.text
+    return await ended(bank, answer)
+
+
+async def ended(bank: Bank, answer: httpx.Response) -> dict[str, Any]:
+    run_id, job = answer.json()["id"], answer.headers["Location"]
+
+    async def done() -> bool:
+        return (await bank.strategist.get(job)).json()["state"] in {"succeeded", "failed", "cancelled"}
+
+    await eventually(done, what="the run", seconds=60)
+    found = await bank.strategist.get(f"/v1/value-runs/{run_id}")
+    assert found.status_code == 200, found.text
+    return dict(found.json())
+
+
+async def hold(
+    bank: Bank, customer: dict[str, Any], *items: tuple[str, str, str, str], currency: str = "CNY"
+) -> None:
+    """(account, product, balance, as of)."""
+    body = [
+        {
+            "source": "core",
+            "source_id": source_id(customer),
+            "account": account,
+            "product": product,
+            "balance": balance,
+            "as_of": day,
+            "currency": currency,
+        }
+        for account, product, balance, day in items
+    ]
+    answer = await bank.core.post("/v1/holdings", json={"items": body})
+    assert answer.status_code == 200, answer.text
+
+
+async def value_of(bank: Bank, customer: dict[str, Any] | str, model: str, **params: Any) -> dict[str, Any]:
+    id_ = customer if isinstance(customer, str) else customer["id"]
+    answer = await bank.admin.get(f"/v1/customers/{id_}/value", params={"model": model, **params})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def test_a_customers_month_by_hand(bank: Bank) -> None:
+    customer = await bank.customer()
+    await hold(
+        bank,
+        customer,
+        ("D", "demand-deposit", "1000.00", "2026-09-10"),
+        ("D", "demand-deposit", "40000.00", "2026-10-06"),
+        ("D", "demand-deposit", "100.00", "2026-10-21"),
+        ("D", "demand-deposit", "9.00", "2026-11-02"),
+        ("L", "home-loan", "1000000.00", "2026-08-31"),
+    )
+    spent = {"amount": "200.00"}
+    await bank.push(
+        event(source_id(customer), "card.spent", data=spent, time="2026-10-01T00:00:00+08:00"),
+        event(source_id(customer), "card.spent", data={"amount": "-50.00"}, time="2026-10-31T23:59:59+08:00"),
+        event(source_id(customer), "card.spent", data=spent, time="2026-09-30T23:59:59+08:00"),
+        event(source_id(customer), "card.spent", data=spent, time="2026-11-01T00:00:00+08:00"),
+        event(source_id(customer), time="2026-10-10T10:00:00+08:00"),
+        event(
+            source_id(customer),
+            "interaction.recorded",
+            data={"kind": "call", "minutes": 6},
+            time="2026-10-11T10:00:00+08:00",
+        ),
+    )
+    name = code()
+    await put_model(bank, name)
+    done = await run(bank, name)
+    assert done["state"] == "current", done
+    assert done["watermark"]["event"] > 0
+    view = await value_of(bank, customer, name)
+    rows = {row["product"]: row for row in view["products"]}
+    deposit = rows["demand-deposit"]
+    # (5 × 1,000 + 15 × 40,000 + 11 × 100) / 31 = 19,551.612…
+    assert deposit["average_balance"] == "19551.61"
+    assert deposit["ftp_margin"] == "20.76"  # × 0.0125 × 31 / 365 = 20.7568…
+    assert deposit["fees"] == "0.50"
+    assert deposit["operating_cost"] == "2.62"  # 2.50 + 0.12
+    assert deposit["contribution"] == "18.64"
+    assert deposit["raroc"] is None
+    loan = rows["home-loan"]
+    assert (loan["ftp_margin"], loan["expected_loss"]) == ("516.67", "764.38")
+    assert (loan["capital"], loan["capital_charge"], loan["contribution"]) == (
+        "57500.00",
+        "586.03",
+        "-845.74",
+    )
+    # (516.67 − 764.38 − 12.00) / (57,500 × 31 / 365) = −259.71 / 4,883.5616…
+    assert loan["raroc"] == "-0.053180"
+    wealth = rows["wealth-steady"]
+    assert (wealth["fees"], wealth["operating_cost"]) == ("0.83", "9.00")  # 150 × 0.0055 = 0.825; 6 × 1.5
+    assert view["total"]["contribution"] == "-835.27"  # 18.64 − 845.74 − 8.17
+    assert [m["month"] for m in view["months"]] == ["2026-10"]
+    assert view["cross_sell"]["categories"] == 3
+
+
+def _random_history(rng: random.Random) -> list[tuple[str, str, str, str]]:
+    items = []
+    for account, product in (("A", "demand-deposit"), ("B", "demand-deposit"), ("C", "home-loan")):
+        for _ in range(rng.randint(0, 5)):
+            day = date(2026, 9, 1) + timedelta(days=rng.randint(0, 75))
+            balance = D(rng.randint(-300_000_00, 900_000_00)).scaleb(-2)
+            items.append((account, product, str(balance), day.isoformat()))
+    return [*{(account, day): (account, product, b, day) for account, product, b, day in items}.values()]
+
+
+async def test_the_set_based_figures_are_the_references(bank: Bank) -> None:
+    """Random balances and events of 25 customers; one account each in dollars."""
+    rng, name = random.Random(7), code()
+    spec = ValueModelWrite.model_validate(MODEL)
+    period = period_of(OCTOBER, clock.today())
+    expected: dict[str, dict[str, list[str]]] = {}
+    for _ in range(25):
+        band = rng.choice([None, "C1", "C4"])
+        customer = await bank.customer(risk_level=band)
+        history, dollars = (
+            _random_history(rng),
+            rng.choice([[], [("U", "wealth-steady", "812.37", "2026-10-09")]]),
+        )
+        if history:
+            await hold(bank, customer, *history)
+        if dollars:
+            await hold(bank, customer, *dollars, currency="USD")
+        amounts = [D(rng.randint(-5_000, 90_000)).scaleb(-2) for _ in range(rng.randint(0, 3))]
+        day = datetime.combine(date(2026, 10, 15), time(), clock.ZONE).isoformat()
+        if amounts:
+            await bank.push(
+                *(
+                    event(source_id(customer), "card.spent", data={"amount": str(a)}, time=day)
+                    for a in amounts
+                )
+            )
+        expected[customer["id"]] = _reference(spec, period, band, [*history, *dollars], amounts)
+    await put_model(bank, name)
+    assert (await run(bank, name))["state"] == "current"
+    for customer_id, rows in expected.items():
+        view = await value_of(bank, customer_id, name)
+        found = {row["product"]: [row[figure] for figure in FIGURES] for row in view["products"]}
+        assert found == rows, customer_id
+
+
+def _reference(
+    spec: ValueModelWrite,
+    period: Any,
+    band: str | None,
+    history: list[tuple[str, str, str, str]],
+    spent: list[D],
+) -> dict[str, list[str]]:
+    categories = {"demand-deposit": "demand", "home-loan": "loan", "wealth-steady": "wealth"}
+    rows = {}
+    for product, category in categories.items():
+        accounts: dict[str, list[tuple[date, Decimal]]] = {}
+        for account, of, balance, day in history:
+            if of == product:
+                accounts.setdefault(account, []).append((date.fromisoformat(day), D(balance)))
+        known = {a: days for a, days in accounts.items() if min(days)[0] < period.end}
+        fees = sum((a * D("0.0055") for a in spent), D(0)) if product == "wealth-steady" else D(0)
+        if not known and not (spent and product == "wealth-steady"):
+            continue
+        weighted = sum((weighted_balance(days, period) for days in known.values()), D(0))
+        row = row_of(
+            spec,
+            terms_of(spec, product, category, D("0.0125")),
+            period,
+            weighted=weighted * (D("7.1234") if product == "wealth-steady" else 1),
+            accounts=len(known),
+            fees=fees,
+            event_costs=D(0),
+            band=band,
+        )
+        rows[product] = [format(getattr(row, figure), ".2f") for figure in FIGURES]
+    return rows
+
+
+async def test_rollups_are_the_sum_of_customers_with_any_shares(bank: Bank) -> None:
+    """Random shares between branches and a merged file: units, staff and customers tell one sum."""
+    rng, name = random.Random(11), code()
+    mine = f"hq.v{number()}"
+    units = [f"{mine}.a", f"{mine}.b", f"{mine}.c"]
+    for unit, level in [(mine, "tier1"), *((unit, "subbranch") for unit in units)]:
+        assert (
+            await bank.admin.put(f"/v1/orgs/{unit}", json={"level": level, "name": {"zh": unit, "en": unit}})
+        ).status_code == 200
+    staff = f"SV{number()}"
+    body = {"name": "员工", "role": "manager", "org": units[0]}
+    assert (await bank.admin.put(f"/v1/staff/{staff}", json=body)).status_code == 200
+    customers = []
+    for index in range(12):
+        customer = await bank.customer(
+            org=units[index % 3], primary_manager=staff if index % 2 else None, backup_manager=None
+        )
+        customers.append(customer)
+        for product in ("demand-deposit", "home-loan"):
+            balance = D(rng.randint(100, 900_000_00)).scaleb(-2)
+            await hold(bank, customer, (product, product, str(balance), "2026-09-30"))
+        if index % 4:
+            await _share(bank, customer, units, rng)
+    await put_model(bank, name)
+    await run(bank, name)
+    await _merge(bank, customers[1], customers[3])
+    values = {c["id"]: await value_of(bank, c, name) for i, c in enumerate(customers) if i != 3}
+    whole = (await bank.admin.get(f"/v1/orgs/{mine}/value", params={"model": name})).json()
+    parts = [
+        (await bank.admin.get(f"/v1/orgs/{unit}/value", params={"model": name})).json()["total"]
+        for unit in units
+    ]
+    for figure in FIGURES:
+        of_customers = sum(D(v["total"][figure]) for v in values.values())
+        assert D(whole["total"][figure]) == of_customers
+        assert sum(D(part[figure]) for part in parts) == of_customers
+        assert sum(D(unit[figure]) for unit in whole["units"]) == of_customers
+        assert sum(D(category[figure]) for category in whole["categories"]) == of_customers
+    managed = (await bank.admin.get(f"/v1/staff/{staff}/value", params={"model": name})).json()["total"]
+    theirs = [values[c["id"]] for i, c in enumerate(customers) if i % 2 and i != 3]
+    assert D(managed["contribution"]) == sum(D(v["total"]["contribution"]) for v in theirs)
+    assert whole["cross_sell"] == {"customers": 11, "categories_per_customer": "2.0000", "ratio": "1.0000"}
+    page = (
+        await bank.admin.get("/v1/value-ranking", params={"model": name, "org": mine, "limit": 1000})
+    ).json()["items"]
+    assert [i["customer_id"] for i in page] == sorted(
+        values, key=lambda i: D(values[i]["total"]["contribution"]), reverse=True
+    )
+    assert values[page[0]["customer_id"]]["rank"]["place"] == 1
+
+
+async def _share(bank: Bank, customer: dict[str, Any], units: list[str], rng: random.Random) -> None:
+    cut = sorted(rng.sample(range(1, 1_000_000), 2))
+    parts = [D(n).scaleb(-6) for n in (cut[0], cut[1] - cut[0], 1_000_000 - cut[1])]
+    lead = units.index(customer["org"])
+    await bank.sql(
+        "INSERT INTO customer_branch (customer_id, org_path, role, share, valid_from)"
+        " SELECT CAST(:id AS uuid), unit, CASE WHEN n = :lead THEN 'lead' ELSE 'co' END, share, '2026-01-01'"
+        " FROM unnest(CAST(:units AS text[]), CAST(:shares AS numeric[])) WITH ORDINALITY AS s(unit, share, n)"
+        " RETURNING 1",
+        id=customer["id"],
+        units=units,
+        shares=parts,
+        lead=lead + 1,
+    )
+
+
+async def _merge(bank: Bank, survivor: dict[str, Any], merged: dict[str, Any]) -> None:
+    """As a merge leaves the rows: the pointer set, branch and managers as the survivor's."""
+    await bank.sql(
+        "DELETE FROM customer_branch WHERE customer_id = CAST(:id AS uuid) RETURNING 1", id=merged["id"]
+    )
+    await bank.sql(
+        "UPDATE customer m SET merged_into = s.id, status = 'merged', org_path = s.org_path,"
+        " primary_manager = s.primary_manager, version = m.version + 1 FROM customer s"
+        " WHERE s.id = CAST(:survivor AS uuid) AND m.id = CAST(:merged AS uuid) RETURNING 1",
+        survivor=survivor["id"],
+        merged=merged["id"],
+    )
+
+
+async def test_a_month_calculated_again_leaves_its_trail(bank: Bank) -> None:
+    customer, other = await bank.customer(), await bank.customer()
+    await hold(bank, customer, ("D", "demand-deposit", "1000.00", "2026-09-30"))
+    await hold(bank, other, ("D", "demand-deposit", "500.00", "2026-09-30"))
+    name = code()
+    await put_model(bank, name)
+    first = await run(bank, name)
+    before = await value_of(bank, customer, name)
+    unexplained = await bank.strategist.post(f"/v1/value-models/{name}:run", json={"month": "2026-10"})
+    assert unexplained.status_code == 422
+    assert unexplained.json()["errors"][0]["pointer"] == "/reason"
+    await hold(bank, customer, ("D", "demand-deposit", "9000.00", "2026-10-16"))
+    second = await run(bank, name, reason="late balances")
+    assert second["replaces"] == first["id"]
+    assert (await bank.strategist.get(f"/v1/value-runs/{first['id']}")).json()["state"] == "superseded"
+    kept = (await bank.strategist.get(f"/v1/value-runs/{first['id']}")).json()["totals"]
+    assert kept == first["totals"]
+    after = await value_of(bank, customer, name)
+    changed = D(after["total"]["contribution"]) - D(before["total"]["contribution"])
+    assert changed > 0
+    diff = (await bank.strategist.get(f"/v1/value-runs/{second['id']}/difference")).json()
+    assert diff["against"] == first["id"]
+    by_org = {each["org"]: each for each in diff["orgs"]}
+    assert D(by_org["hq.sh.pudong"]["difference"]["contribution"]) == changed
+    assert D(diff["total"]["contribution"]) == changed
+    old = (
+        await bank.strategist.get(f"/v1/value-runs/{first['id']}/superseded", params={"limit": 1000})
+    ).json()
+    assert [(row["customer_id"], row["figures"]["contribution"]) for row in old["items"]] == [
+        (customer["id"], before["total"]["contribution"])
+    ]
+    listed = (await bank.strategist.get(f"/v1/value-models/{name}/runs", params={"month": "2026-10"})).json()
+    assert [row["id"] for row in listed["items"]] == [second["id"], first["id"]]
+    trail = await bank.sql(
+        "SELECT principal, detail ->> 'replaces' FROM audit_log WHERE action = 'calculate' AND object = :o",
+        o=f"value_run/{second['id']}",
+    )
+    assert trail == [(second["requested_by"], first["id"])]
+
+
+async def test_a_missing_rate_is_named(bank: Bank) -> None:
+    customer = await bank.customer()
+    await hold(bank, customer, ("U", "demand-deposit", "10.00", "2026-09-30"), currency="USD")
+    name = code()
+    await put_model(bank, name, rates=[])
+    refused = await bank.strategist.post(f"/v1/value-models/{name}:run", json={"month": "2026-10"})
+    assert refused.status_code == 422
+    assert refused.json()["type"] == "/problems/rate-missing"
+    assert "has none for USD in 2026-10" in [e["detail"] for e in refused.json()["errors"]]
+    await bank.push(
+        event(
+            source_id(customer),
+            "card.spent",
+            data={"amount": "1.00", "currency": "XTS"},
+            time="2026-07-15T00:00:00+08:00",
+        )
+    )
+    rates = [{"month": "2026-07", "currency": "USD", "rate": "7"}]
+    changed = await bank.strategist.put(
+        f"/v1/value-models/{name}", json={**MODEL, "rates": rates}, headers={"If-Match": '"v1"'}
+    )
+    assert changed.status_code == 200
+    done = await run(bank, name, month="2026-07")
+    assert done["state"] == "failed"
+    job = (await bank.strategist.get(f"/v1/jobs/{done['job_id']}")).json()
+    assert [e["detail"] for e in job["problem"]["errors"]] == ["has none for XTS in 2026-07"]
+    assert (await value_of(bank, customer, name))["months"] == []
+
+
+async def test_models_are_versioned_and_head_offices(bank: Bank) -> None:
+    name = code()
+    await put_model(bank, name)
+    path = f"/v1/value-models/{name}"
+    assert (await bank.strategist.put(path, json=MODEL)).headers["ETag"] == '"v1"'
+    changed = {**MODEL, "hurdle": "0.10"}
+    assert (await bank.strategist.put(path, json=changed)).status_code == 428
+    assert (await bank.strategist.put(path, json=changed, headers={"If-Match": '"v7"'})).status_code == 412
+    assert (await bank.strategist.put(path, json=changed, headers={"If-Match": '"v1"'})).status_code == 200
+    assert (await bank.strategist.get(path)).json()["hurdle"] == "0.10"
+    assert (await bank.strategist.get(path, params={"version": 1})).json()["hurdle"] == "0.12"
+    assert (await bank.strategist.get(path, params={"version": 9})).status_code == 404
+    assert (await bank.manager_sh.get(path)).status_code == 403
+    unknown = {**MODEL, "capital": [{"product": "nothing", "risk_weight": "1"}]}
+    refused = await bank.strategist.put(f"/v1/value-models/{code()}", json=unknown)
+    assert refused.json()["errors"] == [
+        {"pointer": "/capital/0/product", "detail": "is not in the product catalogue"}
+    ]
+    async with bank.service.client(bank_role(), org="hq.sh") as branch:
+        assert (await branch.put(f"/v1/value-models/{code()}", json=MODEL)).status_code == 403
+    future = await bank.strategist.post(f"{path}:run", json={"month": "2099-01"})
+    assert future.json()["errors"][0]["pointer"] == "/month"
+    assert (
+        await bank.strategist.post("/v1/value-models/none:run", json={"month": "2026-10"})
+    ).status_code == 404
+
+
+def bank_role() -> Any:
+    from shared.auth import Role
+
+    return Role.strategist
+
+
+async def test_branches_see_their_own(bank: Bank) -> None:
+    customer = await bank.customer()
+    await hold(bank, customer, ("D", "demand-deposit", "1000.00", "2026-09-30"))
+    name = code()
+    await put_model(bank, name)
+    done = await run(bank, name)
+    params: dict[str, Any] = {"model": name, "limit": 1000}
+    path = f"/v1/customers/{customer['id']}/value"
+    assert (await bank.manager_sh.get(path, params=params)).status_code == 200
+    assert (await bank.manager_bj.get(path, params=params)).status_code == 404
+    assert (await bank.manager_bj.get("/v1/orgs/hq.sh/value", params=params)).status_code == 404
+    assert (await bank.manager_bj.get("/v1/staff/S1/value", params=params)).status_code == 404
+    ranked = await bank.manager_bj.get("/v1/value-ranking", params=params)
+    assert customer["id"] not in ranked.text
+    whole = D(done["totals"]["contribution"])
+    part = (await bank.head_sh.get(f"/v1/value-runs/{done['id']}")).json()["totals"]["contribution"]
+    shanghai = (await bank.head_sh.get("/v1/orgs/hq.sh/value", params=params)).json()["total"]["contribution"]
+    everything = (await bank.admin.get("/v1/orgs/hq/value", params=params)).json()["total"]["contribution"]
+    assert D(everything) == whole
+    assert (shanghai, D(part) != whole) == (part, True)
+
+
+async def test_potential_is_what_peers_have_more(bank: Bank) -> None:
+    """Four companies of one branch and band; incomes from loans 0, 0.05, 0.10 and 0.15 a unit of balance."""
+    unit = f"hq.p{number()}"
+    await bank.admin.put(f"/v1/orgs/{unit}", json={"level": "tier2", "name": {"zh": "甲", "en": "A"}})
+    customers = []
+    for index in range(4):
+        customer = await bank.customer(
+            kind="company", org=unit, primary_manager=None, backup_manager=None, industry="coal"
+        )
+        customers.append(customer)
+        await hold(bank, customer, ("D", "demand-deposit", "60000.00", "2026-09-30"))
+        if index:
+            await hold(bank, customer, ("L", "home-loan", f"{index}00000.00", "2026-09-30"))
+    name = code()
+    peers = {"by": ["kind", "industry", "aum_band"], "aum_bands": ["50000"], "minimum": 4}
+    await put_model(bank, name, peers=peers)
+    await run(bank, name)
+    poor, rich = await value_of(bank, customers[0], name), await value_of(bank, customers[3], name)
+    assert (poor["potential"]["peer_group"], poor["potential"]["peers"]) == ("company/1/coal", 4)
+    loans = {c["category"]: c for c in poor["potential"]["categories"]}["loan"]
+    # Of 0, 51.67, 103.33 and 155.00 the third is the 75th percentile: 200,000 × 0.006 × 31 / 360 = 103.333…
+    assert (loans["own"], loans["benchmark"], loans["potential"]) == ("0.00", "103.33", "103.33")
+    assert {c["category"]: c["potential"] for c in rich["potential"]["categories"]}["loan"] == "0.00"
+    assert rich["rank"] == {"org": unit, "place": 4, "of": 4}  # loans of this model lose money
+
+
+async def test_a_group_is_its_companies_once_each(bank: Bank) -> None:
+    mother, daughter, grandchild = [
+        await bank.customer(kind="company", gender=None, birth_date=None) for _ in range(3)
+    ]
+    for customer in (mother, daughter, grandchild):
+        await hold(bank, customer, ("D", "demand-deposit", "365000.00", "2026-09-30"))
+    edges = [(mother, daughter), (daughter, grandchild), (mother, grandchild), (grandchild, mother)]
+    for parent, child in edges:
+        await bank.sql(
+            "INSERT INTO relationship (id, from_id, to_id, kind, valid_from, source, created_by, created_at,"
+            " updated_at) VALUES (gen_random_uuid(), CAST(:p AS uuid), CAST(:c AS uuid), 'parent', '2020-01-01',"
+            " 'bank', 'test', now(), now()) RETURNING 1",
+            p=parent["id"],
+            c=child["id"],
+        )
+    name = code()
+    await put_model(bank, name)
+    await run(bank, name)
+    path = f"/v1/customers/{mother['id']}/value/group"
+    group = (await bank.admin.get(path, params={"model": name})).json()
+    assert {(m["customer_id"], m["depth"]) for m in group["members"]} == {
+        (mother["id"], 0),
+        (daughter["id"], 1),
+        (grandchild["id"], 1),
+    }
+    single = await value_of(bank, mother, name)
+    assert D(group["total"]["contribution"]) == 3 * D(single["total"]["contribution"])
+
+
+async def test_scheduled_models_run_once_a_month(bank: Bank) -> None:
+    name = code()
+    await put_model(bank, name, schedule=True)
+    month = date(2025, 3, 1)
+    async with bank.service.runtime.db.transaction() as session:
+        started = await start_due_runs(session, month)
+    mine = [row["id"] for row in (await runs_of(bank, name)) if row["month"] == "2025-03"]
+    assert len(mine) == 1
+    assert mine[0] in [str(each) for each in started]
+    async with bank.service.runtime.db.transaction() as session:
+        assert await start_due_runs(session, month) == []
+
+    async def done() -> bool:
+        return (await runs_of(bank, name))[0]["state"] not in {"queued", "running"}
+
+    await eventually(done, what="the scheduled run")
+    changed = await bank.strategist.put(
+        f"/v1/value-models/{name}", json={**MODEL, "schedule": False}, headers={"If-Match": '"v1"'}
+    )
+    assert changed.status_code == 200
+
+
+async def runs_of(bank: Bank, name: str) -> list[dict[str, Any]]:
+    answer = await bank.strategist.get(f"/v1/value-models/{name}/runs")
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["items"])
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "status"),
+    [
+        ("/v1/customers/01980000-0000-7000-8000-000000000000/value", {}, 404),
+        ("/v1/orgs/hq/value", {"model": "no-such"}, 404),
+        ("/v1/orgs/hq/value", {"months": 0}, 422),
+        ("/v1/orgs/hq.none/value", {}, 404),
+        ("/v1/staff/none/value", {}, 404),
+        ("/v1/value-runs/01980000-0000-7000-8000-000000000000", {}, 404),
+        ("/v1/value-runs/x", {}, 422),
+        ("/v1/value-ranking", {"order": "sideways"}, 422),
+        ("/v1/value-models/none/runs", {}, 404),
+    ],
+)
+async def test_questions_without_an_answer(
+    bank: Bank, path: str, params: dict[str, Any], status: int
+) -> None:
+    assert (await bank.admin.get(path, params=params)).status_code == status
