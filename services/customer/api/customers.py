@@ -14,6 +14,7 @@ from services.customer.api.moments import AsOf
 from services.customer.domain.vault import Vault
 from services.customer.queries import customers as queries
 from services.customer.queries.history import customer_as_of
+from services.customer.queries.name_search import list_by_name
 from services.customer.queries.overview import overview
 from services.customer.queries.timeline import timeline
 from services.customer.usecases import customers as usecases
@@ -78,9 +79,17 @@ async def list_customers(
         str | None, Query(max_length=40, description="Exact; for managers and branch heads")
     ] = None,
     id_number: Annotated[str | None, Query(max_length=40, description="Exact; as `phone`")] = None,
+    name: Annotated[
+        str | None,
+        Query(max_length=100, description="Part of it: a Chinese character or three letters; as `phone`"),
+    ] = None,
 ) -> Page[CustomerView]:
-    """Customers of your organisation that meet all given conditions, in order of creation; masked."""
-    if phone is not None or id_number is not None:
+    """Customers of your organisation that meet all given conditions, in order of creation; masked.
+
+    What was merged is not listed; it is found, by its own numbers and names too, as its survivor. Pages of a
+    search by name may be shorter than `limit`: follow `next_cursor`.
+    """
+    if phone is not None or id_number is not None or name is not None:
         require_personal_read(principal)
     if (source is None) != (source_id is None):
         missing = "source" if source is None else "source_id"
@@ -91,6 +100,8 @@ async def list_customers(
     statement = queries.matching(
         vault, org=org, manager=manager, identity=identity, phone=phone, id_number=id_number
     )
+    if name is not None:
+        return await list_by_name(session, vault, statement, name, page)
     return await queries.list_customers(session, vault, statement, page)
 
 
@@ -147,7 +158,11 @@ async def change_customer(
 async def get_customer_360(
     session: Session, principal: CustomerRead, vault: VaultOfProcess, customer_id: CustomerId
 ) -> Response:
-    """Profile, owners, holdings with totals, latest events and contacts, next dates: one call, masked."""
+    """Profile, owners, holdings with totals, latest events and contacts, next dates: one call, masked.
+
+    Facts of all customers merged into this one are its own. A merged customer answers what was recorded for
+    it, with `merged_into` naming the survivor to go on to.
+    """
     found = await overview(session, vault, customer_id)
     # The finished JSON: parsing it into models only to write it again would double the cost of the read.
     response = Response(found.body, media_type="application/json")

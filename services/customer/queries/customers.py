@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from services.customer.domain.masking import mask
 from services.customer.domain.vault import FIELDS, Vault
@@ -24,12 +25,16 @@ _PLAIN = (
     "version",
     "kind",
     "status",
+    "merged_into",
     "primary_manager",
     "backup_manager",
     "consents",
     "created_at",
     "updated_at",
 )
+
+HOME = aliased(Customer)
+"""A customer facts were recorded for, merged since or not."""
 
 _RESOLVE = """
 SELECT i.n, c.id, c.ordinal, v.id, v.ordinal
@@ -66,8 +71,11 @@ def matching(
     phone: str | None = None,
     id_number: str | None = None,
 ) -> Select[Customer]:
-    """All given conditions together. Phone and identity number compare by keyed hash."""
-    statement = select(Customer)
+    """All given conditions together. Phone and identity number compare by keyed hash.
+
+    What was merged is found by its own identities and numbers too, as its survivor.
+    """
+    statement = select(Customer).where(Customer.merged_into.is_(None))
     if org is not None:
         statement = statement.where(
             or_(Customer.org_path == org, Customer.org_path.startswith(org + ".", autoescape=True))
@@ -80,12 +88,22 @@ def matching(
         owner = select(SourceIdentity.customer_id).where(
             SourceIdentity.source == identity.source, SourceIdentity.source_id == identity.source_id
         )
-        statement = statement.where(Customer.id.in_(owner))
+        statement = statement.where(Customer.id.in_(file_with(HOME.id.in_(owner))))
     if phone is not None:
-        statement = statement.where(Customer.phone_hash == vault.phone_hash(phone))
+        statement = statement.where(Customer.id.in_(file_with(HOME.phone_hash == vault.phone_hash(phone))))
     if id_number is not None:
-        statement = statement.where(Customer.id_hash == vault.id_hash(id_number))
+        statement = statement.where(Customer.id.in_(file_with(HOME.id_hash == vault.id_hash(id_number))))
     return statement
+
+
+def file_with(condition: ColumnElement[bool]) -> Select[Any]:
+    """Ids of the present files of homes (`HOME`) that meet the condition."""
+    return select(func.coalesce(HOME.merged_into, HOME.id)).where(condition)
+
+
+def family_of(customer_id: UUID) -> Select[Any]:
+    """The customer and all merged into it: whose facts are its."""
+    return select(HOME.id).where(or_(HOME.id == customer_id, HOME.merged_into == customer_id))
 
 
 async def resolve(session: AsyncSession, items: Sequence[Identity]) -> list[ResolvedCustomer]:
@@ -132,15 +150,7 @@ async def views(
         select(CustomerKey.customer_id, CustomerKey.wrapped_key).where(CustomerKey.customer_id.in_(ids))
     )
     keys = {row.customer_id: row.wrapped_key for row in key_rows}
-    identities: dict[UUID, list[Identity]] = {}
-    rows = await session.scalars(
-        select(SourceIdentity)
-        .where(SourceIdentity.customer_id.in_(ids))
-        .order_by(SourceIdentity.source, SourceIdentity.source_id)
-    )
-    for row in rows:
-        item = Identity(source=row.source, source_id=row.source_id)
-        identities.setdefault(row.customer_id, []).append(item)
+    identities = await _identities(session, ids)
     return [
         CustomerView.model_validate(
             {
@@ -153,3 +163,19 @@ async def views(
         )
         for customer in customers
     ]
+
+
+async def _identities(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, list[Identity]]:
+    """Of each customer its own and, with those, what was merged into it."""
+    found: dict[UUID, list[Identity]] = {}
+    rows = await session.execute(
+        select(SourceIdentity.source, SourceIdentity.source_id, HOME.id, HOME.merged_into)
+        .join(HOME, HOME.id == SourceIdentity.customer_id)
+        .where(or_(HOME.id.in_(ids), HOME.merged_into.in_(ids)))
+        .order_by(SourceIdentity.source, SourceIdentity.source_id)
+    )
+    for source, source_id, home, survivor in rows:
+        for owner in (home, survivor):
+            if owner is not None:
+                found.setdefault(owner, []).append(Identity(source=source, source_id=source_id))
+    return found

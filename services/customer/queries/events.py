@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.vault import Vault
 from services.customer.models import CustomerEvent, CustomerKey, EventType, EventTypeVersion
+from services.customer.queries.customers import family_of
 from services.customer.queries.private import opened_private
 from shared.contracts.base import LocalText, Page
 from shared.contracts.customer import EventTypeView, EventView
@@ -31,7 +32,7 @@ def events_of(
         CustomerKey, CustomerKey.customer_id == CustomerEvent.customer_id
     )
     if customer_id is not None:
-        statement = statement.where(CustomerEvent.customer_id == customer_id)
+        statement = statement.where(CustomerEvent.customer_id.in_(family_of(customer_id)))
     if source is not None:
         statement = statement.where(CustomerEvent.source == source)
     if event_id is not None:

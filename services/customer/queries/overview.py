@@ -20,15 +20,22 @@ from shared.errors import NotFound
 _LIABILITIES = frozenset({"loan", "card"})
 
 # JSON is built where the rows are and reaches the response as it is; only holdings are parsed, for totals.
+# Facts are those of the whole family: a customer and all merged into it. Of each member an index gives the
+# latest, so that a long history costs no more than a short one.
 _OVERVIEW = """
+WITH family AS MATERIALIZED (
+  SELECT id FROM customer WHERE id = %(customer)s
+  UNION ALL SELECT id FROM customer WHERE merged_into = %(customer)s
+)
 SELECT c.pii, k.wrapped_key, c.version, c.birth_date, c.risk_valid_until,
   json_build_object(
     'gender', c.gender, 'birth_date', c.birth_date, 'occupation', c.occupation, 'industry', c.industry,
     'risk_level', c.risk_level, 'risk_valid_until', c.risk_valid_until, 'customer_since', c.customer_since,
     'id', c.id, 'ordinal', c.ordinal, 'version', c.version, 'kind', c.kind, 'status', c.status,
+    'merged_into', c.merged_into,
     'identities', (SELECT coalesce(json_agg(json_build_object('source', s.source, 'source_id', s.source_id)
                                             ORDER BY s.source, s.source_id), '[]')
-                   FROM source_identity s WHERE s.customer_id = c.id),
+                   FROM source_identity s WHERE s.customer_id IN (SELECT id FROM family)),
     'org', c.org_path, 'primary_manager', c.primary_manager, 'backup_manager', c.backup_manager,
     'consents', c.consents, 'masked', true, 'created_at', c.created_at, 'updated_at', c.updated_at)::text,
   json_build_object('zh', o.name_zh, 'en', o.name_en)::text, pm.name, bm.name,
@@ -39,7 +46,7 @@ SELECT c.pii, k.wrapped_key, c.version, c.birth_date, c.risk_valid_until,
        'category', p.category, 'balance', h.balance::text, 'currency', h.currency, 'as_of', h.as_of,
        'opened_on', h.opened_on, 'matures_on', h.matures_on,
        'closed_on', CASE WHEN h.closed_on >= h.as_of THEN h.closed_on END) AS item
-     FROM holding h JOIN product p ON p.code = h.product WHERE h.customer_id = c.id
+     FROM holding h JOIN product p ON p.code = h.product WHERE h.customer_id IN (SELECT id FROM family)
      ORDER BY abs(h.balance) DESC, h.account LIMIT 100) h),
   (SELECT coalesce(json_agg(e.item), '[]')::text FROM (
      SELECT json_build_object(
@@ -48,13 +55,15 @@ SELECT c.pii, k.wrapped_key, c.version, c.birth_date, c.risk_valid_until,
        'data', coalesce(e.data || e.private, e.data),
        'sealed', CASE WHEN e.sealed IS NOT NULL THEN json_build_array(
          e.customer_id, encode(ek.wrapped_key, 'base64'), encode(e.sealed, 'base64')) END) AS item
-     FROM customer_event e LEFT JOIN customer_key ek ON ek.customer_id = e.customer_id
-     WHERE e.customer_id = c.id ORDER BY e.time DESC, e.seq DESC LIMIT 20) e),
+     FROM family f CROSS JOIN LATERAL (
+       SELECT * FROM customer_event WHERE customer_id = f.id ORDER BY time DESC, seq DESC LIMIT 20) e
+     LEFT JOIN customer_key ek ON ek.customer_id = e.customer_id
+     ORDER BY e.time DESC, e.seq DESC LIMIT 20) e),
   (SELECT coalesce(json_agg(x.item), '[]')::text FROM (
      SELECT json_build_object('contact_id', t.contact_id, 'campaign_id', t.campaign_id, 'state', t.state,
        'disposition', t.disposition, 'time', t.recorded_at) AS item
      FROM (SELECT DISTINCT ON (contact_id) * FROM customer_contact
-           WHERE customer_id = c.id ORDER BY contact_id, version DESC) t
+           WHERE customer_id IN (SELECT id FROM family) ORDER BY contact_id, version DESC) t
      ORDER BY t.recorded_at DESC LIMIT 20) x)
 FROM customer c
 LEFT JOIN customer_key k ON k.customer_id = c.id

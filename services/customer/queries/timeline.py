@@ -16,9 +16,12 @@ from shared.db import fetch
 from shared.errors import BadRequest, NotFound
 from shared.pagination import PageRequest, encode_cursor
 
-# Each branch reads at most one page from its own index before the two are merged.
+# Each branch reads at most one page of each member of the family from its own index before all are joined.
 _PAGE = """
-WITH cursor AS (SELECT %(time)s::timestamptz AS t, %(kind)s::text COLLATE "C" AS k,
+WITH family AS MATERIALIZED (
+  SELECT id FROM customer WHERE id = %(customer)s
+  UNION ALL SELECT id FROM customer WHERE merged_into = %(customer)s
+), cursor AS (SELECT %(time)s::timestamptz AS t, %(kind)s::text COLLATE "C" AS k,
   %(n)s::text COLLATE "C" AS n)
 SELECT time, kind, n, item::text FROM (
   (SELECT e.time, 'event' COLLATE "C" AS kind, to_char(e.seq, 'FM0000000000000000000') COLLATE "C" AS n,
@@ -28,10 +31,12 @@ SELECT time, kind, n, item::text FROM (
       'data', coalesce(e.data || e.private, e.data),
       'sealed', CASE WHEN e.sealed IS NOT NULL THEN json_build_array(
         e.customer_id, encode(k.wrapped_key, 'base64'), encode(e.sealed, 'base64')) END) AS item
-   FROM cursor, customer_event e LEFT JOIN customer_key k ON k.customer_id = e.customer_id
-   WHERE e.customer_id = %(customer)s AND (t IS NULL OR e.time <= t)
-     AND (t IS NULL OR (e.time, 'event' COLLATE "C", to_char(e.seq, 'FM0000000000000000000') COLLATE "C")
-                       < (t, cursor.k, cursor.n))
+   FROM cursor CROSS JOIN family f CROSS JOIN LATERAL (
+     SELECT * FROM customer_event e WHERE e.customer_id = f.id AND (t IS NULL OR e.time <= t)
+       AND (t IS NULL OR (e.time, 'event' COLLATE "C", to_char(e.seq, 'FM0000000000000000000') COLLATE "C")
+                         < (t, cursor.k, cursor.n))
+     ORDER BY e.time DESC, e.seq DESC LIMIT %(limit)s) e
+   LEFT JOIN customer_key k ON k.customer_id = e.customer_id
    ORDER BY e.time DESC, e.seq DESC LIMIT %(limit)s)
   UNION ALL
   (SELECT c.recorded_at, 'contact' COLLATE "C",
@@ -41,7 +46,7 @@ SELECT time, kind, n, item::text FROM (
       'source', 'campaign', 'data', json_strip_nulls(json_build_object(
         'campaign_id', c.campaign_id, 'disposition', c.disposition, 'offer', c.offer, 'by', c.recorded_by)))
    FROM customer_contact c, cursor
-   WHERE c.customer_id = %(customer)s AND (t IS NULL OR c.recorded_at <= t)
+   WHERE c.customer_id IN (SELECT id FROM family) AND (t IS NULL OR c.recorded_at <= t)
      AND (t IS NULL OR (c.recorded_at, 'contact' COLLATE "C",
                         (c.contact_id || '/' || to_char(c.version, 'FM00000')) COLLATE "C")
                        < (t, k, cursor.n))

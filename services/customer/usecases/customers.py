@@ -11,6 +11,7 @@ from services.customer.domain.matching import MATCH_VERSION, match_keys
 from services.customer.domain.vault import FIELDS, Vault
 from services.customer.models import Customer, CustomerKey, SourceIdentity
 from services.customer.usecases.consents import change_consents
+from services.customer.usecases.duplicates import compare_again
 from services.customer.usecases.effects import touch
 from services.customer.usecases.ownership import check_owners
 from services.customer.usecases.publishing import publish_customers
@@ -29,6 +30,9 @@ from shared.db import fetch, give_reason
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, Unprocessable
 from shared.ids import new_id
 from shared.web import check_version
+
+_COMPARED = {"name", "id_number", "phone", "birth_date", "gender"}
+"""What tells duplicates."""
 
 _ERASED = "The customer was erased"
 _TAKEN = "SELECT source, source_id FROM taken_identities(%(sources)b::text[], %(source_ids)b::text[])"
@@ -82,6 +86,7 @@ async def create_customer(
     )
     await publish_customers(session, [customer_id])
     await apply_parked(session, vault, [customer_id])
+    await compare_again(session, [customer_id])
     await audit(session, principal, "create", f"customer/{customer_id}", org_path=body.org)
     return customer_id
 
@@ -99,6 +104,8 @@ async def change_customer(
     check_version(customer.version, expected)
     if customer.status == "erased":
         raise Conflict(_ERASED)
+    if customer.merged_into is not None:
+        raise Conflict(f"It was merged: change {customer.merged_into} instead", slug="merged")
     changes = body.model_dump(exclude_unset=True, exclude={"reason"})
     consents = changes.pop("consents", None) or {}
     if body.reason:
@@ -115,6 +122,8 @@ async def change_customer(
     source = principal.source or "bank"
     await change_consents(session, [(customer_id, c, given, now, source) for c, given in consents.items()])
     await _new_version(session, customer)
+    if body.model_fields_set & _COMPARED:
+        await compare_again(session, [customer_id])
     fields = sorted(body.model_fields_set - {"reason"})
     await audit(
         session,

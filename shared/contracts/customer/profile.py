@@ -99,7 +99,10 @@ class CustomerView(PersonalData, Attributes):
     version: int
     kind: CustomerKind
     status: AnyStatus
-    identities: list[SourceIdentity]
+    merged_into: UUID | None = Field(
+        default=None, description="The survivor to follow, when `status` is merged"
+    )
+    identities: Annotated[list[SourceIdentity], Field(description="Its own and those of all merged into it")]
     org: OrgPath
     primary_manager: Code | None
     backup_manager: Code | None
