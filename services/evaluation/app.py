@@ -5,12 +5,21 @@ from contextlib import asynccontextmanager
 
 from services.evaluation.api import boards, campaigns, metrics, recommendations
 from services.evaluation.consumers import HANDLERS
-from services.evaluation.jobs import TASKS, evaluate_when_due, settings_of
+from services.evaluation.jobs import TASKS, confirm_erasures, evaluate_when_due, settings_of
 from services.evaluation.settings import EvaluationSettings
 from services.evaluation.store import Store, StoreFeed, open_store
-from shared.contracts.events import ContactRecorded, ContactsAssigned, CustomerEventsRecorded
+from shared.contracts.events import (
+    ContactRecorded,
+    ContactsAssigned,
+    CustomerErased,
+    CustomerEventsRecorded,
+    CustomersMerged,
+    CustomersUnmerged,
+)
 from shared.service import Feed, Runtime, Service
 from shared.web import create_app
+
+CUSTOMER_EVENTS = (CustomerEventsRecorded, CustomersMerged, CustomersUnmerged, CustomerErased)
 
 
 @asynccontextmanager
@@ -38,9 +47,9 @@ service = Service(
     tasks=TASKS,
     resources=resources,
     feeds=[
-        Feed("evaluation", "CUSTOMER", [CustomerEventsRecorded], _target),
+        Feed("evaluation", "CUSTOMER", CUSTOMER_EVENTS, _target),
         Feed("evaluation", "CAMPAIGN", [ContactsAssigned, ContactRecorded], _target),
     ],
-    background=[evaluate_when_due],
+    background=[evaluate_when_due, confirm_erasures],
 )
 app = create_app(service)

@@ -1,8 +1,10 @@
-"""Campaign events that the database of this service acts on. Contacts go to the columnar store."""
+"""Events that the database of this service acts on: campaigns, and erasures, which are carried out and
+confirmed whatever becomes of the store. Contacts and outcomes go to the columnar store alone.
+"""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluation.usecases import registrations
+from services.evaluation.usecases import erasures, registrations
 from services.evaluation.usecases.evaluations import SYSTEM, TASK
 from shared.contracts.events import (
     CampaignApproved,
@@ -10,6 +12,7 @@ from shared.contracts.events import (
     CampaignLaunched,
     CampaignPaused,
     CampaignResumed,
+    CustomerErased,
     EventData,
 )
 from shared.jobs import defer
@@ -38,6 +41,10 @@ async def completed(session: AsyncSession, event: CampaignCompleted, _runtime: R
     await defer(session, SYSTEM, TASK, {"campaign_id": str(event.campaign_id)})
 
 
+async def erased(session: AsyncSession, event: CustomerErased, _runtime: Runtime) -> None:
+    await erasures.note_erasure(session, event)
+
+
 HANDLERS: dict[str, dict[type[EventData], Handler]] = {
     "evaluation__campaigns": {
         CampaignApproved: approved,
@@ -45,5 +52,6 @@ HANDLERS: dict[str, dict[type[EventData], Handler]] = {
         CampaignPaused: paused,
         CampaignResumed: resumed,
         CampaignCompleted: completed,
-    }
+    },
+    "evaluation__erasures": {CustomerErased: erased},
 }

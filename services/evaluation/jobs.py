@@ -9,7 +9,7 @@ from uuid import UUID
 from services.evaluation.models import Registration
 from services.evaluation.settings import EvaluationSettings
 from services.evaluation.store import Store
-from services.evaluation.usecases import evaluations, registrations
+from services.evaluation.usecases import erasures, evaluations, registrations
 from services.evaluation.usecases.evaluations import SYSTEM, TASK
 from shared import clock
 from shared.errors import NotFound, Unavailable
@@ -76,6 +76,14 @@ async def defer_due(runtime: Runtime) -> list[UUID]:
             await defer(session, SYSTEM, TASK, {"campaign_id": str(campaign_id)})
             await registrations.set_due(session, campaign_id, now + registrations.RETRY)
     return campaigns
+
+
+async def confirm_erasures(runtime: Runtime) -> None:
+    """Endless: carry out erasures in this process's store, and confirm them."""
+    settings = settings_of(runtime)
+    while True:
+        await erasures.confirm_open(runtime)
+        await asyncio.sleep(settings.confirm_every_seconds)
 
 
 def settings_of(runtime: Runtime) -> EvaluationSettings:

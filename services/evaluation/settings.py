@@ -16,5 +16,7 @@ class EvaluationSettings(Settings):
     """How long an evaluation waits for the store to reach the streams' ends before it fails."""
     due_every_seconds: Annotated[float, Field(gt=0)] = 5.0
     """How often the worker looks for campaigns whose outcome windows have closed."""
+    confirm_every_seconds: Annotated[float, Field(gt=0)] = 1.0
+    """How often the worker looks for erasures that it has to carry out and confirm."""
     late_data_hours: Annotated[float, Field(ge=0)] = 24.0
     """How long after the last outcome window the final evaluation waits for events that arrive late."""

@@ -21,7 +21,7 @@ def exposures(cursor: duckdb.DuckDBPyConnection, question: Question, window_days
         f"""
         SELECT arm, count(*), count(*) FILTER (assigned_at + INTERVAL {int(window_days)} DAY <= $until),
                max(assigned_at) + INTERVAL {int(window_days)} DAY
-        FROM exposure WHERE campaign_id = $campaign AND {IN_SCOPE} GROUP BY arm
+        FROM exposure WHERE campaign_id = $campaign AND counted AND {IN_SCOPE} GROUP BY arm
         """,  # noqa: S608 - an integer and a constant
         question.parameters(),
     )
@@ -41,7 +41,7 @@ def funnel(
     rows = select(
         cursor,
         f"""
-        WITH exposed AS (FROM exposure WHERE campaign_id = $campaign AND {IN_SCOPE}),
+        WITH exposed AS (FROM exposure WHERE campaign_id = $campaign AND counted AND {IN_SCOPE}),
         touched AS (
             SELECT c.customer_id, bool_or({_RESPONDED}) AS responded
             FROM contact AS c WHERE c.campaign_id = $campaign AND {_TOUCHED} GROUP BY c.customer_id
@@ -66,7 +66,7 @@ def efforts(cursor: duckdb.DuckDBPyConnection, scope: str, until: datetime) -> d
     rows = select(
         cursor,
         f"""
-        WITH exposed AS (FROM exposure WHERE {IN_SCOPE}),
+        WITH exposed AS (FROM exposure WHERE counted AND {IN_SCOPE}),
         per_campaign AS (
             SELECT c.campaign_id, count(DISTINCT c.customer_id) FILTER ({_TOUCHED}) AS contacted,
                    count(*) FILTER ({_TOUCHED}) AS contacts, sum(c.minutes) AS minutes, sum(c.cost) AS cost

@@ -1,6 +1,6 @@
 """From deliveries to rows: one DuckDB transaction per batch, with the position reached."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar, get_args
 from uuid import UUID
@@ -9,16 +9,25 @@ import duckdb
 import pyarrow as pa
 from pydantic import JsonValue
 
+from services.evaluation.store import families
 from services.evaluation.store.open import Store
 from shared.bus import Delivery
-from shared.contracts.events import ContactRecorded, ContactsAssigned, CustomerEventsRecorded, EventData
+from shared.contracts.events import (
+    ContactRecorded,
+    ContactsAssigned,
+    CustomerErased,
+    CustomerEventsRecorded,
+    CustomersMerged,
+    CustomersUnmerged,
+    EventData,
+)
 from shared.contracts.metrics import EventField
 
 Kind = TypeVar("Kind", bound=EventData)
 Row = Mapping[str, object]
 
 _MOMENT = pa.timestamp("us")
-_IDS = [(name, pa.uuid()) for name in ("campaign_id", "contact_id", "customer_id")]
+_IDS = [(name, pa.uuid()) for name in ("campaign_id", "contact_id", "home")]
 _EXPOSURE = pa.schema(
     [
         *_IDS,
@@ -44,7 +53,7 @@ EVENT_TEXTS: tuple[EventField, ...] = get_args(EventField)
 """Fields of an event that a metric may ask for, besides its amount."""
 _EVENT = pa.schema(
     [
-        ("customer_id", pa.uuid()),
+        ("home", pa.uuid()),
         ("type", pa.string()),
         ("time", _MOMENT),
         ("amount", pa.float64()),
@@ -55,21 +64,41 @@ _EVENT = pa.schema(
 # A customer is exposed to a campaign once: the first assignment is the one that was randomised.
 _INSERT_EXPOSURE = """
     INSERT INTO exposure BY NAME
-    SELECT * FROM batch AS new
+    SELECT new.* EXCLUDE (contact_id, home),
+        CASE WHEN gone.home IS NULL THEN new.contact_id END AS contact_id,
+        CASE WHEN gone.home IS NULL THEN coalesce(alias.survivor, new.home) END AS customer_id,
+        CASE WHEN gone.home IS NULL AND alias.survivor IS NOT NULL THEN new.home END AS home
+    FROM batch AS new
+    LEFT JOIN alias ON alias.home = new.home LEFT JOIN erased AS gone ON gone.home = new.home
     WHERE NOT EXISTS (
-        FROM exposure AS old WHERE old.campaign_id = new.campaign_id AND old.customer_id = new.customer_id
+        FROM exposure AS old
+        WHERE old.campaign_id = new.campaign_id AND coalesce(old.home, old.customer_id) = new.home
     )
-    QUALIFY row_number() OVER (PARTITION BY campaign_id, customer_id ORDER BY assigned_at) = 1
+    QUALIFY row_number() OVER (PARTITION BY campaign_id, new.home ORDER BY assigned_at) = 1
 """
-_INSERT_CONTACT = """
+# Whose a row is now; of the erased nothing is taken.
+_OWNED = """
+    SELECT batch.* EXCLUDE (home), coalesce(alias.survivor, batch.home) AS customer_id,
+        CASE WHEN alias.survivor IS NOT NULL THEN batch.home END AS home
+    FROM batch ANTI JOIN erased ON erased.home = batch.home LEFT JOIN alias ON alias.home = batch.home
+"""
+_INSERT_CONTACT = f"""
     INSERT INTO contact BY NAME
-    SELECT * FROM batch AS new
+    SELECT * FROM ({_OWNED}) AS new
     WHERE NOT EXISTS (
         FROM contact AS old WHERE old.contact_id = new.contact_id AND old.version = new.version
     )
     QUALIFY row_number() OVER (PARTITION BY contact_id, version) = 1
-"""
-_INSERT_EVENT = "INSERT INTO event BY NAME SELECT * FROM batch"
+"""  # noqa: S608 - a constant
+_INSERT_EVENT = f"INSERT INTO event BY NAME SELECT * FROM ({_OWNED})"  # noqa: S608 - a constant
+_KINDS = (
+    ContactsAssigned,
+    ContactRecorded,
+    CustomerEventsRecorded,
+    CustomersMerged,
+    CustomersUnmerged,
+    CustomerErased,
+)
 
 
 class StoreFeed:
@@ -93,7 +122,10 @@ def _apply(
     if last_seq <= position:
         return
     fresh = _unseen(cursor, [delivery for delivery in deliveries if delivery.seq > position])
-    _insert(cursor, _INSERT_EXPOSURE, _EXPOSURE, _exposures(fresh))
+    # Who is whom first: whose the rows of this batch are then follows as if they had come later.
+    families.regroup(cursor, _pointers(fresh))
+    families.erase(cursor, [ref for erased in _of(fresh, CustomerErased) for ref in erased.customers])
+    _insert(cursor, _INSERT_EXPOSURE, _EXPOSURE, _exposures(fresh), families.count_first)
     _insert(cursor, _INSERT_CONTACT, _CONTACT, _contacts(fresh))
     _insert(cursor, _INSERT_EVENT, _EVENT, _events(fresh))
     cursor.execute("INSERT OR REPLACE INTO watermark VALUES (?, ?)", [stream, last_seq])
@@ -102,9 +134,7 @@ def _apply(
 def _unseen(cursor: duckdb.DuckDBPyConnection, deliveries: Sequence[Delivery]) -> list[Delivery]:
     """Each message once, with its id noted; messages this store has no use for are left out."""
     relevant = {
-        UUID(delivery.event_id): delivery
-        for delivery in deliveries
-        if isinstance(delivery.data, ContactsAssigned | ContactRecorded | CustomerEventsRecorded)
+        UUID(delivery.event_id): delivery for delivery in deliveries if isinstance(delivery.data, _KINDS)
     }
     if not relevant:
         return []
@@ -118,13 +148,22 @@ def _unseen(cursor: duckdb.DuckDBPyConnection, deliveries: Sequence[Delivery]) -
     return [delivery for key, delivery in relevant.items() if key in new]
 
 
+def _pointers(deliveries: Iterable[Delivery]) -> list[families.Pointer]:
+    return [
+        pointer
+        for delivery in deliveries
+        if isinstance(delivery.data, CustomersMerged | CustomersUnmerged)
+        for pointer in families.pointers_of(delivery.data)
+    ]
+
+
 def _exposures(deliveries: Iterable[Delivery]) -> Iterator[Row]:
     for assigned in _of(deliveries, ContactsAssigned):
         for contact in assigned.contacts:
             yield {
                 "campaign_id": assigned.campaign_id.bytes,
                 "contact_id": contact.contact_id.bytes,
-                "customer_id": contact.customer_id.bytes,
+                "home": contact.customer_id.bytes,
                 "arm": contact.arm or "",
                 "propensity": contact.propensity,
                 "assigned_at": _utc(assigned.assigned_at),
@@ -143,7 +182,7 @@ def _contacts(deliveries: Iterable[Delivery]) -> Iterator[Row]:
         yield {
             "campaign_id": contact.campaign_id.bytes,
             "contact_id": contact.contact_id.bytes,
-            "customer_id": contact.customer_id.bytes,
+            "home": contact.customer_id.bytes,
             "version": contact.version,
             "state": contact.state,
             "disposition": contact.disposition,
@@ -157,7 +196,7 @@ def _events(deliveries: Iterable[Delivery]) -> Iterator[Row]:
     for batch in _of(deliveries, CustomerEventsRecorded):
         for event in batch.events:
             yield {
-                "customer_id": event.customer_id.bytes,
+                "home": (event.home_id or event.customer_id).bytes,
                 "type": event.type,
                 "time": _utc(event.time),
                 "amount": _number(event.data.get("amount")),
@@ -170,12 +209,19 @@ def _of(deliveries: Iterable[Delivery], kind: type[Kind]) -> Iterator[Kind]:
 
 
 def _insert(
-    cursor: duckdb.DuckDBPyConnection, statement: str, schema: pa.Schema, rows: Iterator[Row]
+    cursor: duckdb.DuckDBPyConnection,
+    statement: str,
+    schema: pa.Schema,
+    rows: Iterator[Row],
+    then: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
 ) -> None:
+    """`then` runs while the rows are still there as `batch`."""
     batch = pa.Table.from_pylist(list(rows), schema)
     if batch.num_rows:
         cursor.register("batch", batch)
         cursor.execute(statement)
+        if then is not None:
+            then(cursor)
         cursor.unregister("batch")
 
 

@@ -13,7 +13,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS watermark (stream VARCHAR PRIMARY KEY, seq BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS applied (event_id UUID PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS exposure (
-    campaign_id UUID NOT NULL, contact_id UUID NOT NULL, customer_id UUID NOT NULL,
+    campaign_id UUID NOT NULL, contact_id UUID, customer_id UUID,
     arm VARCHAR NOT NULL, propensity DOUBLE NOT NULL, assigned_at TIMESTAMP NOT NULL, wave INTEGER NOT NULL,
     segment VARCHAR NOT NULL, branch VARCHAR NOT NULL,
     manager VARCHAR, offer VARCHAR, channel VARCHAR, script VARCHAR
@@ -27,9 +27,21 @@ CREATE TABLE IF NOT EXISTS event (
     customer_id UUID NOT NULL, type VARCHAR NOT NULL, time TIMESTAMP NOT NULL, amount DOUBLE,
     direction VARCHAR, channel VARCHAR, product VARCHAR, currency VARCHAR, granted VARCHAR
 );
+CREATE TABLE IF NOT EXISTS alias (home UUID NOT NULL, survivor UUID, changed_at TIMESTAMP NOT NULL);
+CREATE TABLE IF NOT EXISTS erased (home UUID NOT NULL, rows BIGINT NOT NULL);
+"""
+# Brings a file of any earlier version up to date where it is: the streams may have forgotten what it holds.
+_ADDED = """
+ALTER TABLE exposure ALTER COLUMN contact_id DROP NOT NULL;
+ALTER TABLE exposure ALTER COLUMN customer_id DROP NOT NULL;
+ALTER TABLE exposure ADD COLUMN IF NOT EXISTS home UUID;
+ALTER TABLE exposure ADD COLUMN IF NOT EXISTS counted BOOLEAN DEFAULT true;
+ALTER TABLE contact ADD COLUMN IF NOT EXISTS home UUID;
+ALTER TABLE event ADD COLUMN IF NOT EXISTS home UUID;
 """
 # Times are UTC without a zone; `arm` is empty for the hold-out. `applied` makes a message that the
-# relay published twice, under two sequence numbers, count once.
+# relay published twice, under two sequence numbers, count once. `home` is there when a row was recorded for
+# another customer than the one it belongs to now. An exposure without a customer is an erased one's.
 
 
 class Store:
@@ -76,4 +88,5 @@ def open_store(file: Path, *, memory: str, threads: int) -> Store:
         str(file), config={"memory_limit": memory, "threads": threads, "preserve_insertion_order": False}
     )
     connection.execute(_SCHEMA)
+    connection.execute(_ADDED)
     return Store(connection)

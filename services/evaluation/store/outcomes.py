@@ -20,6 +20,11 @@ from shared.contracts.metrics import EventSource, MetricCreate, MetricKind
 IN_SCOPE = "($scope = '*' OR branch = $scope OR starts_with(branch, $scope || '.'))"
 """Exposures of a branch within an organisation scope; `*` is everywhere."""
 
+KNOWN = "counted AND customer_id IS NOT NULL"
+"""Exposures whose outcome can be known: one of a person, and not an erased one's. Where people are only
+counted, `counted` alone is asked, so that totals stay what they were.
+"""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -115,7 +120,7 @@ def _moments_sql(metrics: Sequence[MetricCreate], values: Sequence[Value]) -> st
         )
     widest = max(metric.window_days for metric in metrics)
     return f"""
-        WITH exposed AS (FROM exposure WHERE campaign_id = $campaign AND {IN_SCOPE}),
+        WITH exposed AS (FROM exposure WHERE campaign_id = $campaign AND {KNOWN} AND {IN_SCOPE}),
         outcome AS (
             SELECT u.customer_id, {", ".join(outcome)}
             FROM event AS e JOIN exposed AS u USING (customer_id)
@@ -161,7 +166,7 @@ def _daily_sql(metric: MetricCreate, value: Value) -> str:
     first = "SELECT treated, 1 AS value, min(day) AS day FROM hit GROUP BY customer_id, treated"
     counted = first if metric.kind is MetricKind.PROPORTION else "FROM hit"
     return f"""
-        WITH exposed AS (FROM exposure WHERE campaign_id = $campaign AND {IN_SCOPE}),
+        WITH exposed AS (FROM exposure WHERE campaign_id = $campaign AND {KNOWN} AND {IN_SCOPE}),
         horizon AS (
             SELECT least({metric.window_days}, datediff('second', max(assigned_at), $until) // 86400) AS days
             FROM exposed
