@@ -80,7 +80,7 @@ async def merge_view(session: AsyncSession, vault: Vault, merge_id: UUID) -> Mer
 
 
 def _fields(vault: Vault, row: Sequence[Any]) -> dict[str, Any]:
-    merge, key, members = row
+    merge, key, members = row[:3]
     return {
         "id": merge.id,
         "survivor": merge.survivor_id,
