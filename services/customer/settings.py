@@ -14,6 +14,9 @@ class CustomerSettings(Settings):
     import_keep_days: int = 7
     """How long the sealed file of a failed or cancelled import waits to be resumed."""
 
+    subject_export_days: int = 7
+    """How long the copy of everything held about a person waits to be fetched."""
+
     @property
     def import_dir(self) -> Path:
         """Where uploads wait for their job; shared by API and worker."""

@@ -12,6 +12,8 @@ from shared.web import allow
 CustomerRead = Annotated[Principal, allow(*Role)]
 CustomerWrite = Annotated[Principal, allow(Role.branch_head, Role.manager, Role.integrator)]
 OwnershipChange = Annotated[Principal, allow(Role.branch_head, Role.integrator)]
+HeadRead = Annotated[Principal, allow(Role.branch_head, Role.strategist, Role.auditor)]
+"""Reports about managers, for those above them."""
 PersonalRead = (Role.branch_head, Role.manager)
 """Who may see personal data unmasked or search by it."""
 
@@ -29,6 +31,12 @@ BulkRead = Annotated[Principal, allow(Role.strategist, Role.auditor, Role.integr
 ValueModelChange = Annotated[Principal, allow(Role.strategist)]
 ValueModelRead = Annotated[Principal, allow(Role.strategist, Role.approver, Role.branch_head, Role.auditor)]
 """Internal prices and hurdles are not for everyone who may see a customer's value."""
+
+SubjectRights = Annotated[Principal, allow(Role.branch_head)]
+"""Asks for a person's copy of everything, or for a person to be forgotten."""
+ErasureConfirm = Annotated[Principal, allow(Role.branch_head, Role.approver)]
+ErasureRead = Annotated[Principal, allow(Role.branch_head, Role.approver, Role.auditor)]
+RetentionWrite = Annotated[Principal, allow()]
 
 CodePath = Annotated[Code, Path(description="Natural code")]
 OrgCodePath = Annotated[OrgPath, Path(description="Dotted path from head office down")]

@@ -16,6 +16,7 @@ from services.customer.usecases.effects import touch
 from services.customer.usecases.ownership import check_owners
 from services.customer.usecases.publishing import publish_customers
 from services.customer.usecases.recording import announce_arrivals, apply_parked
+from services.customer.usecases.tombstones import refuse_buried
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -45,6 +46,7 @@ async def create_customer(
     refuse_foreign_identities(principal, [identity.source for identity in body.identities])
     await announce_arrivals(session, [identity.source for identity in body.identities])
     await _refuse_taken(session, body.identities)
+    await refuse_buried(session, vault, [(one.source, one.source_id) for one in body.identities])
     await check_owners(session, body.org, body.primary_manager, body.backup_manager)
     customer_id, now = new_id(), clock.now()
     personal = body.model_dump(include=set(PersonalData.model_fields))

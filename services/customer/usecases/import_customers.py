@@ -19,6 +19,7 @@ from services.customer.usecases.effects import touch
 from services.customer.usecases.import_reading import Chunk, ChunkResult, Rejection
 from services.customer.usecases.publishing import publish_customers
 from services.customer.usecases.recording import announce_arrivals, apply_parked
+from services.customer.usecases.tombstones import buried
 from shared.db import fetch
 from shared.ids import new_id
 
@@ -62,6 +63,7 @@ class CustomerRows:
         chunk = chunk.without(_repeated(chunk))
         chunk = chunk.without(await _unknown_references(session, chunk))
         await announce_arrivals(session, [source for source in chunk.columns["source"] if source])
+        chunk = chunk.without(await _forgotten(session, self.vault, chunk))
         known = await _known(session, chunk)
         chunk, known = await _without_hidden(session, chunk, known)
         fresh = [position for position in range(len(chunk.rows)) if position not in known]
@@ -87,6 +89,19 @@ class CustomerRows:
         chunk.made["id"] = ids
         chunk.made["pii"] = [one.pii for one in sealed]
         chunk.made["wrapped_key"] = [one.wrapped_key for one in sealed]
+
+
+async def _forgotten(session: AsyncSession, vault: Vault, chunk: Chunk) -> list[Rejection]:
+    pairs = [
+        (source or "", source_id or "")
+        for source, source_id in zip(chunk.columns["source"], chunk.columns["source_id"], strict=True)
+    ]
+    found = await buried(session, vault, pairs)
+    return [
+        Rejection(row, "source_id", "belongs to a person who asked not to be collected again")
+        for row, pair in zip(chunk.rows, pairs, strict=True)
+        if pair in found
+    ]
 
 
 def _repeated(chunk: Chunk) -> list[Rejection]:

@@ -156,3 +156,7 @@ def _conflicts(rows: Sequence[int], outcome: Outcome) -> Iterator[Rejection]:
         yield Rejection(rows[event.index], "id", "was recorded before with other content")
     for event in outcome.outside:
         yield Rejection(rows[event.index], "subject", "belongs to a customer of another organisation")
+    for event in outcome.forgotten:
+        yield Rejection(
+            rows[event.index], "subject", "belongs to a person who asked not to be collected again"
+        )

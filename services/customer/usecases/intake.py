@@ -23,6 +23,7 @@ from shared.errors import FieldError
 INVALID = "/problems/event-invalid"
 CONFLICT = "/problems/event-conflict"
 OUTSIDE = "/problems/outside-organisation"
+FORGOTTEN = "/problems/do-not-collect"
 
 Status = Literal["accepted", "duplicate", "parked", "rejected"]
 
@@ -102,7 +103,8 @@ def _answer(reading: Reading, outcome: Outcome, *, single: bool, verbose: bool) 
             _rejected(event.index, event.event_id, _outside_problem(event, single=single))
             for event in outcome.outside
         ),
-        *(_rejected(r.index, r.event_id, _refusal(r)) for r in reading.refused),
+        *(_rejected(event.index, event.event_id, _forgotten_problem()) for event in outcome.forgotten),
+        *(rejected(r) for r in reading.refused),
     ]
     if verbose:
         found += [_plain(recorded.event, "accepted") for recorded in outcome.recorded]
@@ -110,14 +112,15 @@ def _answer(reading: Reading, outcome: Outcome, *, single: bool, verbose: bool) 
         accepted=len(outcome.recorded),
         duplicate=len(duplicate),
         parked=len(outcome.parked),
-        rejected=len(conflict) + len(outcome.outside) + len(reading.refused),
+        rejected=len(conflict) + len(outcome.outside) + len(outcome.forgotten) + len(reading.refused),
         items=sorted(found, key=lambda item: item.index),
     )
 
 
 def _with_repetitions(reading: Reading, outcome: Outcome) -> tuple[list[Incoming], list[Incoming]]:
     """Copies within the batch share the fate of the first: duplicate, or conflict with what was there."""
-    refused = {(event.source, event.event_id) for event in (*outcome.conflict, *outcome.outside)}
+    gone = (*outcome.conflict, *outcome.outside, *outcome.forgotten)
+    refused = {(event.source, event.event_id) for event in gone}
     duplicate, conflict = list(outcome.duplicate), list(outcome.conflict)
     for event in reading.repeated:
         (conflict if (event.source, event.event_id) in refused else duplicate).append(event)
@@ -130,6 +133,10 @@ def _plain(event: Incoming, status: Status) -> EventItemResult:
 
 def _rejected(index: int, event_id: str | None, problem: Problem) -> EventItemResult:
     return EventItemResult(index=index, id=event_id, status="rejected", problem=problem)
+
+
+def rejected(refused: Refused) -> EventItemResult:
+    return _rejected(refused.index, refused.event_id, _refusal(refused))
 
 
 def _refusal(refused: Refused) -> Problem:
@@ -149,6 +156,15 @@ def _conflict_problem() -> Problem:
         title="Another event has this id",
         status=409,
         detail="An event of this source with the same id and other content was recorded before",
+    )
+
+
+def _forgotten_problem() -> Problem:
+    return Problem(
+        type=FORGOTTEN,
+        title="The person was erased",
+        status=409,
+        detail="The person asked not to be collected again; nothing of the event was kept",
     )
 
 

@@ -14,6 +14,7 @@ from services.customer.domain.vault import Vault
 from services.customer.usecases.effects import apply_effects
 from services.customer.usecases.publishing import publish_events
 from services.customer.usecases.sealing import seal_for_customers, seal_to_wait
+from services.customer.usecases.tombstones import buried
 from shared.db import fetch
 
 
@@ -35,6 +36,8 @@ class Outcome:
     recorded: list[Recorded] = field(default_factory=list)
     duplicate: list[Incoming] = field(default_factory=list)
     conflict: list[Incoming] = field(default_factory=list)
+    forgotten: list[Incoming] = field(default_factory=list)
+    """Their person was erased and asked not to be collected again."""
     outside: list[Incoming] = field(default_factory=list)
     """Their customer exists, beyond the caller's organisation."""
     parked: list[Incoming] = field(default_factory=list)
@@ -204,6 +207,7 @@ async def _park(session: AsyncSession, vault: Vault, events: Sequence[Incoming],
         await fetch(session, _LOCK_PARKING, {"source": source})
     left = await _insert(session, vault, events, outcome)
     left = await _set_outside_apart(session, left, outcome)
+    left = await _set_forgotten_apart(session, vault, left, outcome)
     if not left:
         return
     sealed: dict[str, list[object]] = {"sealed": [seal_to_wait(vault, event) for event in left]}
@@ -220,6 +224,14 @@ async def _set_outside_apart(
     taken = {(row[0], row[1]) for row in await fetch(session, _TAKEN, pairs)} if events else set()
     outcome.outside += [event for event in events if (event.source, event.source_id) in taken]
     return [event for event in events if (event.source, event.source_id) not in taken]
+
+
+async def _set_forgotten_apart(
+    session: AsyncSession, vault: Vault, events: Sequence[Incoming], outcome: Outcome
+) -> list[Incoming]:
+    found = await buried(session, vault, [(event.source, event.source_id) for event in events])
+    outcome.forgotten += [event for event in events if (event.source, event.source_id) in found]
+    return [event for event in events if (event.source, event.source_id) not in found]
 
 
 def _columns(events: Sequence[Incoming]) -> dict[str, list[object]]:
