@@ -22,6 +22,8 @@ _ENTRIES: tuple[tuple[str, str, str, tuple[Role, ...]], ...] = (
     ("tasks", "/tasks", "tasks", (Role.manager, Role.branch_head)),
     ("customers", "/customers", "customers", ()),
     ("duplicates", "/duplicates", "duplicates", (Role.branch_head,)),
+    ("quality", "/quality", "quality", OVERSEERS),
+    ("handovers", "/handovers", "handovers", (Role.branch_head,)),
     ("imports", "/imports", "imports", (Role.integrator,)),
 )
 _OTHER: dict[Language, Language] = {"zh": "en", "en": "zh"}

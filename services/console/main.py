@@ -28,6 +28,8 @@ _PAGES = (
     "customers",
     "customer",
     "duplicates",
+    "quality",
+    "handovers",
     "imports",
     "tasks",
 )

@@ -10,6 +10,7 @@ from services.console.pages.customer_consents import build_consents
 from services.console.pages.customer_history import build_history
 from services.console.pages.customer_network import build_network
 from services.console.pages.customer_overview import draw_overview
+from services.console.pages.customer_ownership import build_ownership
 from services.console.pages.customer_value import draw_value, fetch_value
 from services.console.view import View, page
 from services.console.widgets.html import html, link, tag
@@ -65,6 +66,7 @@ def _draw(view: View, shown: CustomerFacts) -> None:
                 t("customer.tab.network"),
                 lambda: build_network(view, key, company=customer.kind == "company"),
             ),
+            "ownership": (t("customer.tab.ownership"), lambda: build_ownership(view, key)),
             "consents": (t("customer.tab.consents"), lambda: build_consents(view, key)),
             "history": (t("customer.tab.history"), lambda: build_history(view, key)),
         }

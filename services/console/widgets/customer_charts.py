@@ -1,4 +1,4 @@
-"""Charts of one customer: value by month and product, and the network around it."""
+"""Charts of customers: value by month, the network around one, quality over days."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -127,3 +127,31 @@ def network(nodes: Sequence[Node], edges: Sequence[Edge], kinds: Mapping[str, st
 
 def _tip(name: str, month: str, value: float, currency: str) -> str:
     return f"<b>{escape(name)}</b> · {escape(month)}<br>{exact_money(value, currency)}"
+
+
+def trend(days: Sequence[str], series: Mapping[str, Sequence[float | None]]) -> Options:
+    """Scores from 0 to 100 over days; a gap where there is none."""
+    drawn: list[Options] = [
+        {
+            "name": name,
+            "type": "line",
+            "showSymbol": False,
+            "data": list(values),
+            "lineStyle": {"width": 2.6 if index == 0 else 1.4, "color": PALETTE[index % len(PALETTE)]},
+            "itemStyle": {"color": PALETTE[index % len(PALETTE)]},
+        }
+        for index, (name, values) in enumerate(series.items())
+    ]
+    return {
+        "grid": {"left": 8, "right": 16, "top": 36, "bottom": 4, "containLabel": True},
+        "legend": {"top": 0, "left": 0, "textStyle": {"color": theme.MUTED}},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "category", "data": list(days), "axisLabel": {"color": theme.MUTED}},
+        "yAxis": {
+            "type": "value",
+            "max": 100,
+            "scale": True,
+            "splitLine": {"lineStyle": {"color": theme.LINE}},
+        },
+        "series": drawn,
+    }
