@@ -16,7 +16,7 @@ from shared.web import Router, Session, problem_responses, set_etag
 router = Router(tags=["organisation"])
 
 
-@router.put("/staff/{code}", responses=problem_responses(404, 412, 428))
+@router.put("/staff/{code}", responses=problem_responses(404, 409, 412, 428))
 async def put_staff(
     session: Session,
     principal: RegistryWrite,
@@ -25,7 +25,10 @@ async def put_staff(
     response: Response,
     expected: Annotated[int | None, Depends(optional_version)],
 ) -> StaffView:
-    """Create a member of staff, or replace (If-Match). The same content again changes nothing."""
+    """Create a member of staff, or replace (If-Match). The same content again changes nothing.
+
+    Who still looks after customers cannot be made inactive: hand them over first.
+    """
     row = await usecases.put_staff(session, principal, code, body, expected)
     set_etag(response, row.version)
     return queries.staff_view(row)

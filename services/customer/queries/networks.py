@@ -107,7 +107,7 @@ async def group(session: AsyncSession, vault: Vault, customer_id: UUID, as_of: d
     found = await walk(session, head, PARENT_OF, as_of, depth=GROUP_DEPTH, limit=limit)
     edges = await _edges(session, found, PARENT_OF, as_of)
     above = _parents(edges, found)
-    held = await _totals(session, list(found.depths))
+    held = await holdings_of(session, list(found.depths))
     members = [
         GroupMember(
             **node.model_dump(),
@@ -218,7 +218,8 @@ def _parents(edges: Sequence[EdgeView], found: Neighbourhood) -> dict[UUID, Edge
     return above
 
 
-async def _totals(session: AsyncSession, members: Sequence[UUID]) -> dict[UUID, list[CurrencySum]]:
+async def holdings_of(session: AsyncSession, members: Sequence[UUID]) -> dict[UUID, list[CurrencySum]]:
+    """What each customer and all merged into it hold in open accounts."""
     totals: dict[UUID, list[CurrencySum]] = {}
     rows: list[tuple[Any, ...]] = await fetch(session, _TOTALS, {"members": list(members)})
     for member, currency, assets, liabilities in rows:

@@ -9,7 +9,8 @@ from services.customer.usecases.versions import next_version
 from shared.audit import audit
 from shared.auth import Principal
 from shared.contracts.customer import OrgWrite, ProductWrite, StaffWrite
-from shared.errors import FieldError, NotFound, Unprocessable
+from shared.db import fetch
+from shared.errors import Conflict, FieldError, NotFound, Unprocessable
 
 Row = TypeVar("Row", OrgUnit, Product, Staff)
 
@@ -45,8 +46,21 @@ async def put_staff(
         raise Unprocessable(
             "The unit does not exist", errors=[FieldError("/org", "is not a unit you can see")]
         )
+    if not body.active:
+        await _refuse_to_leave_customers(session, code)
     values = {"name": body.name, "role": body.role, "org_path": body.org, "active": body.active}
     return await _put(session, principal, Staff, code, values, expected)
+
+
+async def _refuse_to_leave_customers(session: AsyncSession, code: str) -> None:
+    """Nobody leaves while customers are still in their care."""
+    customers = (await fetch(session, "SELECT portfolio_size(%(staff)s)", {"staff": code}))[0][0]
+    if customers:
+        raise Conflict(
+            f"{customers} customers are in the care of {code}: POST /v1/staff/{code}:handover first",
+            errors=[FieldError("/active", "needs a handover first")],
+            slug="handover-needed",
+        )
 
 
 async def put_product(
