@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from deploy.broker_users import BrokerUsers, authorization
 from deploy.embedded.databases import SERVICES, app_of, owner_of
 from deploy.embedded.keyring import Keyring, write_secret
 
@@ -21,7 +22,7 @@ CERTIFICATE_DAYS = 90
 
 
 def write_all(directory: Path) -> list[str]:
-    """Make what is missing, bring the API keys up to date, and name what was written.
+    """Make what is missing, bring API keys and NATS users up to date, and name what was written.
 
     The directory is closed to everybody else; the files in it are readable by all, because each is mounted
     alone into containers of several accounts.
@@ -31,20 +32,25 @@ def write_all(directory: Path) -> list[str]:
     keyring = Keyring(directory / "secrets")
     keyring.ensure()
     written = [
-        name for name, make in _once(directory, keyring).items() if _write_once(directory / name, make)
+        name for name, make in _once(keyring).items() if _write_once(directory / name, make)
     ]
     if not (directory / "tls_certificate").exists():
         certificate, key = self_signed("localhost")
         _publish(directory / "tls_key", key)
         _publish(directory / "tls_certificate", certificate)
         written += ["tls_key", "tls_certificate"]
-    if _changed(directory / "api_keys", keyring.api_keys.read_text()):
-        _publish(directory / "api_keys", keyring.api_keys.read_text())
-        written.append("api_keys")
+    password, partners = (directory / "nats_password").read_text(), BrokerUsers.of(directory).entries()
+    for name, text in (
+        ("api_keys", keyring.api_keys.read_text()),
+        ("nats_users", authorization(NATS_USER, password, partners)),
+    ):
+        if _changed(directory / name, text):
+            _publish(directory / name, text)
+            written.append(name)
     return written
 
 
-def _once(directory: Path, keyring: Keyring) -> dict[str, Callable[[], str]]:
+def _once(keyring: Keyring) -> dict[str, Callable[[], str]]:
     passwords = ["postgres", *map(owner_of, SERVICES), *map(app_of, SERVICES)]
     return {
         "jwks": keyring.jwks.read_text,
@@ -54,13 +60,8 @@ def _once(directory: Path, keyring: Keyring) -> dict[str, Callable[[], str]]:
         **{f"service_{service}_key": keyring.service_key(service).read_text for service in SERVICES},
         **{f"{name}_password": lambda: secrets.token_urlsafe(24) for name in passwords},
         "nats_password": lambda: secrets.token_urlsafe(24),
-        "nats_users": lambda: nats_users((directory / "nats_password").read_text()),
         "nats_routes": lambda: nats_routes(secrets.token_urlsafe(24)),
     }
-
-
-def nats_users(password: str) -> str:
-    return f"authorization {{ user: {NATS_USER}, password: {json.dumps(password)} }}\n"
 
 
 def nats_routes(password: str) -> str:

@@ -147,6 +147,10 @@ class Bus:
             future in done and not future.cancelled() and future.exception() is None for future in pending
         ]
 
+    async def publish_plain(self, subject: str, payload: bytes) -> None:
+        """To whoever listens now; nothing is kept."""
+        await self._client.publish(subject, payload)
+
     async def last_sequence(self, stream: str) -> int:
         return (await self.js.stream_info(stream)).state.last_seq
 
@@ -170,7 +174,7 @@ class Bus:
         durable = DURABLES[name]
         async for messages in self.pull_durable(name):
             for message in messages:
-                await _to_its_end(self._work(message, durable, handle))
+                await to_its_end(self._work(message, durable, handle))
 
     async def _work(
         self, message: Msg, durable: Durable, handle: Callable[[Delivery], Awaitable[None]]
@@ -195,7 +199,7 @@ class Bus:
                 DELIVERIES.labels(durable.name, "retried").inc()
                 await message.nak(delay=RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1])
 
-    async def pull_durable(self, name: str) -> AsyncIterator[list[Msg]]:
+    async def pull_durable(self, name: str, batch: int = 32) -> AsyncIterator[list[Msg]]:
         """What waits in the durable, as it comes; each message is the caller's to acknowledge."""
         durable = DURABLES[name]
         while True:
@@ -208,7 +212,7 @@ class Bus:
                 continue
             try:
                 while True:
-                    yield await _fetch(subscription, 32)
+                    yield await _fetch(subscription, batch)
             except (NatsError, OSError) as error:
                 logger.warning("fetch_failed", durable=name, error=str(error))
                 await asyncio.sleep(0.5)
@@ -263,7 +267,7 @@ class Bus:
                 expected = last + 1
                 deliveries = await self._decode_all(messages, stream, f"feed_{name}")
                 position = messages[-1].metadata.sequence.stream
-                await _to_its_end(target.apply(stream, deliveries, position))
+                await to_its_end(target.apply(stream, deliveries, position))
                 FEED_POSITION.labels(name, stream).set(position)
         finally:
             with contextlib.suppress(NatsError, OSError):
@@ -284,7 +288,7 @@ class Bus:
         info = await subscription.consumer_info()  # raises when the broker has forgotten us
         complete = info.num_pending == 0 and info.delivered and info.delivered.consumer_seq == applied
         if complete and last > target.watermark(stream):
-            await _to_its_end(target.apply(stream, [], last))
+            await to_its_end(target.apply(stream, [], last))
 
     async def _decode_all(self, messages: Sequence[Msg], stream: str, consumer: str) -> list[Delivery]:
         deliveries = []
@@ -336,7 +340,7 @@ async def _fetch(
         return first
 
 
-async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+async def to_its_end(work: Coroutine[None, None, None]) -> None:
     """Cancelled while working, finish this piece first: that is what draining means."""
     task = asyncio.create_task(work)
     try:

@@ -6,7 +6,9 @@ from typing import Any
 
 import orjson
 
+from shared.contracts.customer import CloudEventIn, EventBatchResult
 from shared.contracts.events import EVENTS, EventData
+from shared.pushed import REPLY_HEADER
 from shared.settings import SERVICES
 from shared.topology import STREAMS, stream_of
 
@@ -40,6 +42,7 @@ def asyncapi() -> dict[str, Any]:
             "channel": {"$ref": f"#/channels/{title}"},
             "summary": f"{event.service()} publishes {title}",
         }
+    channels["PushedEvents"], operations["receivePushedEvents"] = _intake(messages, schemas)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -53,6 +56,44 @@ def asyncapi() -> dict[str, Any]:
         "operations": operations,
         "components": {"messages": messages, "schemas": schemas},
     }
+
+
+def _intake(messages: dict[str, Any], schemas: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Where partners push their own events: the one channel we read from others."""
+    event = CloudEventIn.model_json_schema(ref_template=_DIALECT)
+    schemas |= event.pop("$defs", {})
+    schemas["CloudEventIn"] = event
+    result = EventBatchResult.model_json_schema(ref_template=_DIALECT)
+    schemas |= result.pop("$defs", {})
+    schemas["EventBatchResult"] = result
+    one = {"$ref": _DIALECT.format(model="CloudEventIn")}
+    messages["PushedEvents"] = {
+        "title": "PushedEvents",
+        "summary": "One CloudEvent of a partner, or an array of them",
+        "contentType": "application/cloudevents-batch+json",
+        "headers": {
+            "type": "object",
+            "properties": {
+                REPLY_HEADER: {
+                    "type": "string",
+                    "description": "Subject below the partner's inbox where an EventBatchResult is wanted",
+                }
+            },
+        },
+        "payload": {"oneOf": [one, {"type": "array", "items": one, "minItems": 1}]},
+    }
+    channel = {
+        "address": "intake.{source}",
+        "description": "Stream INTAKE (intake.>); a credential publishes its own source's subject only",
+        "parameters": {"source": {"description": "The source of all events of the message"}},
+        "messages": {"PushedEvents": {"$ref": "#/components/messages/PushedEvents"}},
+    }
+    operation = {
+        "action": "receive",
+        "channel": {"$ref": "#/channels/PushedEvents"},
+        "summary": "customer records what partners push; refused events go to its quarantine",
+    }
+    return channel, operation
 
 
 def _message(name: str, event: type[EventData], schemas: dict[str, Any]) -> dict[str, Any]:

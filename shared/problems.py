@@ -83,6 +83,12 @@ def _of_database(error: DBAPIError) -> ProblemError | None:
     return None
 
 
+def is_passing(error: Exception) -> bool:
+    """Whether the same work may succeed later: the database is away, full or busy."""
+    known = _known(error)
+    return known is not None and known.status == Unavailable.status
+
+
 def respond(error: Exception, request: Request) -> JSONResponse:
     problem = problem_of(error, getattr(request.state, "request_id", None))
     known = _known(error)

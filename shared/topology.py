@@ -47,9 +47,13 @@ STREAMS = {
     "CAMPAIGN": "campaign.>",
     "EVALUATION": "evaluation.>",
     "DLQ": "dlq.>",
+    "INTAKE": "intake.>",
 }
 
 DUPLICATE_WINDOW_SECONDS = 600
+# Partners choose their message ids without knowing of each other: one's must not hide the other's message.
+# This is the shortest the server takes; partners are told to leave the header out.
+INTAKE_DUPLICATE_WINDOW_SECONDS = 0.1
 RETENTION_SECONDS = 30 * 86_400
 ACK_WAIT_SECONDS = 30
 MAX_ATTEMPTS = 8
@@ -62,6 +66,7 @@ class Durable:
     name: str
     stream: str
     events: Sequence[type[EventData]]
+    """None: whatever is on the stream."""
 
 
 def events_of(service: str) -> tuple[type[EventData], ...]:
@@ -89,6 +94,7 @@ DURABLES = {
         Durable("customer__erased_in_segmentation", "SEGMENTATION", (SegmentationErasureConfirmed,)),
         Durable("customer__erased_in_campaign", "CAMPAIGN", (CampaignErasureConfirmed,)),
         Durable("customer__erased_in_evaluation", "EVALUATION", (EvaluationErasureConfirmed,)),
+        Durable("customer__intake", "INTAKE", ()),
         Durable("segmentation__erasures", "CUSTOMER", (CustomerErased,)),
         Durable("evaluation__erasures", "CUSTOMER", (CustomerErased,)),
         Durable(
@@ -99,6 +105,21 @@ DURABLES = {
         *(Durable(webhooks_of(service), service.upper(), events_of(service)) for service in SERVICES),
     )
 }
+
+
+def intake_subject(source: str) -> str:
+    """Where the partner of this source pushes its events."""
+    return f"intake.{source}"
+
+
+def source_of(subject: str) -> str:
+    """The opposite of `intake_subject`."""
+    return subject.removeprefix("intake.")
+
+
+def inbox_of(source: str) -> str:
+    """Prefix of the only subjects that partner may listen to. Dots would open one's inbox to another's."""
+    return f"_INBOX.{source.replace('.', '/')}"
 
 
 def stream_of(event: type[EventData]) -> str:
@@ -114,20 +135,29 @@ async def ensure_streams(js: JetStreamContext, *, replicas: int, max_bytes: int)
         try:
             await js.stream_info(name)
         except NotFoundError:
-            await js.add_stream(
-                StreamConfig(
-                    name=name,
-                    subjects=[subject],
-                    retention=RetentionPolicy.LIMITS,
-                    storage=StorageType.FILE,
-                    discard=DiscardPolicy.NEW,
-                    max_age=RETENTION_SECONDS,
-                    max_bytes=max_bytes,
-                    num_replicas=replicas,
-                    duplicate_window=DUPLICATE_WINDOW_SECONDS,
-                    allow_direct=True,
-                )
+            config = StreamConfig(
+                name=name,
+                subjects=[subject],
+                retention=RetentionPolicy.LIMITS,
+                storage=StorageType.FILE,
+                discard=DiscardPolicy.NEW,
+                max_age=RETENTION_SECONDS,
+                max_bytes=max_bytes,
+                num_replicas=replicas,
+                duplicate_window=DUPLICATE_WINDOW_SECONDS,
+                allow_direct=True,
             )
+            await js.add_stream(_until_taken(config) if name == "INTAKE" else config)
+
+
+def _until_taken(config: StreamConfig) -> StreamConfig:
+    """Personal data waits here: it is gone once the customer service has it, and never before."""
+    return replace(
+        config,
+        retention=RetentionPolicy.WORK_QUEUE,
+        max_age=0,
+        duplicate_window=INTAKE_DUPLICATE_WINDOW_SECONDS,
+    )
 
 
 async def ensure_durable(js: JetStreamContext, durable: Durable, *, since: datetime | None = None) -> None:
@@ -139,7 +169,7 @@ async def ensure_durable(js: JetStreamContext, durable: Durable, *, since: datet
     JetStream delivers without end; the consumer counts the attempts itself. So a message that
     kills its worker every time still reaches the dead-letter queue.
     """
-    subjects = [f"{event.SUBJECT}.>" for event in durable.events]
+    subjects = [f"{event.SUBJECT}.>" for event in durable.events] or [STREAMS[durable.stream]]
     try:
         config = (await js.consumer_info(durable.stream, durable.name)).config
         if set(config.filter_subjects or [config.filter_subject]) != set(subjects):

@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -15,8 +16,10 @@ from typing import Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from deploy.broker_users import BrokerUsers, authorization
 from deploy.embedded import process
 from deploy.embedded.errors import StackError
+from deploy.embedded.keyring import write_secret
 from deploy.embedded.lock import DirectoryLock
 
 USER = "huanying"
@@ -31,7 +34,7 @@ pid_file: {pid_file}
 max_payload: 1MB
 write_deadline: "10s"
 lame_duck_duration: "30s"
-authorization {{ user: {user}, password: {password} }}
+include "users.conf"
 jetstream {{
   store_dir: {store_dir}
   # An acknowledged message is on the disk, not in the page cache.
@@ -105,6 +108,12 @@ class NatsServer:
                 self.stop()
             raise
 
+    def reload_users(self) -> None:
+        """Let in and out whom `secrets/broker_users.json` names now, without a restart."""
+        write_users(self.data_dir)
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
+
     def stop(self) -> None:
         if self._process is not None and not process.stop(self._process, grace=15):
             log.warning("nats-server did not stop in 15 s and was killed; it recovers at the next start")
@@ -145,9 +154,9 @@ class NatsServer:
             run_dir=json.dumps(str(self._run_dir)),
             pid_file=json.dumps(str(self._pid_file)),
             store_dir=json.dumps(str(self.store)),
-            user=USER,
-            password=json.dumps(self._password()),
         )
+        self._password()
+        write_users(self.data_dir)
         descriptor = os.open(self.config_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
@@ -199,6 +208,13 @@ class NatsServer:
         if not self.log_file.exists():
             return "(nothing was written)"
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-15:])
+
+
+def write_users(data_dir: Path) -> None:
+    """Who may connect: the services, and the partners of this installation."""
+    store = data_dir / "nats"
+    password = (store / "password").read_text()
+    write_secret(store / "users.conf", authorization(USER, password, BrokerUsers.of(data_dir).entries()))
 
 
 def program() -> Path:

@@ -8,6 +8,8 @@ from services.customer.usecases.handover_runs import run_handover, watch_handove
 from services.customer.usecases.imports import TASK, run_import
 from services.customer.usecases.match_keys import fill_match_keys
 from services.customer.usecases.pushed import take_from_partners
+from services.customer.usecases.quality import run_quality, watch_quality
+from services.customer.usecases.quality_rules import TASK as QUALITY
 from services.customer.usecases.quarantine import sweep_quarantine
 from services.customer.usecases.replaying import TASK as REPLAY
 from services.customer.usecases.replaying import replay_many
@@ -25,6 +27,7 @@ TASKS = {
     REPLAY: replay_many,
     SUBJECT_EXPORT: make_export,
     VALUE: run_value,
+    QUALITY: run_quality,
 }
 BACKGROUND = [
     sweep_uploads,
@@ -36,4 +39,5 @@ BACKGROUND = [
     fill_match_keys,
     schedule_value_runs,
     watch_handovers,
+    watch_quality,
 ]

@@ -112,6 +112,15 @@ def refuse_foreign_sources(items: Sequence[Any], allowed: str | None) -> None:
             )
 
 
+def refused_as_foreign(item: Any, allowed: str, index: int, pointer: str) -> Refused | None:
+    """As `refuse_foreign_sources`, for one event among others that are taken."""
+    source = item.get("source") if isinstance(item, dict) else None
+    if not isinstance(source, str) or source == allowed:
+        return None
+    error = FieldError(f"{pointer}/source", f"this credential may only send events of source '{allowed}'")
+    return Refused(index, _shown_id(item.get("id")), (error,))
+
+
 def read(items: Sequence[Any], kinds: Mapping[str, EventKind], now: datetime, *, single: bool) -> Reading:
     """Check every event against the envelope's rules and its type's schema.
 

@@ -75,13 +75,13 @@ async def list_refused(
 ) -> Page[QuarantinedEventView]:
     """One page of `rows` in order of arrival; what they contain stays in the database."""
     light = rows.options(defer(QuarantinedEvent.sealed, raiseload=True))
-    kept = light.add_columns(QuarantinedEvent.sealed.is_not(None))
+    kept = light.add_columns(QuarantinedEvent.sealed.is_not(None).label("kept"))
     return await paginate(
         session,
         kept,
         [QuarantinedEvent.id],
         page,
-        lambda row: QuarantinedEventView(**fields_of(row[0], kept=row[1])),
+        lambda row: QuarantinedEventView(**fields_of(row[0], kept=row._mapping["kept"])),  # noqa: SLF001
     )
 
 
