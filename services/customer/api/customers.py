@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import Path, Query, Response
+from fastapi import Header, Path, Query, Response
 
 from services.customer.api.access import (
     CustomerRead,
@@ -16,6 +16,7 @@ from services.customer.queries import customers as queries
 from services.customer.queries.history import customer_as_of
 from services.customer.queries.name_search import list_by_name
 from services.customer.queries.overview import overview
+from services.customer.queries.segments import segments_of
 from services.customer.queries.timeline import timeline
 from services.customer.usecases import customers as usecases
 from shared.audit import audit
@@ -35,7 +36,7 @@ from shared.contracts.customer import (
 )
 from shared.errors import FieldError, Forbidden, Unprocessable
 from shared.pagination import PageParams
-from shared.web import IfMatch, Router, Session, problem_responses, resource, set_etag
+from shared.web import CurrentRuntime, IfMatch, Router, Session, problem_responses, resource, set_etag
 
 router = Router(tags=["customers"])
 
@@ -156,14 +157,19 @@ async def change_customer(
 
 @router.get("/customers/{customer_id}/360", response_model=Customer360, responses=problem_responses(404))
 async def get_customer_360(
-    session: Session, principal: CustomerRead, vault: VaultOfProcess, customer_id: CustomerId
+    session: Session,
+    principal: CustomerRead,
+    vault: VaultOfProcess,
+    runtime: CurrentRuntime,
+    customer_id: CustomerId,
+    include: Annotated[
+        Literal["segments"] | None, Query(description="`segments`: asked of segmentation in your name")
+    ] = None,
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
-    """Profile, owners, holdings with totals, latest events and contacts, next dates: one call, masked.
-
-    Facts of all customers merged into this one are its own. A merged customer answers what was recorded for
-    it, with `merged_into` naming the survivor to go on to.
-    """
-    found = await overview(session, vault, customer_id)
+    """Profile, owners, holdings, value, latest events and contacts, next dates: one call, masked."""
+    segments = await segments_of(runtime, customer_id, authorization) if include else None
+    found = await overview(session, vault, customer_id, segments)
     # The finished JSON: parsing it into models only to write it again would double the cost of the read.
     response = Response(found.body, media_type="application/json")
     set_etag(response, found.version)

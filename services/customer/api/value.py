@@ -21,7 +21,6 @@ from shared.contracts.base import Code, OrgPath, Page
 from shared.contracts.customer.value import (
     CustomerValueView,
     GroupValueView,
-    Month,
     OrgValueView,
     RankedCustomer,
     StaffValueView,
@@ -32,6 +31,7 @@ from shared.contracts.customer.value import (
     ValueRunView,
     ValueRunWrite,
 )
+from shared.contracts.customer.vocabulary import Month
 from shared.pagination import PageParams, paginate
 from shared.web import Router, Session, problem_responses, set_etag
 

@@ -1,6 +1,6 @@
 """Everything about one customer in one round trip: the 360° view."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,66 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.vault import Vault
 from services.customer.queries.customers import opened
+from services.customer.queries.overview_statement import OVERVIEW
 from services.customer.queries.private import with_private
 from shared import clock
 from shared.db import fetch
 from shared.errors import NotFound
 
 _LIABILITIES = frozenset({"loan", "card"})
-
-# JSON is built where the rows are and reaches the response as it is; only holdings are parsed, for totals.
-# Facts are those of the whole family: a customer and all merged into it. Of each member an index gives the
-# latest, so that a long history costs no more than a short one.
-_OVERVIEW = """
-WITH family AS MATERIALIZED (
-  SELECT id FROM customer WHERE id = %(customer)s
-  UNION ALL SELECT id FROM customer WHERE merged_into = %(customer)s
-)
-SELECT c.pii, k.wrapped_key, c.version, c.birth_date, c.risk_valid_until,
-  json_build_object(
-    'gender', c.gender, 'birth_date', c.birth_date, 'occupation', c.occupation, 'industry', c.industry,
-    'risk_level', c.risk_level, 'risk_valid_until', c.risk_valid_until, 'customer_since', c.customer_since,
-    'id', c.id, 'ordinal', c.ordinal, 'version', c.version, 'kind', c.kind, 'status', c.status,
-    'merged_into', c.merged_into,
-    'identities', (SELECT coalesce(json_agg(json_build_object('source', s.source, 'source_id', s.source_id)
-                                            ORDER BY s.source, s.source_id), '[]')
-                   FROM source_identity s WHERE s.customer_id IN (SELECT id FROM family)),
-    'org', c.org_path, 'primary_manager', c.primary_manager, 'backup_manager', c.backup_manager,
-    'consents', c.consents, 'masked', true, 'created_at', c.created_at, 'updated_at', c.updated_at)::text,
-  json_build_object('zh', o.name_zh, 'en', o.name_en)::text, pm.name, bm.name,
-  (SELECT coalesce(json_agg(h.item), '[]')::text FROM (
-     SELECT json_build_object(
-       'account', h.account, 'product', h.product,
-       'product_name', json_build_object('zh', p.name_zh, 'en', p.name_en),
-       'category', p.category, 'balance', h.balance::text, 'currency', h.currency, 'as_of', h.as_of,
-       'opened_on', h.opened_on, 'matures_on', h.matures_on,
-       'closed_on', CASE WHEN h.closed_on >= h.as_of THEN h.closed_on END) AS item
-     FROM holding h JOIN product p ON p.code = h.product WHERE h.customer_id IN (SELECT id FROM family)
-     ORDER BY abs(h.balance) DESC, h.account LIMIT 100) h),
-  (SELECT coalesce(json_agg(e.item), '[]')::text FROM (
-     SELECT json_build_object(
-       'id', e.source || '/' || e.event_id, 'time', e.time, 'kind', 'event', 'type', e.type,
-       'source', e.source,
-       'data', coalesce(e.data || e.private, e.data),
-       'sealed', CASE WHEN e.sealed IS NOT NULL THEN json_build_array(
-         e.customer_id, encode(ek.wrapped_key, 'base64'), encode(e.sealed, 'base64')) END) AS item
-     FROM family f CROSS JOIN LATERAL (
-       SELECT * FROM customer_event WHERE customer_id = f.id ORDER BY time DESC, seq DESC LIMIT 20) e
-     LEFT JOIN customer_key ek ON ek.customer_id = e.customer_id
-     ORDER BY e.time DESC, e.seq DESC LIMIT 20) e),
-  (SELECT coalesce(json_agg(x.item), '[]')::text FROM (
-     SELECT json_build_object('contact_id', t.contact_id, 'campaign_id', t.campaign_id, 'state', t.state,
-       'disposition', t.disposition, 'time', t.recorded_at) AS item
-     FROM (SELECT DISTINCT ON (contact_id) * FROM customer_contact
-           WHERE customer_id IN (SELECT id FROM family) ORDER BY contact_id, version DESC) t
-     ORDER BY t.recorded_at DESC LIMIT 20) x)
-FROM customer c
-LEFT JOIN customer_key k ON k.customer_id = c.id
-JOIN org_unit o ON o.code = c.org_path
-LEFT JOIN staff pm ON pm.code = c.primary_manager
-LEFT JOIN staff bm ON bm.code = c.backup_manager
-WHERE c.id = %(customer)s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +29,21 @@ class Overview:
     version: int
 
 
-async def overview(session: AsyncSession, vault: Vault, customer_id: UUID) -> Overview:
-    """404 when the customer is not visible. Personal fields are masked."""
-    rows = await fetch(session, _OVERVIEW, {"customer": customer_id})
+async def overview(
+    session: AsyncSession, vault: Vault, customer_id: UUID, segments: Sequence[Mapping[str, Any]] | None
+) -> Overview:
+    """404 when the customer is not visible. Personal fields are masked; `segments` come from segmentation."""
+    today = clock.today()
+    rows = await fetch(session, OVERVIEW, {"customer": customer_id, "today": today})
     if not rows:
         raise NotFound("There is no such customer in your organisation")
-    pii, key, version, born, risk_until, customer, org, primary, backup, holdings, events, contacts = rows[0]
-    personal = opened(vault, customer_id, key, pii, reveal=False)
+    pii, key, version, born, risk_until, customer, org, primary, backup, *facts, standing = rows[0]
+    holdings, events, contacts = facts
+    profile = {**opened(vault, customer_id, key, pii, reveal=False), **orjson.loads(customer)}
     held = orjson.loads(holdings)
     body = orjson.dumps(
         {
-            "customer": {**personal, **orjson.loads(customer)},
+            "customer": profile,
             "org_name": orjson.Fragment(org),
             "primary_manager_name": primary,
             "backup_manager_name": backup,
@@ -100,10 +51,18 @@ async def overview(session: AsyncSession, vault: Vault, customer_id: UUID) -> Ov
             "holdings": orjson.Fragment(holdings),
             "timeline": [with_private(vault, event) for event in orjson.loads(events)],
             "contacts": orjson.Fragment(contacts),
-            "next_dates": next_dates(clock.today(), born, risk_until, held),
+            "next_dates": next_dates(today, born, risk_until, held),
+            **_standing(profile["org"], orjson.loads(standing)),
+            "segments": segments,
         }
     )
     return Overview(body, version)
+
+
+def _standing(org: str, found: dict[str, Any]) -> dict[str, Any]:
+    """How the customer stands with the bank; nobody shares a customer whose lead branch is alone."""
+    alone = [{"org": org, "role": "lead", "share": "1"}]
+    return {**found, "branches": found["branches"] or alone}
 
 
 def totals(holdings: Iterable[dict[str, Any]]) -> list[dict[str, str]]:

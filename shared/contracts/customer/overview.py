@@ -4,11 +4,12 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from pydantic import JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
-from shared.contracts.base import Code, Currency, LocalText, Money, Schema, Timestamp
+from shared.contracts.base import Code, Currency, Key, LocalText, Money, Number, Schema, Timestamp
+from shared.contracts.customer.ownership import BranchShare
 from shared.contracts.customer.profile import CustomerView
-from shared.contracts.customer.vocabulary import Account, ProductCategory
+from shared.contracts.customer.vocabulary import Account, Month, ProductCategory
 from shared.contracts.events import ContactState, Disposition
 
 
@@ -64,8 +65,29 @@ class CurrencyTotal(Schema):
     liabilities: Money
 
 
+class ValueNow(Schema):
+    """Contribution in the latest month calculated, over all products; negative when it costs more."""
+
+    model: Code
+    month: Month
+    currency: Currency
+    contribution: Money
+    average_balance: Money
+
+
+class InSegment(Schema):
+    """A live segment the customer is in, as segmentation tells it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    segment_id: UUID
+    key: Key
+    name: LocalText
+    since: Timestamp | None
+
+
 class Customer360(Schema):
-    """``GET /v1/customers/{id}/360``."""
+    """``GET /v1/customers/{id}/360``: of a merged person, all its files together."""
 
     customer: CustomerView
     org_name: LocalText
@@ -76,3 +98,13 @@ class Customer360(Schema):
     timeline: list[TimelineItem]
     contacts: list[ContactView]
     next_dates: list[NextDate]
+    branches: list[BranchShare]
+    value: ValueNow | None = Field(description="Null before the first run of a value model")
+    quality_score: Number | None = Field(description="0 to 100; null before the first evaluation")
+    relations: dict[str, int] = Field(description="Relations that hold today, by kind")
+    open_tasks: int = Field(description="Contacts that campaigns assigned and that are not done")
+    open_needs: int
+    last_contact_at: Timestamp | None
+    segments: list[InSegment] | None = Field(
+        description="With `include=segments`; null when not asked for, or when segmentation gave no answer"
+    )

@@ -8,13 +8,8 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.contracts.base import Code, Currency, LocalText, Money, Number, OrgPath, Schema, Timestamp
-from shared.contracts.customer.vocabulary import EventTypeName, ProductCategory, RiskLevel
+from shared.contracts.customer.vocabulary import EventTypeName, Month, ProductCategory, RiskLevel
 
-Month = Annotated[
-    str,
-    StringConstraints(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$"),
-    Field(description="Calendar month in the bank's zone", examples=["2026-10"]),
-]
 Rate = Annotated[Number, Field(ge=-1, le=1, decimal_places=8)]
 Fraction = Annotated[Number, Field(ge=0, le=1, decimal_places=8)]
 Tariff = Annotated[Number, Field(ge=-100_000, le=100_000, decimal_places=8)]

@@ -17,6 +17,12 @@ EventTypeName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,5}$", max_length=100)
 ]
 
+Month = Annotated[
+    str,
+    StringConstraints(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$"),
+    Field(description="Calendar month in the bank's zone", examples=["2026-10"]),
+]
+
 OrgLevel = Literal["hq", "tier1", "tier2", "subbranch"]
 StaffRole = Literal["admin", "strategist", "approver", "branch_head", "manager", "auditor", "integrator"]
 ProductCategory = Literal["demand", "time_deposit", "wealth", "fund", "insurance", "loan", "card", "payroll"]
