@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lint types imports format docs faults bench lock browser clean
+.PHONY: help setup demo up test check lint types imports format docs faults fuzz bench lock browser clean
 
 help:            ## show this list
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ browser:         ## Chromium for the browser tests, where we may install it
 
 faults: $(READY) ## kill everything, many times (long)
 	$(BIN)/pytest tests/faults -m faults --faults-rounds 20
+
+fuzz: $(READY)   ## the customer API under many more generated requests (long)
+	HUANYING_FUZZ_EXAMPLES=200 $(BIN)/pytest tests/customer/test_schema.py
 
 bench: $(READY)  ## ratios against references in the same run
 	$(BIN)/python -m benchmarks.run

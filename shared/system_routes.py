@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import Row, select
@@ -30,31 +30,37 @@ _STREAM_SECONDS = 0.5
 _ENDED = {"succeeded", "failed", "cancelled"}
 
 
-@system.get("/jobs/{job_id}", responses=problem_responses(404))
-async def get_job(session: Session, principal: CurrentPrincipal, job_id: JobId) -> JobView:
-    """State, progress and result of background work you may see."""
+async def _visible(session: Session, job_id: JobId) -> Job:
     job = await session.get(Job, job_id)
     if job is None:
         raise NotFound("There is no job with this id in your organisation.")
+    return job
+
+
+VisibleJob = Annotated[Job, Depends(_visible)]
+
+
+@system.get("/jobs/{job_id}", responses=problem_responses(404))
+async def get_job(principal: CurrentPrincipal, job: VisibleJob) -> JobView:
+    """State, progress and result of background work you may see."""
     return view(job)
 
 
 @system.get("/jobs/{job_id}/stream", response_class=EventSourceResponse, responses=problem_responses(404))
 async def stream_job(
-    runtime: CurrentRuntime, principal: CurrentPrincipal, job_id: JobId
+    runtime: CurrentRuntime, principal: CurrentPrincipal, job: VisibleJob
 ) -> AsyncIterator[JobView]:
     """Server-sent events: the job at each change, until it has ended."""
-    last: JobView | None = None
-    while last is None or last.state not in _ENDED:
+    # The job is looked up before the stream begins: from then on no status can tell that it is not there.
+    last = view(job)
+    yield last
+    while last.state not in _ENDED:
+        await asyncio.sleep(_STREAM_SECONDS)
         async with runtime.db.transaction(principal.scope) as session:
-            job = await session.get(Job, job_id)
-        if job is None:
-            raise NotFound("There is no job with this id in your organisation.")
-        current = view(job)
+            current = view(await session.get_one(Job, last.id))
         if current != last:
             yield current
         last = current
-        await asyncio.sleep(_STREAM_SECONDS)
 
 
 @system.post("/jobs/{job_id}:cancel", responses=problem_responses(404, 409))

@@ -53,6 +53,9 @@ class TransactionRoute(APIRoute):
         return transactional
 
 
+_BY_METHOD = {409: {"POST"}, 413: {"POST", "PUT", "PATCH"}}
+
+
 class Router(APIRouter):
     """The router of every service: transactional routes below /v1, problems documented."""
 
@@ -62,8 +65,15 @@ class Router(APIRouter):
             tags=list(tags),
             route_class=TransactionRoute,
             dependencies=[Depends(idempotency.honour)],
-            responses=problem_responses(401, 403, 422, 503),
+            responses=problem_responses(400, 401, 403, 422, 503),
         )
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Document what the plumbing may answer besides: a body too large, an Idempotency-Key in use."""
+        methods = set(options.get("methods") or ())
+        besides = problem_responses(*(status for status, of in _BY_METHOD.items() if methods & of))
+        responses = {**besides, **(options.pop("responses", None) or {})}
+        super().add_api_route(path, endpoint, responses=responses, **options)
 
 
 def runtime_of(request: Request) -> Runtime:

@@ -2,15 +2,18 @@
 
 import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from shared.auth import Role
-from tests.support import Running
+from tests.support import Running, Servers
+
+if TYPE_CHECKING:
+    from tests.customer.target import Target
 
 BATCH = "application/cloudevents-batch+json"
 _numbers = itertools.count(int(time.time()) % 100_000 * 1000)
@@ -106,6 +109,15 @@ async def bank(customer: Running) -> AsyncIterator[Bank]:
         bank.strategist,
     ):
         await client.aclose()
+
+
+@pytest.fixture(scope="session")
+def target(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Target]":
+    """For tests that throw things: it is theirs to spoil."""
+    from tests.customer.target import running_target
+
+    with running_target(servers, tmp_path_factory.mktemp("target")) as running:
+        yield running
 
 
 async def put(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import pytest
 from httpx import AsyncClient
 
 from shared.auth import Role
+from shared.ids import new_id
 from tests.support import Running, eventually
 
 
@@ -69,3 +70,10 @@ async def test_a_job_of_another_branch_is_not_there(probe: Running) -> None:
         location = await _start(client, "ok")
     async with probe.client(Role.strategist, org="hq.west") as client:
         assert (await client.get(location)).status_code == 404
+
+
+async def test_the_stream_of_an_unknown_job_is_not_found(probe: Running) -> None:
+    async with probe.client(Role.strategist) as client:
+        answer = await client.get(f"/v1/jobs/{new_id()}/stream")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
