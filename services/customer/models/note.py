@@ -65,8 +65,8 @@ class Interaction(Base):
 class Complaint(Base):
     """A complaint or feedback. Filing and resolving may arrive in any order: each keeps its own time.
 
-    A resolution without a reference stands in the row with the empty reference and settles what was filed
-    up to it.
+    A resolution that names no complaint stands in a row of its own, never filed, and settles what was filed
+    up to it: under the empty reference everything, under a category behind a unit separator that category.
     """
 
     __tablename__ = "complaint"

@@ -1,4 +1,4 @@
-"""What business events change besides the log: holdings, risk level, consents."""
+"""What business events change besides the log: holdings, risk level, consents, conversations."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.intake import Incoming
 from services.customer.usecases.consents import MARKETING, Word, change_consents
+from services.customer.usecases.conversations import keep_complaints, keep_interactions
 from services.customer.usecases.measures import UNMEASURED, Measure, apply_measures
 from services.customer.usecases.own_risk import keep_own_risk, raise_own_risk
 from services.customer.usecases.publishing import publish_customers
@@ -60,6 +61,8 @@ async def apply_effects(session: AsyncSession, effects: Sequence[Effect]) -> Non
     if risks or consents:
         await _change_customers(session, risks, consents)
     await apply_measures(session, [_measure(event, customer) for event, customer in products])
+    await keep_interactions(session, by_type.get("interaction.recorded", []))
+    await keep_complaints(session, by_type.get("complaint.filed", []), by_type.get("complaint.resolved", []))
 
 
 async def touch(session: AsyncSession, customer_ids: Iterable[UUID]) -> None:
