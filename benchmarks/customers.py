@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import httpx
 import pyarrow as pa
@@ -19,22 +19,32 @@ async def load_customers(place: Workplace, url: str, size: int, source: str) -> 
     """Organisation, staff, one product and `size` persons whose source ids are 0…size-1."""
     headers = {"Authorization": f"Bearer {place.token(Role.admin)}"}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=600) as client:
-        await _put(client, "orgs/hq", {"level": "hq", "name": {"zh": "总行", "en": "HQ"}})
-        for n in range(BRANCHES):
-            await _put(client, f"orgs/hq.b{n}", {"level": "tier1", "name": {"zh": f"{n}", "en": f"{n}"}})
-            await _put(client, f"staff/M{n}", {"name": f"M{n}", "role": "manager", "org": f"hq.b{n}"})
-        product = {
-            "name": {"zh": "活期", "en": "Demand"},
-            "category": "demand",
-            "risk": "R1",
-            "margin": "0.01",
-        }
-        await _put(client, "products/demand-deposit", product)
-        answer = await client.post(
-            "/v1/imports", params={"dataset": "customers"}, content=customers_parquet(size, source)
-        )
-        answer.raise_for_status()
-        await _until_imported(client, answer.json()["id"])
+        await found_bank(client)
+        await import_file(client, "customers", customers_parquet(size, source))
+
+
+async def found_bank(client: httpx.AsyncClient) -> None:
+    """Head office, branches with a manager each, and one product."""
+    await _put(client, "orgs/hq", {"level": "hq", "name": {"zh": "总行", "en": "HQ"}})
+    for n in range(BRANCHES):
+        await _put(client, f"orgs/hq.b{n}", {"level": "tier1", "name": {"zh": f"{n}", "en": f"{n}"}})
+        await _put(client, f"staff/M{n}", {"name": f"M{n}", "role": "manager", "org": f"hq.b{n}"})
+    product = {
+        "name": {"zh": "活期", "en": "Demand"},
+        "category": "demand",
+        "risk": "R1",
+        "margin": "0.01",
+    }
+    await _put(client, "products/demand-deposit", product)
+
+
+async def import_file(
+    client: httpx.AsyncClient, dataset: str, content: bytes | AsyncIterator[bytes]
+) -> dict[str, int]:
+    """Upload, wait for the job, answer its counts; an error when rows were rejected."""
+    answer = await client.post("/v1/imports", params={"dataset": dataset}, content=content)
+    answer.raise_for_status()
+    return await _until_imported(client, answer.json()["id"])
 
 
 def customers_parquet(size: int, source: str) -> bytes:
@@ -85,13 +95,14 @@ async def _put(client: httpx.AsyncClient, path: str, body: Mapping[str, object])
     (await client.put(f"/v1/{path}", json=body)).raise_for_status()
 
 
-async def _until_imported(client: httpx.AsyncClient, import_id: str) -> None:
+async def _until_imported(client: httpx.AsyncClient, import_id: str) -> dict[str, int]:
     while True:
         view = (await client.get(f"/v1/imports/{import_id}")).raise_for_status().json()
         if view["state"] == "succeeded":
-            if view["counts"]["rejected"]:
-                raise RuntimeError(f"rows were rejected: {view['counts']}")
-            return
+            counts: dict[str, int] = view["counts"]
+            if counts["rejected"]:
+                raise RuntimeError(f"rows were rejected: {counts}")
+            return counts
         if view["state"] not in {"queued", "running"}:
             raise RuntimeError(f"the import {view['state']}")
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.25)

@@ -27,6 +27,7 @@ BENCHMARKS = {
     "b1": ("benchmarks.b1_intake", "POST /v1/events against COPY"),
     "b2": ("benchmarks.b2_segments", "50 segments against one SELECT"),
     "b8": ("benchmarks.b8_customer_360", "customer 360 against SELECT 1"),
+    "b9": ("benchmarks.b9_import", "bulk import of customers against COPY"),
 }
 RESULTS = Path(__file__).parent / "results"
 

@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from shared.arrays import packed
 from shared.settings import Settings
 
 EVERYWHERE = "*"
@@ -157,7 +158,7 @@ class Database:
             settings.database,
             pool_size=settings.database_pool_size,
             max_overflow=settings.database_pool_size,
-            pool_timeout=10,
+            pool_timeout=settings.database_pool_seconds,
             hide_parameters=True,  # an error message must not carry a customer's data
             connect_args={
                 "connect_timeout": 5,
@@ -233,7 +234,7 @@ async def fetch(
     connection = await psycopg_of(session)
     try:
         async with connection.cursor(binary=True) as cursor:
-            await cursor.execute(statement, parameters)
+            await cursor.execute(statement, packed(parameters))
             return await cursor.fetchall() if cursor.description else []
     except psycopg.Error as error:
         # As SQLAlchemy would raise it, so that it is answered the same way; without the parameters.

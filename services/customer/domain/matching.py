@@ -16,6 +16,7 @@ MATCH_VERSION = 1
 """Of the normal form and the pieces. A migration that clears it has the keys made anew in the background."""
 
 _IDEOGRAPHS = ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
+_FIRST_IDEOGRAPH = chr(_IDEOGRAPHS[0][0])
 _LATIN_LEAST = 3
 _BYTES = 8
 
@@ -70,7 +71,7 @@ def _pairs(text: str) -> set[str]:
 
 
 def _is_ideograph(character: str) -> bool:
-    return any(first <= ord(character) <= last for first, last in _IDEOGRAPHS)
+    return character >= _FIRST_IDEOGRAPH and any(first <= ord(character) <= last for first, last in _IDEOGRAPHS)
 
 
 @lru_cache(maxsize=50_000)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
 
+import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -123,7 +124,7 @@ def _identity(source: str, source_id: str) -> bytes:
 def canonical(personal: dict[str, str | None]) -> bytes:
     """Present fields in fixed order as JSON."""
     present = {field: value for field in FIELDS if (value := personal.get(field))}
-    return json.dumps(present, ensure_ascii=False, separators=(",", ":")).encode()
+    return orjson.dumps(present)
 
 
 def normal_phone(phone: str) -> str:
