@@ -4,7 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.customer.conftest import Bank, event, number, person, source_id
+from tests.customer.conftest import Bank, event, number, source_id
+from tests.customer.test_imports import CUSTOMER, as_csv, run
 
 
 async def _patch(bank: Bank, customer: dict[str, Any], **body: Any) -> dict[str, Any]:
@@ -170,29 +171,13 @@ async def test_moments_that_are_none(bank: Bank) -> None:
 
 
 async def test_an_import_of_new_customers_writes_no_history(bank: Bank) -> None:
-    source = f"h{number()}"
-    people = [person(identities=[{"source": "core", "source_id": f"{source}-{n}"}]) for n in range(3)]
-    header = "source,source_id,kind,name,org,consent_call"
-    lines = [f"core,{p['identities'][0]['source_id']},person,李四,hq.sh.pudong,true" for p in people]
-    answer = await bank.admin.post(
-        "/v1/imports?dataset=customers",
-        content="\n".join([header, *lines]),
-        headers={"content-type": "text/csv"},
-    )
-    assert answer.status_code == 202, answer.text
-
-    async def imported() -> bool:
-        state = (await bank.admin.get(f"/v1/imports/{answer.json()['id']}")).json()["state"]
-        assert state not in {"failed", "cancelled"}
-        return bool(state == "succeeded")
-
-    from tests.support import eventually
-
-    await eventually(imported)
+    source_ids = [f"h{number()}" for _ in range(3)]
+    done = await run(bank, "customers", as_csv([{**CUSTOMER, "source_id": one} for one in source_ids]))
+    assert done["counts"]["created"] == 3
     rows = await bank.sql(
-        "SELECT c.version, c.consents, c.changed_by, (SELECT count(*) FROM customer_history h"
+        "SELECT c.version, c.consents, left(c.changed_by, 4), (SELECT count(*) FROM customer_history h"
         " WHERE h.customer_id = c.id) FROM customer c JOIN source_identity s ON s.customer_id = c.id"
-        " WHERE s.source_id LIKE :like",
-        like=f"{source}-%",
+        " WHERE s.source_id = ANY(:ids)",
+        ids=source_ids,
     )
-    assert [tuple(row) for row in rows] == [(1, {"call": True}, "user:tester", 0)] * 3
+    assert [tuple(row) for row in rows] == [(1, {"call": True, "sms": False}, "key:", 0)] * 3

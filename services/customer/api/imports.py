@@ -124,7 +124,7 @@ async def create_import(
     row = await start_import(session, principal, vault, order, upload.path)
     upload.kept = True
     response.headers["Location"] = f"/v1/jobs/{row.job_id}"
-    return queries.import_view(row, row.state)
+    return queries.import_view(vault, row, row.state)
 
 
 @router.post("/imports:propose", openapi_extra=_BODY, responses=problem_responses(413))
@@ -148,18 +148,20 @@ async def propose_import(
 
 @router.post("/imports/{import_id}:resume", status_code=202, responses=problem_responses(404, 409))
 async def resume_import_file(
-    session: Session, principal: BulkWrite, response: Response, import_id: ImportId
+    session: Session, principal: BulkWrite, vault: TheVault, response: Response, import_id: ImportId
 ) -> ImportView:
     """Continue a failed or cancelled import behind the last row it has taken, as a new job."""
     row = await resume_import(session, principal, import_id)
     response.headers["Location"] = f"/v1/jobs/{row.job_id}"
-    return queries.import_view(row, row.state)
+    return queries.import_view(vault, row, row.state)
 
 
 @router.get("/imports/{import_id}", responses=problem_responses(404))
-async def get_import(session: Session, principal: BulkWrite, import_id: ImportId) -> ImportView:
+async def get_import(
+    session: Session, principal: BulkWrite, vault: TheVault, import_id: ImportId
+) -> ImportView:
     """One import and its counts so far."""
-    return await queries.import_file(session, import_id)
+    return await queries.import_file(session, vault, import_id)
 
 
 @router.get(
@@ -171,12 +173,13 @@ async def list_import_errors(
     session: Session,
     runtime: CurrentRuntime,
     principal: BulkWrite,
+    vault: TheVault,
     import_id: ImportId,
     page: PageParams,
     accept: Annotated[str | None, Header(description="`text/csv` downloads all of them")] = None,
 ) -> Page[ImportRowError] | StreamingResponse:
     """Rows that were not taken and why, in file order; their values are not repeated."""
-    await queries.import_file(session, import_id)
+    await queries.import_file(session, vault, import_id)
     if accept is not None and accept.startswith(CSV):
         batches = queries.error_batches(runtime.db, principal.scope, import_id)
         return arrow_response(queries.ERRORS_SCHEMA, batches, accept)

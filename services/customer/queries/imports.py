@@ -7,6 +7,8 @@ import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.customer.domain.file_names import open_name
+from services.customer.domain.vault import Vault
 from services.customer.models import ImportFile, ImportRejection
 from shared.contracts.customer.imports import ImportRowError, ImportView
 from shared.db import Database, Job
@@ -16,11 +18,11 @@ ERRORS_SCHEMA = pa.schema([("row", pa.int64()), ("column", pa.string()), ("detai
 _BATCH_ROWS = 10_000
 
 
-async def import_file(session: AsyncSession, import_id: UUID) -> ImportView:
+async def import_file(session: AsyncSession, vault: Vault, import_id: UUID) -> ImportView:
     row = await session.get(ImportFile, import_id)
     if row is None:
         raise NotFound("There is no such import in your organisation")
-    return import_view(row, await state_of(session, row))
+    return import_view(vault, row, await state_of(session, row))
 
 
 async def state_of(session: AsyncSession, row: ImportFile) -> str:
@@ -33,9 +35,10 @@ async def state_of(session: AsyncSession, row: ImportFile) -> str:
     return row.state
 
 
-def import_view(row: ImportFile, state: str) -> ImportView:
+def import_view(vault: Vault, row: ImportFile, state: str) -> ImportView:
     fields = {name: getattr(row, name) for name in ImportView.model_fields}
-    return ImportView.model_validate({**fields, "state": state})
+    filename = open_name(vault, row.id, row.filename)
+    return ImportView.model_validate({**fields, "filename": filename, "state": state})
 
 
 def row_error(row: ImportRejection) -> ImportRowError:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.customer.domain.file_names import seal_name
 from services.customer.domain.vault import Vault
 from services.customer.models import ImportFile, ImportRejection
 from services.customer.queries.imports import state_of
@@ -83,7 +84,7 @@ async def start_import(
         mapping=order.mapping.model_dump(mode="json", exclude_defaults=True) if order.mapping else None,
         dry_run=order.dry_run,
         taken=0,
-        filename=order.filename,
+        filename=seal_name(vault, import_id, order.filename),
         path=str(path),
         size_bytes=source.size,
         state="queued",
