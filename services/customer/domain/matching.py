@@ -71,7 +71,9 @@ def _pairs(text: str) -> set[str]:
 
 
 def _is_ideograph(character: str) -> bool:
-    return character >= _FIRST_IDEOGRAPH and any(first <= ord(character) <= last for first, last in _IDEOGRAPHS)
+    if character < _FIRST_IDEOGRAPH:
+        return False
+    return any(first <= ord(character) <= last for first, last in _IDEOGRAPHS)
 
 
 @lru_cache(maxsize=50_000)

@@ -17,6 +17,7 @@ from services.customer.usecases import import_statements as sql
 from services.customer.usecases.consents import change_consents
 from services.customer.usecases.effects import touch
 from services.customer.usecases.import_reading import Chunk, ChunkResult, Rejection
+from services.customer.usecases.ownership import name_cause
 from services.customer.usecases.publishing import publish_customers
 from services.customer.usecases.recording import announce_arrivals, apply_parked
 from services.customer.usecases.tombstones import buried
@@ -49,17 +50,19 @@ class CustomerRows:
     def prepare(self, chunk: Chunk) -> Chunk:
         """Hashes of every row; while customers turn out to be new, their keys and ciphertexts too."""
         personal = [dict(zip(FIELDS, row, strict=True)) for row in _rows(chunk, FIELDS)]
-        chunk.made["digest"] = [self.vault.digest(one) for one in personal]
         keys = [match_keys(self.vault, one) for one in personal]
         chunk.made |= {name: [getattr(one, name) for one in keys] for name in MatchKeys._fields}
         chunk.made["name_grams"] = [array_text(one.name_grams) for one in keys]
         chunk.made["personal"] = personal
         if self._mostly_new:
             self._seal(chunk)
+        else:
+            chunk.made["digest"] = [self.vault.digest(one) for one in personal]
         return chunk
 
     async def take(self, session: AsyncSession, chunk: Chunk) -> ChunkResult:
         """Apply one chunk. Importing the same rows again changes nothing."""
+        await name_cause(session, "import")
         chunk = chunk.without(_repeated(chunk))
         chunk = chunk.without(await _unknown_references(session, chunk))
         await announce_arrivals(session, [source for source in chunk.columns["source"] if source])
@@ -88,6 +91,7 @@ class CustomerRows:
         sealed = [self.vault.seal(i, one) for i, one in zip(ids, chunk.made["personal"], strict=True)]
         chunk.made["id"] = ids
         chunk.made["pii"] = [one.pii for one in sealed]
+        chunk.made["digest"] = [one.digest for one in sealed]
         chunk.made["wrapped_key"] = [one.wrapped_key for one in sealed]
 
 
