@@ -28,6 +28,8 @@ QuarantineWrite = Annotated[Principal, allow(Role.integrator)]
 BulkWrite = Annotated[Principal, allow(Role.integrator)]
 BulkRead = Annotated[Principal, allow(Role.strategist, Role.auditor, Role.integrator)]
 
+QualityRuleChange = Annotated[Principal, allow(Role.strategist)]
+QualityRun = Annotated[Principal, allow(Role.strategist, Role.branch_head)]
 ValueModelChange = Annotated[Principal, allow(Role.strategist)]
 ValueModelRead = Annotated[Principal, allow(Role.strategist, Role.approver, Role.branch_head, Role.auditor)]
 """Internal prices and hurdles are not for everyone who may see a customer's value."""

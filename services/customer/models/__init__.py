@@ -29,6 +29,7 @@ from services.customer.models.ownership import (
     HandoverItem,
     OwnershipChangeRow,
 )
+from services.customer.models.quality import QualityDay, QualityResult, QualityRule
 from services.customer.models.relation import Relationship
 from services.customer.models.value import (
     CustomerValue,
@@ -73,6 +74,9 @@ __all__ = [
     "OwnershipChangeRow",
     "ParkedEvent",
     "Product",
+    "QualityDay",
+    "QualityResult",
+    "QualityRule",
     "QuarantinedEvent",
     "Relationship",
     "RetentionRule",
