@@ -158,6 +158,24 @@ async def test_merged_customers_follow_and_cannot_be_moved_alone(bank: Bank) -> 
     assert (await bank.admin.put(path, json=owned(), headers={"If-Match": etag})).status_code == 409
 
 
+async def test_a_merge_and_its_undoing_are_told_once_each(bank: Bank) -> None:
+    survivor = await bank.customer()
+    merged = await bank.customer(
+        org="hq.bj.haidian", primary_manager="S3", backup_manager=None, id_number=None
+    )
+    body = {"survivor": survivor["id"], "merged": [merged["id"]], "reason": "同一人"}
+    done = await bank.admin.post("/v1/customers:merge", json=body)
+    assert done.status_code == 200, done.text
+    undone = await bank.admin.post(f"/v1/merges/{done.json()['merge_id']}:undo", json={"reason": "误合并"})
+    assert undone.status_code == 200, undone.text
+    changes = await told(bank, merged["id"])
+    assert [(one["cause"], one["after"]["org"]) for one in changes] == [
+        ("merge", "hq.sh.pudong"),
+        ("merge", "hq.bj.haidian"),
+    ]
+    assert await told(bank, survivor["id"]) == []
+
+
 async def test_every_way_of_changing_owners_is_told(bank: Bank) -> None:
     """An import changes owners in bulk: the change is recorded and published with its cause."""
     customer = await bank.customer()

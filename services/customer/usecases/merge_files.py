@@ -16,12 +16,9 @@ from services.customer.models import Customer
 from services.customer.usecases.consents import Told, announce_consents
 from services.customer.usecases.effects import touch
 from services.customer.usecases.publishing import publish_customers
-from shared import clock
-from shared.contracts.events import BATCH_ITEMS, OwnershipChanged
-from shared.contracts.events.stewardship import Owners, OwnershipChange
+from shared.contracts.events import BATCH_ITEMS
 from shared.db import fetch
 from shared.errors import Conflict
-from shared.outbox import emit_facts
 
 # Always in the order of ids, whatever is merged into what: two merges wait for each other, never in a ring.
 _LOCK = """
@@ -46,6 +43,14 @@ ORDER BY 1, 2, 3
 """
 
 
+_TOUCHED = """
+UPDATE merge m SET touched = (
+  SELECT jsonb_agg(DISTINCT name) FROM (
+    SELECT jsonb_array_elements_text(m.touched) UNION SELECT unnest(%(names)b::text[])) AS t(name))
+WHERE survivor_id = %(survivor)s AND undone_at IS NULL
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class MergeFile:
     """One customer as it stands; the personal data still sealed."""
@@ -64,10 +69,6 @@ class MergeFile:
     risk_level: str | None
     risk_assessed_at: datetime | None
     plain: Mapping[str, str | None]
-
-    @property
-    def owners(self) -> Owners:
-        return Owners(org=self.org, primary_manager=self.primary_manager, backup_manager=self.backup_manager)
 
     def personal(self, vault: Vault) -> dict[str, str | None]:
         """All null once the key was destroyed."""
@@ -111,28 +112,18 @@ async def write_survivor(
         await session.execute(update(Customer).where(Customer.id == survivor.id).values(**columns))
 
 
+async def note_touched(session: AsyncSession, survivor: UUID, attributes: Collection[str]) -> None:
+    """Somebody set these attributes of a survivor: undoing its merges will leave them."""
+    await fetch(session, _TOUCHED, {"survivor": survivor, "names": list(attributes)})
+
+
 async def announce(
     session: AsyncSession, survivor: UUID, before: Iterable[MergeFile], separated: Collection[UUID] = ()
 ) -> None:
     """New versions of all of `before`, their owners and consents, for the other services."""
-    files = list(before)
-    ids = [file.id for file in files]
+    ids = [file.id for file in before]
     await touch(session, ids)
     await publish_customers(session, ids)
-    after = await load_files(session, ids, lock=False)
-    changes = [
-        OwnershipChange(
-            customer_id=file.id,
-            before=file.owners,
-            after=after[file.id].owners,
-            effective_on=clock.today(),
-            cause="merge",
-        )
-        for file in files
-        if file.owners != after[file.id].owners
-    ]
-    facts = ((change.customer_id, change.model_dump_json().encode()) for change in changes)
-    await emit_facts(session, OwnershipChanged, "changes", facts)
     told = await fetch(session, _CONSENTS, {"ids": [survivor, *separated]})
     await announce_consents(session, [Told(*row) for row in told])
 
