@@ -4,11 +4,16 @@ from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.usecases import readmodel
+from services.campaign.usecases import erasures, merges, readmodel, takeovers
 from shared.contracts.events import (
     CampaignEvaluated,
+    CustomerErased,
     CustomersChanged,
+    CustomersMerged,
+    CustomersUnmerged,
     EventData,
+    HandoverCompleted,
+    OwnershipChanged,
     RecommendationIssued,
     SegmentPublished,
     SegmentUpdated,
@@ -38,8 +43,35 @@ async def on_recommendation_issued(
     await readmodel.store_recommendation(session, event)
 
 
+async def on_customers_merged(session: AsyncSession, event: CustomersMerged, _runtime: Runtime) -> None:
+    await merges.merge(session, event)
+
+
+async def on_customers_unmerged(session: AsyncSession, event: CustomersUnmerged, _runtime: Runtime) -> None:
+    await merges.unmerge(session, event)
+
+
+async def on_customer_erased(session: AsyncSession, event: CustomerErased, _runtime: Runtime) -> None:
+    await erasures.forget(session, event)
+
+
+async def on_ownership_changed(session: AsyncSession, event: OwnershipChanged, _runtime: Runtime) -> None:
+    await takeovers.follow_owners(session, event)
+
+
+async def on_handover_completed(session: AsyncSession, event: HandoverCompleted, _runtime: Runtime) -> None:
+    await takeovers.complete_handover(session, event)
+
+
 HANDLERS: Mapping[str, Mapping[type[EventData], Handler]] = {
     "campaign__customers": {CustomersChanged: on_customers_changed},
+    "campaign__customer_file": {
+        CustomersMerged: on_customers_merged,
+        CustomersUnmerged: on_customers_unmerged,
+        CustomerErased: on_customer_erased,
+        OwnershipChanged: on_ownership_changed,
+        HandoverCompleted: on_handover_completed,
+    },
     "campaign__segments": {SegmentPublished: on_segment_published, SegmentUpdated: on_segment_updated},
     "campaign__reviews": {
         CampaignEvaluated: on_campaign_evaluated,

@@ -15,7 +15,9 @@ TRANSITIONS: Mapping[LedgerState, frozenset[LedgerState]] = {
     "done": frozenset(),
     "expired": frozenset(),
 }
-"""`planned` is a member of the frozen audience whose wave is not released: it has no row in the ledger."""
+"""`planned` is a member of the frozen audience whose wave is not released: it has no row in the ledger.
+A contact withdrawn for a reason that may pass is `expired` and may open again: see usecases/withdrawal.py.
+"""
 
 TERMINAL: frozenset[LedgerState] = frozenset(state for state, after in TRANSITIONS.items() if not after)
 

@@ -2,8 +2,15 @@
 
 from services.campaign.models.campaign import Approval, Campaign, CampaignArm, CampaignWave, Review
 from services.campaign.models.catalogue import Offer, Script
-from services.campaign.models.customer import Customer, Segment, SegmentMember, Suppression
-from services.campaign.models.ledger import Attempt, AudienceMember, Contact, Task
+from services.campaign.models.customer import (
+    Customer,
+    ErasedCustomer,
+    MergeTold,
+    Segment,
+    SegmentMember,
+    Suppression,
+)
+from services.campaign.models.ledger import Attempt, AudienceMember, Contact, Task, Withdrawal
 
 __all__ = [
     "Approval",
@@ -14,6 +21,8 @@ __all__ = [
     "CampaignWave",
     "Contact",
     "Customer",
+    "ErasedCustomer",
+    "MergeTold",
     "Offer",
     "Review",
     "Script",
@@ -21,4 +30,5 @@ __all__ = [
     "SegmentMember",
     "Suppression",
     "Task",
+    "Withdrawal",
 ]

@@ -24,11 +24,30 @@ class Customer(Base):
     risk_level: Mapped[int | None] = mapped_column(SmallInteger, doc="1–5 of C1–C5")
     risk_valid_until: Mapped[date | None]
     consents: Mapped[list[str]] = mapped_column(ARRAY(Text), doc="Channels that were agreed to")
+    merged_into: Mapped[UUID | None] = mapped_column(doc="The survivor, whose family this customer is of")
     __table_args__ = (
         Index(None, "org_path", postgresql_ops={"org_path": "text_pattern_ops"}),
         Index(None, "primary_manager", "org_path"),
         Index(None, "backup_manager", "org_path", postgresql_where=text("backup_manager IS NOT NULL")),
+        Index(None, "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
     )
+
+
+class ErasedCustomer(Base):
+    """Nothing is taken of these customers any more, whatever is told again."""
+
+    __tablename__ = "erased_customer"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    receipt_id: Mapped[UUID]
+    erased_at: Mapped[datetime]
+
+
+class MergeTold(Base):
+    """Merges heard of; one whose undoing was heard first is not carried out."""
+
+    __tablename__ = "merge_told"
+    merge_id: Mapped[UUID] = mapped_column(primary_key=True)
+    undone: Mapped[bool]
 
 
 class Segment(Base):

@@ -11,11 +11,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.campaign import LedgerState, SuppressionReason, TaskState
 from shared.contracts.events import Disposition
+from shared.contracts.events.stewardship import OwnershipCause
 from shared.db import Base
 
 
 class AudienceMember(Base):
-    """Who was in the audience when the campaign was launched, and in which wave. Never changes."""
+    """Who was in the audience when the campaign was launched, and in which wave. Nothing changes but the
+    branch, which follows a customer whose open contact moves to another one.
+    """
 
     __tablename__ = "audience_member"
     campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaign.id"), primary_key=True)
@@ -54,7 +57,11 @@ class Contact(Base):
         # The promise that nobody is contacted twice rests here, not in any program.
         UniqueConstraint("campaign_id", "customer_id"),
         CheckConstraint("state IN ('suppressed', 'held_out', 'assigned', 'done', 'expired')", "state"),
-        CheckConstraint("(state = 'suppressed') = (reason IS NOT NULL)", "reason"),
+        CheckConstraint(
+            "CASE state WHEN 'suppressed' THEN reason IS NOT NULL WHEN 'expired' THEN true"
+            " ELSE reason IS NULL END",
+            "reason",
+        ),
         CheckConstraint(
             "(state IN ('assigned', 'done', 'expired')) = (arm IS NOT NULL)"
             " AND (arm IS NULL) = (manager IS NULL)",
@@ -82,6 +89,10 @@ class Task(Base):
     assigned_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default="1")
+    taken_from: Mapped[str | None] = mapped_column(doc="Whose it was before the customer's owners changed")
+    taken_because: Mapped[OwnershipCause | None] = mapped_column(Text)
+    taken_at: Mapped[datetime | None]
+    taken_state: Mapped[TaskState | None] = mapped_column(Text, doc="Where it stood then, for its return")
     __table_args__ = (
         CheckConstraint(
             "state IN ('assigned', 'accepted', 'started', 'call_back', 'returned', 'done', 'expired')",
@@ -89,6 +100,7 @@ class Task(Base):
         ),
         Index(None, "manager", "due_on", "id"),
         Index(None, "due_on", "id"),
+        Index("ix_task_taken_from", "taken_from", postgresql_where=text("taken_from IS NOT NULL")),
         Index(
             "ix_task_open",
             "campaign_id",
@@ -102,8 +114,22 @@ class Task(Base):
     )
 
 
+class Withdrawal(Base):
+    """An open contact that was closed for a reason that may pass, with where it stood. The only contacts
+    that may open again.
+    """
+
+    __tablename__ = "withdrawal"
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contact.id"), primary_key=True)
+    reason: Mapped[SuppressionReason] = mapped_column(Text)
+    merge_id: Mapped[UUID | None] = mapped_column(index=True)
+    task_state: Mapped[TaskState] = mapped_column(Text)
+    next_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime]
+
+
 class Attempt(Base):
-    """One recorded attempt at a contact; append-only."""
+    """One recorded attempt at a contact; append-only, but for the note of an erased customer."""
 
     __tablename__ = "attempt"
     contact_id: Mapped[UUID] = mapped_column(ForeignKey("contact.id"), primary_key=True)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.fixes import CHANNELS
 from services.campaign.models import AudienceMember, Campaign, Contact, Customer, Suppression
+from services.campaign.queries.families import of_family
 from services.campaign.queries.policy import evidence, facts, policy_of, refusals
 from services.campaign.queries.suppressions import suppression_view
 from services.campaign.settings import CampaignSettings
@@ -21,11 +22,14 @@ _NO_CAMPAIGN = UUID(int=0)
 async def contact_decisions(
     session: AsyncSession, settings: CampaignSettings, customer_id: UUID
 ) -> ContactDecisions:
+    """Of a survivor with what was decided and said for those merged into it; of a merged one its own."""
     if await session.scalar(select(Customer.id).where(Customer.id == customer_id)) is None:
         raise NotFound(f"no customer {customer_id}")
     checks = await _checks(session, settings, customer_id)
     suppressions = await session.scalars(
-        select(Suppression).where(Suppression.customer_id == customer_id).order_by(Suppression.id)
+        select(Suppression)
+        .where(of_family(Suppression.customer_id.expression, customer_id))
+        .order_by(Suppression.id)
     )
     return ContactDecisions(
         customer_id=customer_id,
@@ -76,7 +80,7 @@ async def _decisions(session: AsyncSession, customer_id: UUID) -> list[ContactDe
             (Contact.campaign_id == AudienceMember.campaign_id)
             & (Contact.customer_id == AudienceMember.customer_id),
         )
-        .where(AudienceMember.customer_id == customer_id)
+        .where(of_family(AudienceMember.customer_id.expression, customer_id))
         .order_by(AudienceMember.campaign_id.desc())
         .limit(200)
     )

@@ -32,7 +32,7 @@ async def read_books(session: AsyncSession, campaign_id: UUID) -> Books:
     dispositions: Counter[str] = Counter()
     for state, reason, disposition, count in rows:
         states[state] += count
-        if reason is not None:
+        if state == "suppressed" and reason is not None:
             suppressed[reason] += count
         if state == "done" and disposition is not None:
             dispositions[disposition] += count

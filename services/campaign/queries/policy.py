@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.campaign.domain.split import GLOBAL_SALT, Slot, salt_of
 from services.campaign.models import Contact, Customer, Suppression
 from services.campaign.queries.audience import in_orgs, position
+from services.campaign.queries.families import merged_customers
 from services.campaign.settings import CampaignSettings
 from shared.contracts.base import OrgPath
 from shared.contracts.campaign import SuppressionReason
@@ -84,12 +85,14 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
             members.c.segment,
             Customer.org_path,
             Customer.status,
+            Customer.merged_into,
             Customer.consents,
             Customer.risk_level,
             Customer.risk_valid_until,
             func.coalesce(*managers).label("manager"),
             _blocked(policy).label("blocked"),
             _recent_contacts(policy).label("recent"),
+            _family_is_in(campaign_id).label("family_is_in"),
             position(GLOBAL_SALT, members.c.customer_id).label("global_at"),
             position(salt_of("arm", campaign_id), members.c.customer_id).label("at"),
         )
@@ -102,32 +105,52 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
 
 
 def _blocked(policy: Policy) -> ColumnElement[bool]:
-    return exists().where(
-        Suppression.customer_id == Customer.id,
+    """What was said for any of a person's files holds for the person. Two conditions: each can be hashed."""
+    holds = (
         or_(Suppression.channel.is_(None), Suppression.channel == policy.consent),
         or_(Suppression.until.is_(None), Suppression.until > policy.as_of),
+    )
+    member = merged_customers()
+    return or_(
+        exists().where(Suppression.customer_id == Customer.id, *holds),
+        exists().where(member.c.survivor == Customer.id, Suppression.customer_id == member.c.id, *holds),
     )
 
 
 def _recent_contacts(policy: Policy) -> ColumnElement[int]:
-    """Contacts over all campaigns since the cap's window opened; one that expired untried counts nothing."""
-    return (
-        select(func.count())
-        .select_from(Contact)
-        .where(
-            Contact.customer_id == Customer.id,
-            Contact.arm.is_not(None),
-            Contact.decided_at > policy.counts_from,
-            or_(Contact.state != "expired", Contact.attempts > 0),
-        )
-        .correlate(Customer)
-        .scalar_subquery()
+    """Contacts over all campaigns and all files of the person since the cap's window opened; one that expired
+    untried counts nothing.
+    """
+    counts = (
+        Contact.arm.is_not(None),
+        Contact.decided_at > policy.counts_from,
+        or_(Contact.state != "expired", Contact.attempts > 0),
+    )
+    member = merged_customers()
+    own = select(func.count()).select_from(Contact).where(Contact.customer_id == Customer.id, *counts)
+    theirs = select(func.count()).where(
+        member.c.survivor == Customer.id, Contact.customer_id == member.c.id, *counts
+    )
+    return own.correlate(Customer).scalar_subquery() + theirs.correlate(Customer).scalar_subquery()
+
+
+def _family_is_in(campaign_id: UUID) -> ColumnElement[bool]:
+    """Another file of the person was assigned or held out in this campaign already."""
+    member = merged_customers()
+    return exists().where(
+        member.c.survivor == Customer.id,
+        Contact.campaign_id == campaign_id,
+        Contact.customer_id == member.c.id,
+        Contact.state.in_(("assigned", "done", "held_out")),
     )
 
 
 def refusals(of: Subquery, policy: Policy) -> list[tuple[SuppressionReason, ColumnElement[bool]]]:
     """Each rule with the condition under which it refuses; the first that holds is the reason given."""
-    rules: list[tuple[SuppressionReason, ColumnElement[bool]]] = [("inactive", of.c.status != "active")]
+    rules: list[tuple[SuppressionReason, ColumnElement[bool]]] = [
+        ("merged", or_(of.c.merged_into.is_not(None), of.c.family_is_in)),
+        ("inactive", of.c.status != "active"),
+    ]
     if policy.orgs:
         rules.append(("moved", ~in_orgs(of.c.org_path, policy.orgs)))
     rules.append(("do_not_contact", of.c.blocked))
@@ -154,6 +177,7 @@ def _unsuitable(of: Subquery, required: int, today: date) -> ColumnElement[bool]
 def evidence(of: Subquery, policy: Policy) -> Mapping[SuppressionReason, ColumnElement[Any]]:
     """The facts a rule rests on, as JSON. Rules without an entry have nothing more to say."""
     return {
+        "merged": func.jsonb_build_object("survivor", of.c.merged_into, "family_is_in", of.c.family_is_in),
         "inactive": func.jsonb_build_object("status", of.c.status),
         "consent": func.jsonb_build_object("needed", policy.consent, "given", of.c.consents),
         "suitability": func.jsonb_build_object(

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.models import Suppression
+from services.campaign.queries.families import of_family
 from shared.contracts.base import Page
 from shared.contracts.campaign import SuppressionView
 from shared.pagination import PageRequest, paginate
@@ -22,7 +23,7 @@ async def list_suppressions(
 ) -> Page[SuppressionView]:
     query = select(Suppression)
     if customer_id is not None:
-        query = query.where(Suppression.customer_id == customer_id)
+        query = query.where(of_family(Suppression.customer_id.expression, customer_id))
     return await paginate(
         session,
         query,

@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.models import Attempt, Campaign, CampaignArm, Contact, Task
+from services.campaign.models import Attempt, Campaign, CampaignArm, Contact, Customer, Task
 from services.campaign.queries.catalogue import get_offer, get_script
+from services.campaign.queries.families import of_family
 from shared.auth import Principal, Role
 from shared.contracts.base import Page
 from shared.contracts.campaign import AttemptView, ScriptView, TaskDetail, TaskState, TaskView
@@ -31,7 +32,7 @@ class TaskFilter:
 
 
 def select_tasks() -> Any:
-    """Rows of task, campaign key, campaign name, offer, script, attempts, disposition."""
+    """Rows of task, campaign key, campaign name, offer, script, attempts, disposition, survivor."""
     return (
         select(
             Task,
@@ -41,10 +42,12 @@ def select_tasks() -> Any:
             CampaignArm.script,
             Contact.attempts,
             Contact.disposition,
+            Customer.merged_into.label("survivor"),
         )
         .join(Campaign, Campaign.id == Task.campaign_id)
         .join(CampaignArm, (CampaignArm.campaign_id == Task.campaign_id) & (CampaignArm.key == Task.arm))
         .join(Contact, Contact.id == Task.id)
+        .outerjoin(Customer, Customer.id == Task.customer_id)
     )
 
 
@@ -56,10 +59,11 @@ async def list_tasks(
     for column, value in (
         (Task.manager, manager),
         (Task.campaign_id, wanted.campaign_id),
-        (Task.customer_id, wanted.customer_id),
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.customer_id is not None:
+        query = query.where(of_family(Task.customer_id.expression, wanted.customer_id))
     if wanted.states:
         query = query.where(Task.state.in_(wanted.states))
     if wanted.due_before is not None:
@@ -117,4 +121,12 @@ def view_of(row: Row[*tuple[Any, ...]], changes: Mapping[str, object]) -> TaskVi
         name: getattr(row, name)
         for name in ("campaign_key", "campaign_name", "offer", "script", "attempts", "disposition")
     }
-    return TaskView.model_validate({**stored, **joined, "org": task.org_path, **changes})
+    return TaskView.model_validate(
+        {
+            **stored,
+            **joined,
+            "customer_id": row.survivor or task.customer_id,
+            "org": task.org_path,
+            **changes,
+        }
+    )

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.suitability import rating
-from services.campaign.models import Customer, Review, Segment, SegmentMember
+from services.campaign.models import Customer, ErasedCustomer, Review, Segment, SegmentMember
 from shared.contracts.campaign import EvaluationSummary, RecommendationView
 from shared.contracts.events import (
     CampaignEvaluated,
@@ -30,7 +30,9 @@ async def store_customers(session: AsyncSession, event: CustomersChanged) -> Non
     # In one order everywhere: two batches that share customers then cannot lock each other out.
     rows = [_customer_row(newest[key]) for key in sorted(newest)]
     given = _recordset(rows)
-    upsert = insert(Customer).from_select([column.name for column in given.c], select(given))
+    upsert = insert(Customer).from_select(
+        [column.name for column in given.c], select(given).where(given.c.id.not_in(select(ErasedCustomer.id)))
+    )
     await session.execute(
         upsert.on_conflict_do_update(
             index_elements=["id"],
@@ -64,6 +66,7 @@ def _customer_row(state: CustomerState) -> dict[str, JsonValue]:
         "risk_level": rating(state.risk_level) if state.risk_level else None,
         "risk_valid_until": state.risk_valid_until.isoformat() if state.risk_valid_until else None,
         "consents": consents,
+        "merged_into": str(state.merged_into) if state.merged_into else None,
     }
 
 
@@ -118,7 +121,9 @@ async def _store_members(
     ids = func.unnest(literal(sorted(set(customers)), ARRAY(Uuid))).column_valued("id")
     upsert = insert(SegmentMember).from_select(
         ["segment_id", "customer_id", "member", "changed_at"],
-        select(literal(event.segment_id), ids, literal(member), literal(event.evaluated_at)),
+        select(literal(event.segment_id), ids, literal(member), literal(event.evaluated_at)).where(
+            ids.not_in(select(ErasedCustomer.id))
+        ),
     )
     await session.execute(
         upsert.on_conflict_do_update(

@@ -1,18 +1,29 @@
-"""Contacts that will not be made any more."""
+"""Contacts that will not be made any more, and those that are withdrawn until their reason passes."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy import ColumnElement, Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.models import Contact, Task
-from shared.contracts.events import ContactRecorded
+from services.campaign.models import Contact, Task, Withdrawal
+from services.campaign.queries.families import of_person
+from shared.contracts.campaign import SuppressionReason, TaskState
+from shared.contracts.events import ContactRecorded, ContactState
+from shared.db import fetch
 from shared.outbox import emit
 
 
-async def expire_contacts(session: AsyncSession, which: ColumnElement[bool], *, at: datetime, by: str) -> int:
+async def expire_contacts(
+    session: AsyncSession,
+    which: ColumnElement[bool],
+    *,
+    at: datetime,
+    by: str,
+    reason: SuppressionReason | None = None,
+) -> int:
     """Closes open contacts and their tasks as expired, and tells."""
     # Task before contact, as a manager's record locks them: the two wait for each other, never in a circle.
     await session.execute(
@@ -26,7 +37,7 @@ async def expire_contacts(session: AsyncSession, which: ColumnElement[bool], *, 
         await session.execute(
             update(Contact)
             .where(which, Contact.state == "assigned")
-            .values(state="expired", closed_at=at, version=Contact.version + 1)
+            .values(state="expired", reason=reason, closed_at=at, version=Contact.version + 1)
             .returning(
                 Contact.id, Contact.campaign_id, Contact.customer_id, Contact.version, Contact.disposition
             )
@@ -60,5 +71,82 @@ def _expired(row: Row[*tuple[Any, ...]], at: datetime, by: str) -> ContactRecord
 
 
 async def withdraw_customer(session: AsyncSession, customer_id: UUID, *, at: datetime, by: str) -> int:
-    """A customer who may not be contacted any more has no open contact in any campaign."""
-    return await expire_contacts(session, Contact.customer_id == customer_id, at=at, by=by)
+    """A person who may not be contacted any more has no open contact in any campaign, by any file."""
+    # What is assigned has an arm: said here, because the index of contacts by customer has only those.
+    which = of_person(Contact.customer_id.expression, customer_id) & Contact.arm.is_not(None)
+    return await expire_contacts(session, which, at=at, by=by)
+
+
+async def withdraw_contacts(
+    session: AsyncSession,
+    contacts: Sequence[UUID],
+    reason: SuppressionReason,
+    *,
+    at: datetime,
+    by: str,
+    merge_id: UUID | None = None,
+) -> int:
+    """Closes what is open of these, with where it stood, so that `reopen_contacts` can bring it back."""
+    if not contacts:
+        return 0
+    parameters = {"ids": sorted(contacts), "reason": reason, "merge": merge_id, "at": at}
+    await fetch(session, _KEEP_WHERE_IT_STOOD, parameters)
+    return await expire_contacts(session, Contact.id.in_(contacts), at=at, by=by, reason=reason)
+
+
+# Tasks are locked in the order of their ids, as everywhere.
+_KEEP_WHERE_IT_STOOD = """
+INSERT INTO withdrawal (contact_id, reason, merge_id, task_state, next_at, withdrawn_at)
+SELECT open.id, %(reason)s, %(merge)s::uuid, open.state, open.next_at, %(at)s FROM (
+  SELECT t.id, t.state, t.next_at FROM task t
+  WHERE t.id = ANY(%(ids)b::uuid[]) AND t.state NOT IN ('done', 'expired') ORDER BY t.id FOR UPDATE
+) AS open
+ON CONFLICT (contact_id) DO NOTHING
+"""
+
+# A campaign that is over stays over, and nobody is contacted who has asked meanwhile to be left alone.
+_REOPEN = """
+WITH back AS (
+  SELECT w.contact_id, w.task_state, w.next_at FROM withdrawal w
+  JOIN task t ON t.id = w.contact_id JOIN campaign k ON k.id = t.campaign_id
+  WHERE w.contact_id = ANY(%(ids)b::uuid[]) AND t.state = 'expired'
+    AND k.status IN ('launching', 'running', 'paused')
+    AND NOT EXISTS (
+      SELECT 1 FROM suppression s WHERE s.customer_id = t.customer_id
+        AND (s.channel IS NULL OR s.channel = 'call') AND (s.until IS NULL OR s.until > %(at)s))
+  ORDER BY t.id FOR UPDATE OF t
+), tasks AS (
+  UPDATE task t SET state = b.task_state, next_at = b.next_at, closed_at = NULL, version = t.version + 1
+  FROM back b WHERE t.id = b.contact_id RETURNING t.id
+)
+UPDATE contact c SET state = 'assigned', reason = NULL, closed_at = NULL, version = c.version + 1
+FROM back b WHERE c.id = b.contact_id AND c.state = 'expired'
+RETURNING c.id, c.campaign_id, c.customer_id, c.version, c.disposition, b.task_state
+"""
+
+_TOLD: Mapping[TaskState, ContactState] = {"accepted": "assigned"}
+"""States of a task that events call by another name."""
+
+
+async def reopen_contacts(session: AsyncSession, contacts: Sequence[UUID], *, at: datetime, by: str) -> int:
+    """Brings withdrawn contacts back to where they stood, and tells."""
+    if not contacts:
+        return 0
+    parameters = {"ids": sorted(contacts), "at": at}
+    rows = await fetch(session, _REOPEN, parameters)
+    await session.execute(delete(Withdrawal).where(Withdrawal.contact_id.in_(contacts)))
+    events = [
+        ContactRecorded(
+            campaign_id=campaign_id,
+            contact_id=contact_id,
+            customer_id=customer_id,
+            version=version,
+            state=_TOLD.get(task_state, task_state),
+            disposition=disposition,
+            recorded_at=at,
+            recorded_by=by,
+        )
+        for contact_id, campaign_id, customer_id, version, disposition, task_state in rows
+    ]
+    await emit(session, *events)
+    return len(events)

@@ -25,10 +25,14 @@ from shared.contracts.campaign.vocabulary import (
     TaskState,
 )
 from shared.contracts.events import Disposition
+from shared.contracts.events.stewardship import OwnershipCause
 
 
 class TaskView(Schema):
-    """A contact to be made by a manager. Its id is the contact id of ledger and events."""
+    """A contact to be made by a manager. Its id is the contact id of ledger and events.
+
+    `customer_id` is whose file to open: the survivor's, when the customer was merged since.
+    """
 
     id: UUID
     campaign_id: UUID
@@ -47,6 +51,11 @@ class TaskView(Schema):
     disposition: Disposition | None
     assigned_at: Timestamp
     closed_at: Timestamp | None
+    taken_from: Code | None = Field(
+        None, description="Whose task it was before the customer's owners changed; null when it did not move"
+    )
+    taken_because: OwnershipCause | None = Field(None, description="What changed the owners")
+    taken_at: Timestamp | None = None
     version: int
 
 

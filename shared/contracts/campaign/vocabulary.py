@@ -31,6 +31,8 @@ CampaignVerb = Literal[
     "edit", "submit", "approve", "reject", "launch", "pause", "resume", "abort", "complete"
 ]
 SuppressionReason = Literal[
+    "merged",
+    "erased",
     "inactive",
     "moved",
     "do_not_contact",

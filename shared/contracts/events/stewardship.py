@@ -40,12 +40,15 @@ class Owners(Schema):
     backup_manager: Code | None = None
 
 
+OwnershipCause = Literal["assignment", "handover", "handover_undone", "import", "merge"]
+
+
 class OwnershipChange(Schema):
     customer_id: UUID
     before: Owners
     after: Owners
     effective_on: date
-    cause: Literal["assignment", "handover", "handover_undone", "import", "merge"]
+    cause: OwnershipCause
 
 
 class OwnershipChanged(CustomerKeyed):
