@@ -63,10 +63,6 @@ _OF_CAUSE: tuple[tuple[tuple[type[Exception], ...], Callable[[], ProblemError]],
         lambda: Unavailable("The database could not finish in time; try again.", headers=_RETRY_SOON),
     ),
     (
-        (pg.DiskFull, pg.OutOfMemory),
-        lambda: Unavailable("The database has no room left.", headers={"Retry-After": "30"}),
-    ),
-    (
         (pg.DataError, pg.CheckViolation, pg.NotNullViolation),
         lambda: Unprocessable("A value does not fit the field it is for."),
     ),
@@ -75,6 +71,9 @@ _OF_CAUSE: tuple[tuple[tuple[type[Exception], ...], Callable[[], ProblemError]],
 
 
 def _of_database(error: DBAPIError) -> ProblemError | None:
+    if str(getattr(error.orig, "sqlstate", "") or "").startswith("53"):
+        detail = "The database has no room left: disk, memory or connections."
+        return Unavailable(detail, headers={"Retry-After": "30"})
     for causes, problem in _OF_CAUSE:
         if isinstance(error.orig, causes):
             return problem()

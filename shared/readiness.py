@@ -1,9 +1,7 @@
 """Readiness that tells the truth: database, broker, backlog, feeds, disk; each in a sentence."""
 
 import asyncio
-import shutil
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from sqlalchemy import text
 
@@ -43,9 +41,11 @@ async def _check(name: str, check: Callable[[Runtime], Awaitable[str | None]], r
     return Check(name=name, ok=wrong is None, detail=wrong)
 
 
-async def _database(runtime: Runtime) -> None:
+async def _database(runtime: Runtime) -> str | None:
     async with runtime.db.transaction() as session:
         await session.execute(text("SELECT 1"))
+    full = runtime.room.database()
+    return full.reason if full else None
 
 
 async def _broker(runtime: Runtime) -> str | None:
@@ -58,6 +58,9 @@ async def _broker(runtime: Runtime) -> str | None:
 async def _outbox(runtime: Runtime) -> str | None:
     async with runtime.db.transaction() as session:
         age = float(await session.scalar(_OUTBOX_AGE) or 0)
+    backlog = await runtime.room.backlog()
+    if backlog:
+        return backlog.reason
     return f"oldest unpublished event is {age:.0f} s old" if age > _MAX_OUTBOX_SECONDS else None
 
 
@@ -73,7 +76,5 @@ async def _feeds(runtime: Runtime) -> str | None:
 
 
 async def _disk(runtime: Runtime) -> str | None:
-    place = runtime.settings.data_dir
-    free = shutil.disk_usage(place if place.exists() else Path()).free
-    need = runtime.settings.min_free_disk_bytes
-    return f"{free // 2**20} MiB free, {need // 2**20} MiB needed" if free < need else None
+    full = runtime.room.disk()
+    return full.reason if full else None

@@ -13,6 +13,7 @@ from shared.auth import Authenticator
 from shared.bus import Bus, FeedTarget
 from shared.contracts.events import EventData
 from shared.db import Database
+from shared.room import Room
 from shared.settings import SERVICES, Settings
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Runtime:
         self.service = service
         self.settings = settings
         self.db = Database(settings)
+        self.room = Room(self.db, settings)
         self.bus = Bus(settings, f"huanying-{service.name}")
         self.authenticator = Authenticator(settings)
         self.resources: dict[type, object] = {}

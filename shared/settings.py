@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     """As the service's own role, which row-level security binds."""
     database_password_file: Path | None = None
     database_pool_size: int = 10
+    database_pool_seconds: float = 10.0
+    """How long a request waits for a connection before it is told to come again."""
     statement_timeout_ms: int = 30_000
     migration_url: str | None = None
     """As the owner of the schema; used by `huanying migrate` alone."""
@@ -66,7 +68,11 @@ class Settings(BaseSettings):
     # Limits and places.
     data_dir: Path = Path(".huanying")
     max_body_bytes: int = 16 * 1024**2
-    min_free_disk_bytes: int = 256 * 1024**2
+    min_free_disk_bytes: int = 512 * 1024**2
+    min_free_disk_share: float = 0.05
+    """Nothing more is taken when less than the smaller of the two is free below `data_dir`."""
+    max_outbox_backlog: int = 100_000
+    """Unpublished events beyond which nothing more is taken: the broker must be there first."""
     log_level: str = "INFO"
     clock_file: Path | None = None
     """Shifts business time in test environments; see shared/clock.py."""

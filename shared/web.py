@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from fastapi_offline import FastAPIOffline
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import idempotency, problems
@@ -45,6 +46,9 @@ class TransactionRoute(APIRoute):
                     await unit.complete()
             except idempotency.Replayed as replayed:
                 return replayed.response
+            except DBAPIError as error:
+                runtime_of(request).room.note(error)
+                raise
             else:
                 return response
             finally:

@@ -22,6 +22,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from deploy.broker_users import BrokerUsers, new_nkey
 from deploy.embedded.nats import NatsServer
 from services.customer.usecases.pushed import PushedIntake
+from shared.errors import Unavailable
 from shared.pushed import REPLY_HEADER, Pushed, PushedConsumer
 from shared.topology import DURABLES, MAX_ATTEMPTS, ensure_durable, ensure_streams, inbox_of, intake_subject
 from tests.customer.conftest import BATCH, Bank, event, number, source_id
@@ -248,6 +249,13 @@ async def test_a_message_nobody_can_work_on_stops_no_other(bank: Bank) -> None:
         async def nak(self, delay: float) -> None:
             self.done = f"nak {delay}"
 
+    async def lacking(_messages: Any) -> list[bytes]:
+        raise Unavailable("The disk is nearly full")
+
+    waiting = Message(b"a", MAX_ATTEMPTS + 5)
+    lacks = PushedConsumer(bank.service.runtime.bus, "customer__intake", lacking, give_up)
+    await lacks._work([waiting])  # type: ignore[list-item]
+    assert waiting.done == "nak 20", "however long it takes"
     consumer = PushedConsumer(bank.service.runtime.bus, "customer__intake", take, give_up)
     first = [Message(b"a", 1), Message(b"culprit", 1), Message(b"b", 1)]
     await consumer._work(first)  # type: ignore[arg-type]

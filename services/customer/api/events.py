@@ -63,6 +63,7 @@ async def post_events(
     not yet known are parked and applied when the customer arrives. Refused events are kept in quarantine;
     send them again, corrected, under the same id. A lone event that is refused answers with its problem.
     """
+    await runtime.room.require()
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     items = decode(await request.body(), media_type)
     refuse_foreign_sources(items, _own_source(principal))

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from services.customer.domain.intake import (
     BATCH,
     LINES,
@@ -46,6 +48,7 @@ class PushedIntake:
 
     async def take(self, messages: Sequence[Pushed]) -> list[bytes]:
         """Commit what is usable, quarantine the rest; an EventBatchResult for each message."""
+        await self.runtime.room.require()
         items: list[Any] = []
         places: list[_Place] = []
         refused: list[RefusedItem] = []
@@ -63,7 +66,11 @@ class PushedIntake:
                 else:
                     refused.append(RefusedItem(item, within_event(wrong, prefix), message.source))
                     found[number].append(rejected(wrong))
-        await self._commit(messages, items, places, refused, found)
+        try:
+            await self._commit(messages, items, places, refused, found)
+        except DBAPIError as error:
+            self.runtime.room.note(error)
+            raise
         return [_answer(size, results) for size, results in zip(sizes, found, strict=True)]
 
     async def _commit(
