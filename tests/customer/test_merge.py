@@ -51,7 +51,7 @@ def risk(subject: str, level: str, day: str) -> dict[str, Any]:
     return event(subject, "risk.assessed", time=f"{day}T09:00:00+08:00", data=data)
 
 
-def consent(subject: str, channel: str, granted: bool, day: str) -> dict[str, Any]:
+def consent(subject: str, channel: str, granted: object, day: str) -> dict[str, Any]:
     data = {"channel": channel, "granted": granted}
     return event(subject, "consent.changed", time=f"{day}T09:00:00+08:00", data=data)
 

@@ -1,6 +1,6 @@
 """Which value of an attribute the survivor of a merge has: a rule per attribute, as data."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -109,9 +109,16 @@ _PICK: Mapping[str, Callable[[_Told, Profile], tuple[Profile, str]]] = {
 
 
 def take_back(
-    before: Mapping[str, str | None], after: Mapping[str, str | None], now: Mapping[str, str | None]
+    before: Mapping[str, str | None],
+    after: Mapping[str, str | None],
+    now: Mapping[str, str | None],
+    touched: Collection[str],
 ) -> tuple[dict[str, str | None], list[str]]:
-    """What the survivor gets back when a merge is undone, and what it keeps because it changed since."""
+    """What the survivor gets back when a merge is undone, and what it keeps because it was set since."""
     merged_in = [name for name in RULES if before.get(name) != after.get(name)]
-    restored = {name: before.get(name) for name in merged_in if now.get(name) == after.get(name)}
+    restored = {
+        name: before.get(name)
+        for name in merged_in
+        if now.get(name) == after.get(name) and name not in touched
+    }
     return restored, [name for name in merged_in if name not in restored]

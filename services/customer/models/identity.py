@@ -21,6 +21,8 @@ class Merge(Base):
     choices: Mapped[dict[str, Any]]
     """By attribute: the rule, the customer its value came from, how many values there were. No values."""
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    touched: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
+    """Attributes of the survivor set by hand since, even to the value they had: undoing leaves them."""
     merged_at: Mapped[datetime]
     merged_by: Mapped[str]
     undone_at: Mapped[datetime | None]

@@ -8,11 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.history import seal_reason
 from services.customer.domain.matching import MATCH_VERSION, match_keys
+from services.customer.domain.survivorship import RULES
 from services.customer.domain.vault import FIELDS, Vault
 from services.customer.models import Customer, CustomerKey, SourceIdentity
 from services.customer.usecases.consents import change_consents
 from services.customer.usecases.duplicates import compare_again
 from services.customer.usecases.effects import touch
+from services.customer.usecases.merge_files import note_touched
 from services.customer.usecases.ownership import check_owners
 from services.customer.usecases.publishing import publish_customers
 from services.customer.usecases.recording import announce_arrivals, apply_parked
@@ -124,6 +126,7 @@ async def change_customer(
     source = principal.source or "bank"
     await change_consents(session, [(customer_id, c, given, now, source) for c, given in consents.items()])
     await _new_version(session, customer)
+    await note_touched(session, customer_id, body.model_fields_set & RULES.keys())
     if body.model_fields_set & _COMPARED:
         await compare_again(session, [customer_id])
     fields = sorted(body.model_fields_set - {"reason"})

@@ -56,7 +56,7 @@ async def undo_merge(
         raise Conflict("One of them was erased: there is nothing to give back", slug="erased")
     ledger = orjson.loads(vault.open_bytes(survivor.id, key, merge.sealed))
     values = survivor.profile(vault).values
-    restored, kept = take_back(ledger["before"], ledger["after"], values)
+    restored, kept = take_back(ledger["before"], ledger["after"], values, merge.touched)
     await give_reason(session, f"merge/{merge_id}:undo")
     await keep_own_risk(session, [survivor.id])
     await fetch(session, _RESTORE, {"merge": merge_id})

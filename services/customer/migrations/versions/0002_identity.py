@@ -57,6 +57,7 @@ def _create_ledger() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("choices", _JSON, nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("touched", _JSON, server_default=sa.text("'[]'"), nullable=False),
         sa.Column("merged_at", _INSTANT, nullable=False),
         sa.Column("merged_by", sa.Text(), nullable=False),
         sa.Column("undone_at", _INSTANT, nullable=True),
