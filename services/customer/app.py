@@ -1,6 +1,7 @@
 """The customer service: wiring only."""
 
 from services.customer.api import (
+    balances,
     consents,
     customers,
     duplicates,
@@ -51,6 +52,7 @@ service = Service(
         subject_exports.router,
         erasures.router,
         holdings.router,
+        balances.router,
         events.router,
         event_types.router,
         quarantine.router,

@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Response
-from sqlalchemy import select
+from fastapi import Depends, Query, Response
 
 from services.customer.api.access import CodePath, RegistryRead, RegistryWrite, optional_version
 from services.customer.models import Product
 from services.customer.queries import organisation as queries
+from services.customer.queries.balances import products
 from services.customer.usecases import organisation as usecases
-from shared.contracts.base import Page
-from shared.contracts.customer import ProductView, ProductWrite
+from shared.contracts.base import Currency, Page
+from shared.contracts.customer import ProductCategory, ProductRisk, ProductView, ProductWrite
 from shared.pagination import PageParams, paginate
 from shared.web import Router, Session, problem_responses, set_etag
 
@@ -43,8 +43,15 @@ async def get_product(
 
 
 @router.get("/products", responses=problem_responses(400))
-async def list_products(session: Session, principal: RegistryRead, page: PageParams) -> Page[ProductView]:
-    """The catalogue, by code."""
-    return await paginate(
-        session, select(Product), [Product.code], page, lambda row: queries.product_view(row[0])
-    )
+async def list_products(
+    session: Session,
+    principal: RegistryRead,
+    page: PageParams,
+    category: Annotated[ProductCategory | None, Query()] = None,
+    risk: Annotated[ProductRisk | None, Query(description="With this rating")] = None,
+    currency: Annotated[Currency | None, Query()] = None,
+    active: Annotated[bool | None, Query(description="On sale, or not any more")] = None,
+) -> Page[ProductView]:
+    """Products that meet all given conditions, by code."""
+    statement = products(category=category, risk=risk, currency=currency, active=active)
+    return await paginate(session, statement, [Product.code], page, lambda row: queries.product_view(row[0]))

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Numeric
+from sqlalchemy import ForeignKey, Index, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
@@ -24,6 +24,15 @@ class Holding(Base):
     opened_on: Mapped[date | None]
     matures_on: Mapped[date | None]
     closed_on: Mapped[date | None]
+    __table_args__ = (
+        Index(
+            "ix_holding_matures_on",
+            "matures_on",
+            "customer_id",
+            "account",
+            postgresql_where=text("matures_on IS NOT NULL"),
+        ),
+    )
 
 
 class HoldingDay(Base):

@@ -1,4 +1,4 @@
-"""Value of customers.
+"""Value of customers; accounts by the day they mature.
 
 Revision ID: 0007
 Revises: 0006
@@ -172,9 +172,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "peer_group", "category", name=op.f("pk_value_benchmark")),
     )
     op.execute(BRANCH_VALUE)
+    op.create_index(
+        "ix_holding_matures_on",
+        "holding",
+        ["matures_on", "customer_id", "account"],
+        postgresql_where=sa.text("matures_on IS NOT NULL"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_holding_matures_on", "holding")
     op.execute("DROP FUNCTION branch_value(text, uuid[])")
     for table in (
         "value_benchmark",
