@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from deploy.broker_users import BrokerUsers, authorization
 from deploy.embedded.databases import SERVICES, app_of, owner_of
 from deploy.embedded.keyring import Keyring, write_secret
+from deploy.embedded.nats import encryption
 
 NATS_USER = "huanying"
 NATS_NODES = ("nats-1", "nats-2", "nats-3")
@@ -31,9 +32,7 @@ def write_all(directory: Path) -> list[str]:
     directory.chmod(0o700)
     keyring = Keyring(directory / "secrets")
     keyring.ensure()
-    written = [
-        name for name, make in _once(keyring).items() if _write_once(directory / name, make)
-    ]
+    written = [name for name, make in _once(keyring).items() if _write_once(directory / name, make)]
     if not (directory / "tls_certificate").exists():
         certificate, key = self_signed("localhost")
         _publish(directory / "tls_key", key)
@@ -61,6 +60,7 @@ def _once(keyring: Keyring) -> dict[str, Callable[[], str]]:
         **{f"{name}_password": lambda: secrets.token_urlsafe(24) for name in passwords},
         "nats_password": lambda: secrets.token_urlsafe(24),
         "nats_routes": lambda: nats_routes(secrets.token_urlsafe(24)),
+        "nats_encryption": encryption,
     }
 
 

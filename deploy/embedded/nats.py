@@ -39,6 +39,8 @@ jetstream {{
   store_dir: {store_dir}
   # An acknowledged message is on the disk, not in the page cache.
   sync_interval: always
+  # What partners push names people until it was taken: a copy of the store alone tells nothing.
+  include {encryption}
 }}
 """
 
@@ -81,6 +83,10 @@ class NatsServer:
     @property
     def password_file(self) -> Path:
         return self.store / "password"
+
+    @property
+    def encryption_file(self) -> Path:
+        return self.data_dir / "secrets" / "jetstream.conf"
 
     @property
     def pid(self) -> int | None:
@@ -154,12 +160,20 @@ class NatsServer:
             run_dir=json.dumps(str(self._run_dir)),
             pid_file=json.dumps(str(self._pid_file)),
             store_dir=json.dumps(str(self.store)),
+            encryption=json.dumps(os.path.relpath(self.encryption_file, self.store)),
         )
+        self._ensure_encryption()
         self._password()
         write_users(self.data_dir)
         descriptor = os.open(self.config_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
+
+    def _ensure_encryption(self) -> None:
+        """Made once per data directory, apart from the store: without it the streams cannot be read."""
+        if not self.encryption_file.exists():
+            self.encryption_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_secret(self.encryption_file, encryption())
 
     def _password(self) -> str:
         """Made once per data directory."""
@@ -208,6 +222,11 @@ class NatsServer:
         if not self.log_file.exists():
             return "(nothing was written)"
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-15:])
+
+
+def encryption() -> str:
+    """A new key for streams at rest, as nats-server reads it. It also seals what was stored without one."""
+    return f'key: "{secrets.token_hex(32)}"\ncipher: "aes"\n'
 
 
 def write_users(data_dir: Path) -> None:

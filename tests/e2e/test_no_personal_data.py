@@ -4,6 +4,8 @@ What may be where: a source id is in the clear in the customer database, and onl
 erased. Everything else that names a person is nowhere in the clear, ever.
 """
 
+import asyncio
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import nats
 import psycopg
 import pytest
 
 from deploy.embedded.databases import SERVICES
 from deploy.embedded.stack import Stack
 from shared.auth import Role
+from shared.topology import intake_subject
 from tests.pii import Hit, Scanner
 from tests.support import wait_until
 
@@ -35,6 +39,7 @@ SEALED = {
     "undeclared property": "counterparty-LuoXiaohei",
     "note of a refused event": "窗台上的蓝色信封",
     "note of an awaited event": "周五去看海边的房子",
+    "note of a pushed event": "阁楼里的旧钢琴",
     "reason of a change": "女儿出嫁改了名字",
     "reason of a merge": "同住一个屋檐下",
     "proof": "录音带-0815-慕雪",
@@ -232,6 +237,7 @@ def _walk(house: House) -> str:
     change = {"name": SEALED["name"], "reason": SEALED["reason of a change"]}
     _ok(head.patch(path, json=change, headers={"If-Match": '"v1"'}))
     _events(core, IDENTITIES["source id"])
+    asyncio.run(_push_over_nats(house))
     _import(core)
     imported = _find(head, IDENTITIES["source id of the imported"])
     proof = {"kind": "recording", "reference": SEALED["proof"]}
@@ -248,12 +254,23 @@ def _walk(house: House) -> str:
         {"source": "core", "source_id": IDENTITIES["source id"]},
     ):
         assert _ok(head.get("/customers", params=params))["items"]
+    wait_until(
+        lambda: SEALED["note of a pushed event"] in head.get(f"{path}/timeline").text, what="the pushed event"
+    )
     assert _ok(head.get(path, params={"reveal": "pii"}))["name"] == SEALED["name"]
     for read in ("360", "timeline", "history", "consents", "holdings"):
         assert head.get(f"{path}/{read}").status_code == 200
     _mistakes(admin, core)
     house.settle()
     return str(customer["id"])
+
+
+async def _push_over_nats(house: House) -> None:
+    data = {"kind": "call", "direction": "in", "note": SEALED["note of a pushed event"]}
+    event = _event(IDENTITIES["source id"], "interaction.recorded", data)
+    client = await nats.connect(house.stack.nats.url)
+    await client.jetstream().publish(intake_subject("core"), json.dumps(event).encode())
+    await client.close()
 
 
 def _mistakes(admin: httpx.Client, core: httpx.Client) -> None:
