@@ -14,7 +14,8 @@ from services.customer.usecases.ownership import name_cause
 from services.customer.usecases.publishing import publish_customers
 from shared import clock
 from shared.contracts.events import OwnershipChanged
-from tests.customer.conftest import Bank
+from tests.customer.conftest import Bank, source_id
+from tests.customer.test_relations import bring
 
 BRANCHES = ["hq.sh", "hq.sh.pudong", "hq.bj", "hq.bj.haidian"]
 
@@ -196,6 +197,41 @@ async def test_every_way_of_changing_owners_is_told(bank: Bank) -> None:
     assert change["before"] == {"org": "hq.sh.pudong", "primary_manager": "S1", "backup_manager": "S2"}
     assert change["after"]["primary_manager"] == "S2"
     assert change["effective_on"] == clock.today().isoformat()
+
+
+async def test_owners_are_imported_in_bulk(bank: Bank) -> None:
+    moved, kept, survivor = [await bank.customer() for _ in range(3)]
+    merged = await bank.customer()
+    await bank.sql(
+        "UPDATE customer SET merged_into = CAST(:s AS uuid), status = 'merged' WHERE id = CAST(:m AS uuid)"
+        " RETURNING 1",
+        s=survivor["id"],
+        m=merged["id"],
+    )
+    lines = [
+        "source,source_id,org,primary_manager,backup_manager",
+        f"core,{source_id(moved)},hq.bj.haidian,S3,",
+        f"core,{source_id(kept)},hq.sh.pudong,S1,S2",
+        f"core,{source_id(merged)},hq.sh,S2,S1",
+        "core,nobody,hq.sh,,",
+        f"core,{source_id(kept)},hq.nowhere,S1,",
+        f"core,{source_id(kept)},hq.sh.pudong,S1,S1",
+        f"core,{source_id(kept)},hq.sh.pudong,S999,",
+    ]
+    done = await bring(bank, "ownership", lines)
+    assert (done["counts"]["updated"], done["counts"]["unchanged"]) == (2, 1), done
+    errors = (await bank.admin.get(f"/v1/imports/{done['id']}/errors")).json()["items"]
+    assert [(error["row"], error["column"]) for error in errors] == [
+        (4, "source_id"),
+        (5, "org"),
+        (6, "backup_manager"),
+        (7, "primary_manager"),
+    ]
+    (change,) = await told(bank, moved["id"])
+    assert (change["cause"], change["after"]["org"]) == ("import", "hq.bj.haidian")
+    assert [one["after"]["org"] for one in await told(bank, survivor["id"])] == ["hq.sh"]
+    assert [one["after"]["org"] for one in await told(bank, merged["id"])] == ["hq.sh"]
+    assert await told(bank, kept["id"]) == []
 
 
 async def test_the_database_refuses_shares_that_do_not_add_up(bank: Bank) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from services.customer.domain.trees import chains, is_circular
 from tests.customer.conftest import Bank, number, person, source_id
+from tests.support import eventually
 
 edges = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=14)
 
@@ -54,6 +55,21 @@ async def merge_by_hand(bank: Bank, survivor: str, merged: str) -> None:
         s=survivor,
         m=merged,
     )
+
+
+async def bring(bank: Bank, dataset: str, lines: list[str]) -> dict[str, Any]:
+    """Import lines of CSV and wait for the end."""
+    params = {"dataset": dataset, "filename": "file.csv"}
+    begun = await bank.core.post("/v1/imports", params=params, content="\n".join(lines).encode() + b"\n")
+    assert begun.status_code == 202, begun.text
+    path = f"/v1/imports/{begun.json()['id']}"
+
+    async def ended() -> bool:
+        return (await bank.core.get(path)).json()["state"] not in {"queued", "running"}
+
+    await eventually(ended, what="the import")
+    found: dict[str, Any] = (await bank.core.get(path)).json()
+    return found
 
 
 async def test_a_relation_told_twice_is_one(bank: Bank) -> None:
@@ -301,6 +317,31 @@ async def test_a_household_is_the_same_from_both_ends(bank: Bank) -> None:
     again = await relate(bank, relation(husband, "household", wife))
     assert again["unchanged"] == 1
     assert first["items"][0]["id"] == again["items"][0]["id"]
+
+
+async def test_relations_are_imported_in_bulk(bank: Bank) -> None:
+    core, one, two = [await company(bank) for _ in range(3)]
+    worker = await bank.customer()
+    lines = [
+        "source,from_id,to_id,kind,valid_from,valid_to,share,strength",
+        f"core,{source_id(one)},{source_id(core)},supplies,2024-01-01,,0.25,",
+        f"core,{source_id(two)},{source_id(core)},supplies,,,,",
+        f"core,{source_id(core)},{source_id(worker)},employs,2025-01-01,2024-01-01,,",
+        f"core,nobody,{source_id(core)},supplies,,,,",
+        f"core,{source_id(worker)},{source_id(core)},parent,,,,",
+    ]
+    for created, unchanged in ((2, 0), (0, 2)):
+        done = await bring(bank, "relations", lines)
+        assert done["state"] == "succeeded", done
+        assert (done["counts"]["created"], done["counts"]["unchanged"]) == (created, unchanged)
+        errors = (await bank.admin.get(f"/v1/imports/{done['id']}/errors")).json()["items"]
+        assert [(error["row"], error["column"]) for error in errors] == [
+            (3, "valid_to"),
+            (4, "from_id"),
+            (5, "from_id"),
+        ]
+    network = (await bank.admin.get(f"/v1/customers/{core['id']}/network")).json()
+    assert {edge["share"] for edge in network["edges"]} == {"0.250000", None}
 
 
 @given(edges)

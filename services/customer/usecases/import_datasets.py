@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from services.customer.domain.relations import WORDS
+
 _CODE = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 _TEXT = r"^[^\x00-\x1f]{1,200}$"
 _DATE = r"^(19|20|21)\d{2}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
@@ -83,6 +85,27 @@ DATASETS: dict[str, Dataset] = {
             "as_of": Column(_DATE, required=True, kind="day"),
             "opened_on": _DAY,
             "matures_on": _DAY,
+        }
+    ),
+    "ownership": Dataset(
+        {
+            "source": _SOURCE,
+            "source_id": _SOURCE_ID,
+            "org": _ORG,
+            "primary_manager": Column(_CODE),
+            "backup_manager": Column(_CODE),
+        }
+    ),
+    "relations": Dataset(
+        {
+            "source": _SOURCE,
+            "from_id": _SOURCE_ID,
+            "to_id": _SOURCE_ID,
+            "kind": Column(f"^({'|'.join(WORDS)})$", required=True),
+            "valid_from": _DAY,
+            "valid_to": _DAY,
+            "share": Column(r"^(0(\.\d{1,6})?|1(\.0{1,6})?)$"),
+            "strength": Column(r"^(0(\.\d{1,4})?|1(\.0{1,4})?)$"),
         }
     ),
     "events": Dataset(

@@ -23,7 +23,9 @@ from services.customer.usecases.import_datasets import DATASETS
 from services.customer.usecases.import_events import EventRows
 from services.customer.usecases.import_holdings import HoldingRows
 from services.customer.usecases.import_mapping import plan_of
+from services.customer.usecases.import_ownership import OwnershipRows
 from services.customer.usecases.import_reading import Chunk, ChunkResult, ImportReader, Intake, Rejection
+from services.customer.usecases.import_relations import RelationRows
 from services.customer.usecases.import_source import Dialect, ImportSource, detect
 from services.customer.usecases.quarantine import Sender
 from services.customer.usecases.uploads import file_key
@@ -42,6 +44,8 @@ _COUNTS = tuple(f.name for f in fields(ChunkResult) if f.name != "rejected")
 INTAKES: Mapping[str, Callable[[Runtime, ImportFile], Intake]] = {
     "customers": lambda runtime, file: CustomerRows(runtime.resource(Vault), file.created_at),
     "holdings": lambda _runtime, file: HoldingRows(file.created_at),
+    "ownership": lambda _runtime, _file: OwnershipRows(),
+    "relations": lambda _runtime, file: RelationRows(file.created_by, file.created_at),
     "events": lambda runtime, file: EventRows(
         runtime.resource(Vault), runtime.resource(EventKinds), Sender(file.org_path, file.source)
     ),

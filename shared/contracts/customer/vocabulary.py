@@ -32,7 +32,7 @@ CustomerKind = Literal["person", "company"]
 CustomerStatus = Literal["active", "closed"]
 AnyStatus = Literal["active", "closed", "merged", "erased"]
 Gender = Literal["F", "M"]
-ImportDataset = Literal["customers", "holdings", "events"]
+ImportDataset = Literal["customers", "holdings", "events", "relations", "ownership"]
 ExportDataset = Literal["customers", "holdings", "events"]
 
 
