@@ -255,7 +255,7 @@ async def test_a_message_nobody_can_work_on_stops_no_other(bank: Bank) -> None:
     waiting = Message(b"a", MAX_ATTEMPTS + 5)
     lacks = PushedConsumer(bank.service.runtime.bus, "customer__intake", lacking, give_up)
     await lacks._work([waiting])  # type: ignore[list-item]
-    assert waiting.done == "nak 20", "however long it takes"
+    assert waiting.done == "nak 30", "however long it takes"
     consumer = PushedConsumer(bank.service.runtime.bus, "customer__intake", take, give_up)
     first = [Message(b"a", 1), Message(b"culprit", 1), Message(b"b", 1)]
     await consumer._work(first)  # type: ignore[arg-type]

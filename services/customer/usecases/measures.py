@@ -32,7 +32,8 @@ class Measure:
     closed_on: date | None = None
 
 
-# The present is the greatest (measured?, as_of, measured_at, balance); opening is the earliest told,
+# The present is the greatest (measured?, as_of, measured_at, balance, product, currency); opening is the
+# earliest told,
 # maturity and closing the latest. All of these are orderings, so every permutation of the same messages
 # ends in the same rows.
 _APPLY = """
@@ -60,7 +61,8 @@ WITH intake AS (
     measured_at, min(opened_on) OVER w AS opened_on, max(matures_on) OVER w AS matures_on,
     max(closed_on) OVER w AS closed_on
   FROM intake WINDOW w AS (PARTITION BY customer_id, account)
-  ORDER BY customer_id, account, measured_at > %(unmeasured)s DESC, as_of DESC, measured_at DESC, balance DESC
+  ORDER BY customer_id, account, measured_at > %(unmeasured)s DESC, as_of DESC, measured_at DESC,
+    balance DESC, product DESC, currency DESC
 ), held AS (
   INSERT INTO holding AS h (customer_id, account, product, balance, currency, as_of, measured_at,
                             opened_on, matures_on, closed_on)
@@ -73,12 +75,14 @@ WITH intake AS (
         (EXCLUDED.product, EXCLUDED.balance, EXCLUDED.currency, EXCLUDED.as_of, EXCLUDED.measured_at),
         (h.product, h.balance, h.currency, h.as_of, h.measured_at)
       ) AS n(product, balance, currency, as_of, measured_at)
-      ORDER BY n.measured_at > %(unmeasured)s DESC, n.as_of DESC, n.measured_at DESC, n.balance DESC LIMIT 1),
+      ORDER BY n.measured_at > %(unmeasured)s DESC, n.as_of DESC, n.measured_at DESC, n.balance DESC,
+        n.product DESC, n.currency DESC LIMIT 1),
     opened_on = least(h.opened_on, EXCLUDED.opened_on),
     matures_on = greatest(h.matures_on, EXCLUDED.matures_on),
     closed_on = greatest(h.closed_on, EXCLUDED.closed_on)
-  WHERE (EXCLUDED.measured_at > %(unmeasured)s, EXCLUDED.as_of, EXCLUDED.measured_at, EXCLUDED.balance)
-          > (h.measured_at > %(unmeasured)s, h.as_of, h.measured_at, h.balance)
+  WHERE (EXCLUDED.measured_at > %(unmeasured)s, EXCLUDED.as_of, EXCLUDED.measured_at, EXCLUDED.balance,
+         EXCLUDED.product, EXCLUDED.currency)
+          > (h.measured_at > %(unmeasured)s, h.as_of, h.measured_at, h.balance, h.product, h.currency)
      OR least(h.opened_on, EXCLUDED.opened_on) IS DISTINCT FROM h.opened_on
      OR greatest(h.matures_on, EXCLUDED.matures_on) IS DISTINCT FROM h.matures_on
      OR greatest(h.closed_on, EXCLUDED.closed_on) IS DISTINCT FROM h.closed_on
