@@ -64,6 +64,8 @@ async def undo_merge(
     await refresh_risk(session, [survivor.id, *(m for m, before in previous.items() if before is None)])
     merge.undone_at, merge.undone_by = clock.now(), principal.id
     merge.undo_reason = seal_reason(vault, survivor.id, key, reason)
+    # Done with: the other one's values must not outlast its own key under this one's.
+    merge.sealed = vault.seal_bytes(survivor.id, key, b"{}")
     await session.flush()
     await _emit(session, principal, merge, files, previous)
     members = [files[member] for member in previous]
