@@ -181,3 +181,33 @@ async def test_an_import_of_new_customers_writes_no_history(bank: Bank) -> None:
         ids=source_ids,
     )
     assert [tuple(row) for row in rows] == [(1, {"call": True, "sms": False}, "key:", 0)] * 3
+
+
+async def test_the_survivor_tells_the_history_of_all_its_files(bank: Bank) -> None:
+    first, second = await bank.customer(occupation="教师"), await bank.customer(occupation=None)
+    for customer, balance in ((first, "100.00"), (second, "30.00")):
+        await bank.push(_balance(source_id(customer), balance, "2026-09-30", "2026-09-30T20:00:00+08:00"))
+    before = datetime.now(UTC).isoformat()
+    await asyncio.sleep(0.01)
+    merge = {
+        "survivor": second["id"],
+        "merged": [first["id"]],
+        "overrides": {"id_number": second["id"]},
+        "reason": "同一人",
+    }
+    answer = await bank.head_sh.post("/v1/customers:merge", json=merge)
+    assert answer.status_code == 200, answer.text
+    merge_id = answer.json()["merge_id"]
+
+    found = await _changes(bank, second)
+    by_file = {(c["customer_id"], c["field"]): c for c in found if c["version"] > 1}
+    pointed = by_file[first["id"], "merged_into"]
+    assert (pointed["before"], pointed["after"]) == (None, second["id"])
+    assert (pointed["by"], pointed["reason"]) == ("user:S4", f"merge/{merge_id}")
+    taken = by_file[second["id"], "occupation"]
+    assert (taken["before"], taken["after"], taken["reason"]) == (None, "教师", f"merge/{merge_id}")
+    assert {c["customer_id"] for c in found if c["version"] == 1} == {first["id"], second["id"]}
+    then = await bank.head_sh.get(f"/v1/customers/{first['id']}", params={"as_of": before})
+    assert (then.json()["status"], then.json()["occupation"]) == ("active", "教师")
+    held = await bank.head_sh.get(f"/v1/customers/{second['id']}/holdings", params={"as_of": "2026-09-30"})
+    assert held.json()["totals"][0]["assets"] == "130.00"
