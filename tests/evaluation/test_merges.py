@@ -205,14 +205,16 @@ class Story:
     into: dict[UUID, UUID] = field(default_factory=dict)
     merges: list[tuple[CustomersMerged, dict[UUID, UUID]]] = field(default_factory=list)
     told: list[tuple[str, EventData]] = field(default_factory=list)
+    exposed: set[UUID] = field(default_factory=set)
 
     def step(self) -> None:
         whom = self.random.choice(self.people)
         match self.random.randrange(8):
-            case 0:
+            case 0 if whom not in self.exposed:  # the ledger has one line for each customer
+                self.exposed.add(whom)
                 told = at(assigned([whom], self.random.choice(["call", None])), self.random.randint(0, 3))
                 self.told.append(("CAMPAIGN", told))
-            case 1:
+            case 0 | 1:
                 self.told.append(("CAMPAIGN", called(whom, new_id(), disposition="refused", cost="1.00")))
             case 2 | 3 | 4:
                 owner = self.into.get(whom, whom)
@@ -254,7 +256,7 @@ class Story:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_any_order_ends_in_the_same_and_taken_back_leaves_no_trace(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:

@@ -239,7 +239,12 @@ def test_funnel_and_effort_count_customers_not_records(store: Store) -> None:
             customers[0], contact, 1, state="call_back", disposition="call_back", minutes="3", cost="4.50"
         ),
         called(customers[0], contact, 2, disposition="accepted", minutes="6", cost="9.00"),
-        called(customers[1], new_id(), disposition="no_answer", minutes="1", cost="1.50"),
+        called(
+            customers[1], contact_of_second := new_id(), disposition="no_answer", minutes="1", cost="1.50"
+        ),
+        # Withdrawn, brought back and expired: told with the disposition it had, but no attempt.
+        called(customers[1], contact_of_second, 2, state="expired", disposition="no_answer"),
+        called(customers[1], contact_of_second, 3, state="call_back", disposition="no_answer"),
         called(customers[2], new_id(), state="expired"),
     )
     opened = [happened(c, "product.opened", 2, product="fund-a") for c in (customers[0], control[1])]
