@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from deploy.demo.bank.archetypes import NAMES
-from deploy.demo.bank.columns import Ints, choose, dates
+from deploy.demo.bank.columns import Ints, choose, dates, money, nulled
 from deploy.demo.bank.customers import SOURCE, source_ids
 from deploy.demo.bank.traits import Traits
 
@@ -17,7 +17,10 @@ Pairs = tuple[Ints, Ints]
 
 
 def relations_table(traits: Traits, rng: np.random.Generator) -> pa.Table:
-    """source, from_id, to_id, kind, valid_from; `a supplies b`, `a employs b`, `a parent b`."""
+    """Columns of the import data set; `a supplies b`, `a employs b`, `a parent b`.
+
+    A parent holds the majority; of supplies the share is the core company's of the supplier's sales.
+    """
     companies = np.flatnonzero(traits.company)
     drawn = (_supplies(traits, companies, rng), _households(traits, rng), _employs(traits, companies, rng),
              _parents(traits, companies, rng))  # fmt: skip
@@ -31,6 +34,9 @@ def relations_table(traits: Traits, rng: np.random.Generator) -> pa.Table:
             "to_id": source_ids(end),
             "kind": choose(KINDS, kind),
             "valid_from": dates(np.maximum(traits.since[start], traits.since[end])),
+            "valid_to": pa.nulls(len(start), pa.date32()),
+            "share": _shares(kind, rng),
+            "strength": pa.nulls(len(start), pa.string()),
         }
     )
 
@@ -74,6 +80,15 @@ def _employs(traits: Traits, companies: Ints, rng: np.random.Generator) -> Pairs
         return _nobody()
     employed = earners[rng.random(len(earners)) < EMPLOYED_SHARE]
     return rng.choice(companies, len(employed)), employed
+
+
+def _shares(kind: Ints, rng: np.random.Generator) -> pa.Array:
+    """Hundredths as text: a parent holds 51 to 100, a supplier sells 5 to 60 to its core company."""
+    percent = np.where(
+        kind == KINDS.index("parent"), rng.integers(51, 101, len(kind)), rng.integers(5, 61, len(kind))
+    )
+    known = np.isin(kind, [KINDS.index("parent"), KINDS.index("supplies")])
+    return nulled(money(percent.astype(np.int64)), known)
 
 
 def _nobody() -> Pairs:

@@ -133,6 +133,9 @@ def relationships_table(tables: Tables, owned: Ownership) -> pa.Table:
             "to_id": client_ids(other["client_id"].to_numpy()[known]),
             "kind": pa.array(["household"] * count),
             "valid_from": dates(owned.opened_of(account[known])),
+            "valid_to": pa.nulls(count, pa.date32()),
+            "share": pa.nulls(count, pa.string()),
+            "strength": pa.nulls(count, pa.string()),
         }
     )
 
