@@ -1,25 +1,14 @@
 """What the law or open business puts against an erasure."""
 
-from collections.abc import Sequence
-from uuid import UUID
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.customer.queries.families import Family
+from services.customer.queries.notes import open_complaints
 from shared import clock
 from shared.contracts.customer.erasure import LegalHold
 from shared.db import fetch
 
 _OPEN_ACCOUNTS = "SELECT count(*) FROM holding WHERE customer_id = ANY(%(ids)b::uuid[]) AND balance <> 0"
-
-# Filed, and settled neither under its reference nor by a later resolution without one.
-_OPEN_COMPLAINTS = """
-SELECT count(*) FROM customer_event f
-WHERE f.customer_id = ANY(%(ids)b::uuid[]) AND f.type = 'complaint.filed' AND NOT EXISTS (
-  SELECT 1 FROM customer_event r
-  WHERE r.customer_id = ANY(%(ids)b::uuid[]) AND r.type = 'complaint.resolved'
-    AND (r.data->>'reference' = f.data->>'reference'
-         OR (r.data->>'reference' IS NULL AND r.time >= f.time)))
-"""
 
 _KEPT = """
 SELECT r.code, r.name_en, f.last + make_interval(days => r.keep_days) AS until
@@ -35,14 +24,14 @@ ORDER BY r.code
 """
 
 
-async def legal_holds(session: AsyncSession, ids: Sequence[UUID]) -> list[LegalHold]:
+async def legal_holds(session: AsyncSession, family: Family) -> list[LegalHold]:
     """Everything that stands against erasing these files; empty when nothing does."""
-    parameters = {"ids": list(ids), "now": clock.now()}
+    parameters = {"ids": family.ids, "now": clock.now()}
     holds = []
     accounts = (await fetch(session, _OPEN_ACCOUNTS, parameters))[0][0]
     if accounts:
         holds.append(LegalHold(code="open_holdings", detail=f"{accounts} accounts have a balance"))
-    complaints = (await fetch(session, _OPEN_COMPLAINTS, parameters))[0][0]
+    complaints = await open_complaints(session, family.head)
     if complaints:
         holds.append(LegalHold(code="open_complaint", detail=f"{complaints} complaints are not resolved"))
     holds += [

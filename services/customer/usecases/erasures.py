@@ -46,7 +46,7 @@ async def plan_erasure(session: AsyncSession, customer_id: UUID) -> ErasurePlan:
     return ErasurePlan(
         customer_id=family.head,
         subjects=family.ids,
-        holds=await legal_holds(session, family.ids),
+        holds=await legal_holds(session, family),
         destroyed={held.table: n for held, n in counts if n and held.fate != "keep"},
         kept={held.table: n for held, n in counts if n and held.fate == "keep"},
     )
@@ -60,7 +60,7 @@ async def request_erasure(
     if family.status == "erased":
         raise Conflict("The customer was erased already")
     await _refuse_personal(session, vault, family, body.reason)
-    _refuse_held(await legal_holds(session, family.ids))
+    _refuse_held(await legal_holds(session, family))
     waiting = select(Erasure.id).where(Erasure.customer_id == family.head, Erasure.state == "requested")
     if await session.scalar(waiting) is not None:
         raise Conflict("An erasure of this customer waits for confirmation already")
@@ -105,7 +105,7 @@ async def confirm_erasure(
     if erasure.requested_by == principal.id:
         raise Forbidden("Somebody else must confirm what you asked for", slug="four-eyes")
     family = await family_of(session, erasure.customer_id, lock=True)
-    _refuse_held(await legal_holds(session, family.ids))
+    _refuse_held(await legal_holds(session, family))
     # Relations and duplicates may be shared with customers of other branches: they go all the same.
     await _see(session, EVERYWHERE)
     await give_reason(session, f"erasure/{erasure_id}")
