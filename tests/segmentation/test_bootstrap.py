@@ -76,16 +76,54 @@ async def _small_bank(customer: Running) -> None:
     assert posted.status_code == 200, posted.text
 
 
+async def _login(customer: Running, number: int, source_id: str) -> None:
+    source = customer.client(key=customer.servers.api_key("boot"))
+    event = {
+        "specversion": "1.0",
+        "id": f"boot-{number}",
+        "source": "boot",
+        "type": "login",
+        "subject": source_id,
+        "time": "2026-11-20T08:00:00+08:00",
+        "data": {"channel": "mobile"},
+    }
+    media = {"Content-Type": "application/cloudevents-batch+json"}
+    posted = await source.post("/v1/events", json=[event], headers=media)
+    assert posted.status_code == 200, posted.text
+
+
+async def _merge_some(customer: Running) -> None:
+    """One merge in force with an event recorded since, and one taken back."""
+    async with customer.client(Role.admin) as admin:
+        found = (await admin.get("/v1/customers", params={"org": "hq.boot", "limit": 100})).json()["items"]
+        first, second, third, *_ = sorted(item["id"] for item in found if item["org"] == "hq.boot")
+        for survivor, loser, stays in ((third, first, False), (second, first, True)):
+            body = {"survivor": survivor, "merged": [loser], "reason": "same person"}
+            merged = await admin.post("/v1/customers:merge", json=body)
+            assert merged.status_code == 200, merged.text
+            if not stays:
+                undone = await admin.post(
+                    f"/v1/merges/{merged.json()['merge_id']}:undo", json={"reason": "was not"}
+                )
+                assert undone.status_code == 200, undone.text
+    for number, source_id in enumerate(("B0", "B1", "B2"), 50):
+        await _login(customer, number, source_id)
+
+
 async def test_rebuilt_from_exports_equals_the_streamed_store(
     customer: Running, segmentation: Running, tmp_path: Path
 ) -> None:
     await _small_bank(customer)
+    await _merge_some(customer)
     feed = segmentation.runtime.resource(CustomerFeed)
 
     async def told() -> bool:
         facts = _facts(feed.store)
-        return all(
-            len(facts[name]) >= least for name, least in (("customer", 5), ("holding", 15), ("event", 9))
+        return (
+            all(
+                len(facts[name]) >= least for name, least in (("customer", 5), ("holding", 15), ("event", 10))
+            )
+            and sum(row[-1] is not None for row in facts["customer"]) == 1
         )
 
     await eventually(told, what="the stream")
@@ -99,6 +137,8 @@ async def test_rebuilt_from_exports_equals_the_streamed_store(
         streamed, exported = _facts(feed.store), _facts(rebuilt)
         for table, rows in streamed.items():
             assert exported[table] == rows, table
+        # The merged customer's facts, old and new, are the survivor's, and know where they came from.
+        assert sum(home != ordinal for _, home, ordinal, *_ in streamed["event"]) >= 2
         assert rebuilt.watermark(STREAM) == sequence
     finally:
         rebuilt.close()
