@@ -87,8 +87,7 @@ async def list_customers(
 ) -> Page[CustomerView]:
     """Customers of your organisation that meet all given conditions, in order of creation; masked.
 
-    What was merged is not listed; it is found, by its own numbers and names too, as its survivor. Pages of a
-    search by name may be shorter than `limit`: follow `next_cursor`.
+    What was merged is not listed; it is found, by its own numbers and names too, as its survivor.
     """
     if phone is not None or id_number is not None or name is not None:
         require_personal_read(principal)

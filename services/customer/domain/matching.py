@@ -6,6 +6,7 @@ ideograph is a word, every single ideograph: a part of a name has only pieces th
 give away is written down in docs/adr/0011.
 """
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,8 +16,7 @@ from services.customer.domain.vault import Vault
 MATCH_VERSION = 1
 """Of the normal form and the pieces. A migration that clears it has the keys made anew in the background."""
 
-_IDEOGRAPHS = ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
-_FIRST_IDEOGRAPH = chr(_IDEOGRAPHS[0][0])
+_IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 _LATIN_LEAST = 3
 _BYTES = 8
 
@@ -44,8 +44,7 @@ def match_keys(vault: Vault, personal: dict[str, str | None]) -> MatchKeys:
 def search_keys(vault: Vault, part: str) -> list[int] | None:
     """What every name with this part has; null when the part is too short to look for."""
     text = normal_name(part)
-    ideographs = any(map(_is_ideograph, text))
-    if not text or (not ideographs and len(text) < _LATIN_LEAST):
+    if not text or (len(text) < _LATIN_LEAST and not _IDEOGRAPH.search(text)):
         return None
     wanted = {text} if len(text) == 1 else _pairs(text)
     return sorted(_piece(vault, piece) for piece in wanted)
@@ -63,17 +62,11 @@ def normal_name(name: str) -> str:
 
 def pieces(normal: str) -> set[str]:
     """All that may be looked for in a normal name."""
-    return _pairs(normal) | {c for c in normal if _is_ideograph(c)}
+    return _pairs(normal).union(_IDEOGRAPH.findall(normal))
 
 
 def _pairs(text: str) -> set[str]:
     return {text[i : i + 2] for i in range(len(text) - 1)}
-
-
-def _is_ideograph(character: str) -> bool:
-    if character < _FIRST_IDEOGRAPH:
-        return False
-    return any(first <= ord(character) <= last for first, last in _IDEOGRAPHS)
 
 
 @lru_cache(maxsize=50_000)
