@@ -59,14 +59,14 @@ def _without_code(row: Json) -> Json:
 
 
 async def load_customers(scene: Scene) -> Result:
-    return await _import(scene, "customers", iter(scene.world.data.customers.to_batches()))
+    return await import_table(scene, "customers", iter(scene.world.data.customers.to_batches()))
 
 
 async def load_holdings(scene: Scene) -> Result:
-    return await _import(scene, "holdings", scene.world.data.holdings(HOLDING_MONTHS))
+    return await import_table(scene, "holdings", scene.world.data.holdings(HOLDING_MONTHS))
 
 
-async def _import(scene: Scene, dataset: str, batches: Iterator[pa.RecordBatch]) -> Result:
+async def import_table(scene: Scene, dataset: str, batches: Iterator[pa.RecordBatch]) -> Result:
     """Hand the file over, then watch the job until it has ended."""
     file = scene.data_dir / f"demo-{dataset}.parquet"
     rows = write_batches(batches, file)

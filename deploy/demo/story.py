@@ -11,6 +11,7 @@ from deploy.demo.berka import read_bank
 from deploy.demo.berka.tables import BerkaError
 from deploy.demo.campaign import approve_campaign, launch_campaign, plan_campaign
 from deploy.demo.contacts import make_contacts
+from deploy.demo.customer_file import calculate_value, look_over, relate_customers
 from deploy.demo.errors import DemoError
 from deploy.demo.load import load_customers, load_holdings, load_organisation
 from deploy.demo.memory import Memory, Result
@@ -29,6 +30,7 @@ Step = Callable[[Scene], Awaitable[Result]]
 
 CHAPTERS: tuple[tuple[str, tuple[Step, ...]], ...] = (
     ("The bank moves in", (load_organisation, load_customers, load_holdings, load_events)),
+    ("The customer file", (relate_customers, calculate_value, look_over)),
     ("Insight", (wait_for_segmentation, publish_segments, find_clusters)),
     ("Strategy", (plan_campaign, approve_campaign, launch_campaign)),
     ("Execution", (make_contacts,)),

@@ -15,6 +15,7 @@ def tell(narrator: Narrator, memory: Memory) -> None:
     steps = memory.steps
     narrator.chapter("The story in numbers")
     narrator.show(_bank(steps))
+    narrator.show(_file(steps))
     narrator.show(_segments(steps))
     narrator.show(_campaign(steps))
     narrator.show(_effect(steps))
@@ -43,6 +44,18 @@ def _bank(steps: Json) -> Table:
         ("events after it", steps["let_time_pass"]["events"]),
     ):
         table.add_row(name, f"{count:,}")
+    return table
+
+
+def _file(steps: Json) -> Table:
+    table = _table("The customer file", "", "found")
+    relations, value, looked = (steps[name] for name in ("relate_customers", "calculate_value", "look_over"))
+    table.add_row("relations", f"{relations['created']:,}")
+    for month, contribution in value["months"].items():
+        table.add_row(f"contribution {month}, {value['currency']}", f"{float(contribution):,.2f}")
+    table.add_row("data quality, of 100", str(looked["score"]))
+    for name, customers in looked["failing"][:2]:
+        table.add_row(f"  {name['en']}", f"{customers:,}")
     return table
 
 

@@ -12,7 +12,8 @@ def lazy_tabs(panels: Mapping[str, tuple[str, Callable[[], object]]]) -> None:
     places: dict[str, ui.tab_panel] = {}
 
     def build(name: str) -> None:
-        if name not in built:
+        # The tabs tell of their first value before the panels are there.
+        if name in places and name not in built:
             built.add(name)
             with places[name]:
                 panels[name][1]()

@@ -193,7 +193,10 @@ async def _finish(
         # One after the other: of two calculations of a month the one that ends last is current.
         await session.get_one(ValueModel, run.model, with_for_update=True)
         await fetch(session, sql.TOTALS, {"run": run_id})
+        # The planner takes what a CTE yields for few rows and compares each with each: 200 times slower.
+        await fetch(session, "SET LOCAL enable_nestloop = off")
         await fetch(session, sql.BENCHMARKS, peers)
+        await fetch(session, "SET LOCAL enable_nestloop = on")
         rows = (await fetch(session, sql.COUNT, {"run": run_id}))[0][0]
         await _supersede(session, run)
         run.state, run.finished_at = "current", clock.now()
