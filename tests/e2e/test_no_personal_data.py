@@ -40,6 +40,10 @@ SEALED = {
     "note of a refused event": "窗台上的蓝色信封",
     "note of an awaited event": "周五去看海边的房子",
     "note of a pushed event": "阁楼里的旧钢琴",
+    "note of a meeting": "喝了一壶白毫银针",
+    "text of a need": "想给外孙存学费",
+    "text of a complaint": "排队时被踩了脚",
+    "reason of an owner": "对面楼的老邻居",
     "reason of a change": "女儿出嫁改了名字",
     "reason of a merge": "同住一个屋檐下",
     "proof": "录音带-0815-慕雪",
@@ -226,6 +230,16 @@ def _events(core: httpx.Client, subject: str) -> None:
     _push(core, _event(IDENTITIES["source id of the awaited"], "interaction.recorded", awaited))
 
 
+def _managers_work(manager: httpx.Client, customer: str) -> None:
+    """What managers write down about a customer."""
+    about = {"customer_id": customer}
+    _ok(manager.post("/interactions", json={**about, "kind": "visit", "note": SEALED["note of a meeting"]}))
+    need = {"needs": [{"category": "saving"}], "text": SEALED["text of a need"]}
+    _ok(manager.post("/need-notes", json={**about, **need}))
+    complaint = _ok(manager.post("/complaints", json={**about, "text": SEALED["text of a complaint"]}))
+    _ok(manager.post(f"/complaints/{complaint['id']}:resolve"))
+
+
 def _walk(house: House) -> str:
     """One person through every path there is; the id of the file all others were merged into."""
     admin, head = house.client(Role.admin, staff="A1"), house.client(Role.branch_head, staff="H1")
@@ -244,6 +258,14 @@ def _walk(house: House) -> str:
     _ok(head.put(f"{path}/consents/call", json={"granted": True, "proof": proof}))
     merge = {"survivor": customer["id"], "merged": [imported["id"]], "reason": SEALED["reason of a merge"]}
     _ok(head.post("/customers:merge", json=merge))
+    owners = {"org": "hq.sh", "primary_manager": "S2", "backup_manager": "S1"}
+    answer = head.put(
+        f"{path}/ownership",
+        json={**owners, "reason": SEALED["reason of an owner"]},
+        headers={"If-Match": head.get(path).headers["ETag"]},
+    )
+    _ok(answer)
+    _managers_work(house.client(Role.manager, staff="S1"), customer["id"])
     export = _ok(head.post(f"{path}:export"))
     wait_until(
         lambda: _ok(head.get(f"/subject-exports/{export['id']}"))["state"] == "ready", what="the export"
