@@ -20,6 +20,16 @@ def merged_customers() -> Subquery:
     )
 
 
+def heads_of_families() -> Subquery:
+    """Rows of customer_id: who has others merged into them."""
+    return (
+        select(Customer.merged_into.label("customer_id"))
+        .where(Customer.merged_into.is_not(None))
+        .distinct()
+        .subquery("head")
+    )
+
+
 def of_family(column: ColumnElement[UUID], customer_id: UUID) -> ColumnElement[bool]:
     """`column` is this customer, or one merged into it."""
     return or_(

@@ -11,6 +11,7 @@ from sqlalchemy import (
     FromClause,
     Select,
     Subquery,
+    and_,
     case,
     exists,
     func,
@@ -24,7 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.campaign.domain.split import GLOBAL_SALT, Slot, salt_of
 from services.campaign.models import Contact, Customer, Suppression
 from services.campaign.queries.audience import in_orgs, position
-from services.campaign.queries.families import merged_customers
+from services.campaign.queries.families import heads_of_families, merged_customers
 from services.campaign.settings import CampaignSettings
 from shared.contracts.base import OrgPath
 from shared.contracts.campaign import SuppressionReason
@@ -78,6 +79,9 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
     `members` has customer_id, wave and segment.
     """
     managers = [Customer.primary_manager, *([Customer.backup_manager] if policy.use_backup else [])]
+    heads = heads_of_families()
+    # Few customers have more than one file: only for them it is asked what the others say.
+    has_family = heads.c.customer_id.is_not(None)
     return (
         select(
             members.c.customer_id,
@@ -90,14 +94,15 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
             Customer.risk_level,
             Customer.risk_valid_until,
             func.coalesce(*managers).label("manager"),
-            _blocked(policy).label("blocked"),
-            _recent_contacts(policy).label("recent"),
-            _family_is_in(campaign_id).label("family_is_in"),
+            or_(_blocked(policy), and_(has_family, _family_blocked(policy))).label("blocked"),
+            (_recent_contacts(policy) + case((has_family, _of_family(policy)), else_=0)).label("recent"),
+            and_(has_family, _family_is_in(campaign_id)).label("family_is_in"),
             position(GLOBAL_SALT, members.c.customer_id).label("global_at"),
             position(salt_of("arm", campaign_id), members.c.customer_id).label("at"),
         )
         .select_from(members)
         .join(Customer, Customer.id == members.c.customer_id)
+        .outerjoin(heads, heads.c.customer_id == Customer.id)
         # A fence: without it the planner would count contacts once per use of the count.
         .offset(0)
         .subquery("facts")
@@ -105,33 +110,49 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
 
 
 def _blocked(policy: Policy) -> ColumnElement[bool]:
-    """What was said for any of a person's files holds for the person. Two conditions: each can be hashed."""
-    holds = (
+    return exists().where(Suppression.customer_id == Customer.id, *_in_force(policy))
+
+
+def _family_blocked(policy: Policy) -> ColumnElement[bool]:
+    """What was said for any of a person's files holds for the person."""
+    member = merged_customers()
+    return exists().where(
+        member.c.survivor == Customer.id, Suppression.customer_id == member.c.id, *_in_force(policy)
+    )
+
+
+def _in_force(policy: Policy) -> tuple[ColumnElement[bool], ...]:
+    return (
         or_(Suppression.channel.is_(None), Suppression.channel == policy.consent),
         or_(Suppression.until.is_(None), Suppression.until > policy.as_of),
-    )
-    member = merged_customers()
-    return or_(
-        exists().where(Suppression.customer_id == Customer.id, *holds),
-        exists().where(member.c.survivor == Customer.id, Suppression.customer_id == member.c.id, *holds),
     )
 
 
 def _recent_contacts(policy: Policy) -> ColumnElement[int]:
-    """Contacts over all campaigns and all files of the person since the cap's window opened; one that expired
-    untried counts nothing.
-    """
-    counts = (
+    """Contacts over all campaigns since the cap's window opened; one that expired untried counts nothing."""
+    own = select(func.count()).select_from(Contact)
+    return (
+        own.where(Contact.customer_id == Customer.id, *_recent(policy)).correlate(Customer).scalar_subquery()
+    )
+
+
+def _of_family(policy: Policy) -> ColumnElement[int]:
+    """Those of the person's other files."""
+    member = merged_customers()
+    return (
+        select(func.count())
+        .where(member.c.survivor == Customer.id, Contact.customer_id == member.c.id, *_recent(policy))
+        .correlate(Customer)
+        .scalar_subquery()
+    )
+
+
+def _recent(policy: Policy) -> tuple[ColumnElement[bool], ...]:
+    return (
         Contact.arm.is_not(None),
         Contact.decided_at > policy.counts_from,
         or_(Contact.state != "expired", Contact.attempts > 0),
     )
-    member = merged_customers()
-    own = select(func.count()).select_from(Contact).where(Contact.customer_id == Customer.id, *counts)
-    theirs = select(func.count()).where(
-        member.c.survivor == Customer.id, Contact.customer_id == member.c.id, *counts
-    )
-    return own.correlate(Customer).scalar_subquery() + theirs.correlate(Customer).scalar_subquery()
 
 
 def _family_is_in(campaign_id: UUID) -> ColumnElement[bool]:
