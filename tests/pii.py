@@ -6,10 +6,10 @@ alignment. Compressed or encrypted content is not opened: stores are read as tab
 
 import base64
 import json
-import mmap
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,20 +46,26 @@ class Scanner:
     size: int = 0
 
     def __post_init__(self) -> None:
+        self._clean: set[bytes] = set()
         self._needles = [needle for name, value in self.values.items() for needle in needles(name, value)]
 
-    def data(self, place: str, content: bytes | mmap.mmap) -> None:
+    def data(self, place: str, content: bytes) -> None:
         self.size += len(content)
+        content = content.rstrip(b"\0") + b"\0"  # the last character of UTF-16 may end in one
+        digest = sha256(content).digest()
+        if digest in self._clean:  # databases begin as copies of one template
+            return
+        found = len(self.hits)
         for needle in self._needles:
             if content.find(needle.raw) >= 0:
                 self.hits.append(Hit(place, needle.name, needle.encoding))
+        if len(self.hits) == found:
+            self._clean.add(digest)
 
     def file(self, path: Path, place: str) -> None:
         self.files += 1
         self.data(f"name of {place}", str(path.name).encode())
-        if path.stat().st_size:
-            with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                self.data(place, content)
+        self.data(place, path.read_bytes())
 
     def directory(self, root: Path, *, without: Iterable[str] = ()) -> None:
         """Every file below `root` as it lies on disk, except top folders named in `without`."""
