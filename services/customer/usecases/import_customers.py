@@ -16,6 +16,7 @@ from services.customer.models import OrgUnit, Staff
 from services.customer.usecases import import_statements as sql
 from services.customer.usecases.consents import change_consents
 from services.customer.usecases.effects import touch
+from services.customer.usecases.import_families import heads_of, keep_merged_in
 from services.customer.usecases.import_reading import Chunk, ChunkResult, Rejection
 from services.customer.usecases.ownership import name_cause
 from services.customer.usecases.publishing import publish_customers
@@ -73,17 +74,20 @@ class CustomerRows:
         self._mostly_new = len(fresh) >= len(known)
         if fresh and "wrapped_key" not in chunk.made:
             self._seal(chunk)
+        customers = {position: one.customer_id for position, one in known.items()}
+        chunk = await keep_merged_in(session, self.vault, chunk, customers)
         created, lost = await _create(session, chunk, fresh, self.uploaded_at)
         updated = await _update(session, self.vault, chunk, known, self.uploaded_at)
         if updated:
+            updated |= await heads_of(session, updated)
             await touch(session, updated)
         await publish_customers(session, [*created, *updated])
         await apply_parked(session, self.vault, created)
         return ChunkResult(
             rejected=[*chunk.rejected, *lost],
             created=len(created),
-            updated=len(updated),
-            unchanged=len(known) - len(updated),
+            updated=len(updated & set(customers.values())),
+            unchanged=len(known) - len(updated & set(customers.values())),
         )
 
     def _seal(self, chunk: Chunk) -> None:
