@@ -220,6 +220,24 @@ async def test_paths_are_the_shortest_and_typed(bank: Bank) -> None:
     assert (itself["length"], itself["paths"]) == (0, [[]])
 
 
+async def test_long_paths_are_found_from_both_ends(bank: Bank) -> None:
+    chain = [await company(bank) for _ in range(7)]
+    detour = await company(bank)
+    await relate(
+        bank,
+        *(relation(near, "supplies", far) for near, far in itertools.pairwise(chain)),
+        relation(chain[2], "guarantees", detour),
+        relation(chain[4], "guarantees", detour),
+    )
+    path = f"/v1/customers/{chain[0]['id']}/paths"
+    found = (await bank.admin.get(path, params={"to": chain[6]["id"]})).json()
+    assert found["length"] == 6
+    ways = [[way[0]["from_id"], *(step["to_id"] for step in way)] for way in found["paths"]]
+    ids = [one["id"] for one in chain]
+    assert sorted(ways) == sorted([ids, [*ids[:3], detour["id"], *ids[4:]]])
+    assert (await bank.admin.get(path, params={"to": ids[6], "max_depth": 5})).json()["length"] is None
+
+
 async def test_a_supply_chain_has_levels(bank: Bank) -> None:
     mine, mill, core, dealer, shop = [await company(bank) for _ in range(5)]
     await relate(

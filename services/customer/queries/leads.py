@@ -53,10 +53,12 @@ WITH related AS (
     array_agg(part ORDER BY part + core_holds::int DESC, category) AS parts
   FROM wanted WHERE core_holds OR part >= %(peers)s GROUP BY id
 )
+-- Joined and not looked up row by row: what was computed above has no index.
 SELECT c.id, c.kind, r.role, c.org_path, c.primary_manager, c.pii, k.wrapped_key, s.score, s.categories,
-  s.core_holds, s.parts, ARRAY(SELECT category FROM held WHERE id = c.id ORDER BY 1),
-  count(*) FILTER (WHERE EXISTS (SELECT 1 FROM held WHERE id = c.id)) OVER (), count(*) OVER ()
+  s.core_holds, s.parts, coalesce(o.categories, ARRAY[]::text[]),
+  count(o.id) OVER (), count(*) OVER ()
 FROM scored s JOIN related r USING (id) JOIN customer c USING (id)
+LEFT JOIN (SELECT id, array_agg(category ORDER BY category) AS categories FROM held GROUP BY id) o USING (id)
 LEFT JOIN customer_key k ON k.customer_id = c.id
 ORDER BY s.score DESC, c.id LIMIT %(limit)s
 """  # noqa: S608 - put together from constants

@@ -40,6 +40,7 @@ from shared.contracts.customer.relations import (
 from shared.db import fetch
 
 GROUP_DEPTH = 20
+_EVERY_WAY = Walkable(out_kinds=list(WORDS), in_kinds=list(WORDS))
 FRONTIER = 5_000
 """Customers one level of a path search may have before it is cut off."""
 _PATHS = 10
@@ -132,36 +133,66 @@ async def group(session: AsyncSession, vault: Vault, customer_id: UUID, as_of: d
 async def paths(
     session: AsyncSession, vault: Vault, start: UUID, end: UUID, as_of: date, *, max_depth: int
 ) -> Paths:
-    """Every shortest chain of relations, searched level by level from `start`; at most ten are told."""
+    """Every shortest chain of relations, searched level by level from both ends; at most ten are told."""
     start, end = await survivor(session, start), await survivor(session, end)
-    every = Walkable(out_kinds=list(WORDS), in_kinds=list(WORDS))
-    befores: dict[UUID, list[UUID]] = {start: []}
-    level, cut, length = [start], False, 0
-    while end not in befores and level and length < max_depth:
-        length += 1
-        edges = await _outward(session, level, every, as_of)
-        reached: dict[UUID, list[UUID]] = {}
-        for near, far in edges:
-            if far not in befores:
-                reached.setdefault(far, []).append(near)
-        cut = cut or len(reached) > FRONTIER
-        level = sorted(reached)[:FRONTIER]
-        if end in reached and end not in level:
-            level.append(end)
-        befores.update({node: reached[node] for node in level})
-    if end not in befores:
+    near, far = _Search(start), _Search(end)
+    while not near.meets(far) and near.level and far.level and near.depth + far.depth < max_depth:
+        # The side with less to look at: a hub is met from outside rather than walked out of.
+        smaller = min(near, far, key=lambda side: len(side.level))
+        await smaller.step_out(session, as_of)
+    cut = near.cut or far.cut
+    meeting = near.meets(far)
+    if not meeting:
         return Paths(from_id=start, to_id=end, length=None, paths=[], nodes=[], truncated=cut)
-    ways, more = chains(befores, start, end, _PATHS)
+    ways, more = _joined(near, far, meeting)
     depths = {node: position for way in ways for position, node in enumerate(way)}
-    edges_found = await edges_between(session, list(depths), list(depths), every, as_of)
+    edges_found = await edges_between(session, list(depths), list(depths), _EVERY_WAY, as_of)
     return Paths(
         from_id=start,
         to_id=end,
-        length=length,
+        length=near.depth + far.depth,
         paths=[_steps(way, edges_found) for way in ways],
         nodes=await node_views(session, vault, depths, {}),
         truncated=cut or more,
     )
+
+
+class _Search:
+    """One side of a path search: who was reached, over whom, and the outermost level."""
+
+    def __init__(self, root: UUID) -> None:
+        self.root = root
+        self.befores: dict[UUID, list[UUID]] = {root: []}
+        self.level = [root]
+        self.depth = 0
+        self.cut = False
+
+    async def step_out(self, session: AsyncSession, as_of: date) -> None:
+        """One level further; of a very wide one only the first customers."""
+        reached: dict[UUID, list[UUID]] = {}
+        for near, far in await _outward(session, self.level, _EVERY_WAY, as_of):
+            if far not in self.befores:
+                reached.setdefault(far, []).append(near)
+        self.cut = self.cut or len(reached) > FRONTIER
+        self.level = sorted(reached)[:FRONTIER]
+        self.befores.update({node: reached[node] for node in self.level})
+        self.depth += 1
+
+    def meets(self, other: "_Search") -> list[UUID]:
+        """Who was reached from both sides."""
+        return sorted(self.befores.keys() & other.befores.keys())
+
+
+def _joined(near: _Search, far: _Search, meeting: Sequence[UUID]) -> tuple[list[list[UUID]], bool]:
+    """Whole ways out of their two halves, at most ten; whether there are more."""
+    ways: list[list[UUID]] = []
+    more = False
+    for middle in meeting:
+        first, some = chains(near.befores, near.root, middle, _PATHS)
+        second, others = chains(far.befores, far.root, middle, _PATHS)
+        ways += [[*here, *there[-2::-1]] for here in first for there in second]
+        more = more or some or others
+    return ways[:_PATHS], more or len(ways) > _PATHS
 
 
 def sum_up(totals: Iterable[Sequence[CurrencySum]]) -> list[CurrencySum]:
