@@ -70,7 +70,8 @@ def workplace(directory: Path) -> Iterator[Workplace]:
     keys = directory / "secrets"
     keys.mkdir()
     issuer = LocalIssuer.create(keys / "issuer.pem", keys / "jwks.json")
-    (keys / "pii.key").write_text(secrets.token_hex(32))
+    for name in ("pii.key", "webhook.key"):
+        (keys / name).write_text(secrets.token_hex(32))
     with PostgresServer(directory / "postgres") as postgres, NatsServer(directory / "nats") as nats:
         postgres.create_databases()
         servers = Servers(postgres, nats, directory, issuer)

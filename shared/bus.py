@@ -154,6 +154,13 @@ class Bus:
     async def last_sequence(self, stream: str) -> int:
         return (await self.js.stream_info(stream)).state.last_seq
 
+    async def sequence_if_reachable(self, stream: str) -> int | None:
+        """As `last_sequence`; null while the broker does not answer."""
+        try:
+            return await self.last_sequence(stream)
+        except (NatsError, OSError, TimeoutError):
+            return None
+
     async def forgotten(self, stream: str, watermark: int) -> int:
         """Messages behind `watermark` that the stream's limits have already dropped."""
         state = (await self.js.stream_info(stream)).state

@@ -33,7 +33,9 @@ CustomerStatus = Literal["active", "closed"]
 AnyStatus = Literal["active", "closed", "merged", "erased"]
 Gender = Literal["F", "M"]
 ImportDataset = Literal["customers", "holdings", "events", "relations", "ownership"]
-ExportDataset = Literal["customers", "holdings", "events"]
+ExportDataset = Literal[
+    "customers", "holdings", "events", "relations", "consents", "ownership", "interactions"
+]
 
 
 class SourceIdentity(Schema):
