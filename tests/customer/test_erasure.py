@@ -37,6 +37,14 @@ async def _rich(bank: Bank, **changes: Any) -> dict[str, Any]:
     return customer
 
 
+def _reads_of_a_customer(bank: Bank) -> list[str]:
+    """Paths of every operation that reads one customer, whoever adds it."""
+    paths = bank.service.app.openapi()["paths"]
+    found = [path for path, verbs in paths.items() if "{customer_id}" in path and "get" in verbs]
+    assert len(found) > 10
+    return found
+
+
 async def _version(bank: Bank, customer: dict[str, Any]) -> int:
     return (await bank.admin.get(f"/v1/customers/{customer['id']}")).json()["version"]
 
@@ -108,6 +116,9 @@ async def test_erasing_needs_two(bank: Bank) -> None:
     asked = await bank.head_sh.post(f"/v1/customers/{customer['id']}:erase", json=REQUEST)
     erasure = asked.json()
     assert (erasure["state"], erasure["services"], erasure["audit"]) == ("requested", [], None)
+    waiting = await bank.admin.get("/v1/erasures", params={"state": "requested", "limit": 1})
+    assert waiting.json()["items"] == [erasure]
+    assert (await bank.manager_sh.get("/v1/erasures")).status_code == 403
     own = await bank.head_sh.post(f"/v1/erasures/{erasure['id']}:confirm")
     assert (own.status_code, own.json()["type"]) == (403, "/problems/four-eyes")
     with pytest.raises(Exception, match="four_eyes"):
@@ -214,6 +225,11 @@ async def test_erased_is_forgotten_and_every_read_still_answers(bank: Bank) -> N
         answer = await bank.admin.get(f"{path}/{read}")
         assert answer.status_code == 200, (read, answer.text)
         assert "张" not in answer.text
+    for read in _reads_of_a_customer(bank):
+        answer = await bank.admin.get(
+            read.replace("{customer_id}", customer["id"]), params={"to": customer["id"]}
+        )
+        assert answer.status_code < 500, (read, answer.text)
     as_of = await bank.admin.get(path, params={"as_of": receipt["requested_at"], "reveal": "pii"})
     assert (as_of.json()["name"], as_of.json()["birth_date"]) == (None, None)
     history = (await bank.admin.get(f"{path}/history", params={"reveal": "pii"})).json()["items"]

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path, Response
+from fastapi import Depends, Path, Query, Response
 from sqlalchemy import select
 
 from services.customer.api.access import (
@@ -17,6 +17,7 @@ from services.customer.api.access import (
 )
 from services.customer.api.customers import CustomerId, VaultOfProcess
 from services.customer.models import RetentionRule
+from services.customer.queries import erasures as queries
 from services.customer.queries.erasures import erasure_view, rule_view
 from services.customer.usecases import erasures as usecases
 from services.customer.usecases.retention_rules import put_rule
@@ -25,6 +26,7 @@ from shared.contracts.base import Page
 from shared.contracts.customer.erasure import (
     ErasurePlan,
     ErasureRequest,
+    ErasureState,
     ErasureView,
     RetentionRuleView,
     RetentionRuleWrite,
@@ -85,6 +87,17 @@ async def withdraw_erasure(session: Session, principal: ErasureConfirm, erasure_
     """Take a request back that nobody has confirmed."""
     await usecases.withdraw_erasure(session, principal, erasure_id)
     return await erasure_view(session, erasure_id)
+
+
+@router.get("/erasures", responses=problem_responses(400))
+async def list_erasures(
+    session: Session,
+    principal: ErasureRead,
+    page: PageParams,
+    state: Annotated[ErasureState | None, Query(description="`requested`: waiting for confirmation")] = None,
+) -> Page[ErasureView]:
+    """Requests and receipts of your organisation, newest first."""
+    return await queries.list_erasures(session, state, page)
 
 
 @router.get("/erasures/{erasure_id}", responses=problem_responses(404))
