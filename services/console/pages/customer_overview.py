@@ -46,6 +46,7 @@ def draw_overview(
         with ui.element("section").classes("panel"):
             _profile(view, whole)
         with ui.element("div").classes("stack"):
+            _standing(view, whole)
             _segments(view, segments)
             _next_dates(view, whole)
             _contact(view, decisions)
@@ -125,6 +126,27 @@ def _profile_facts(view: View, customer: CustomerView) -> Markup:
     pairs.append((t("customer.consents"), t("comma").join(given) or t("customer.consents.none")))
     pairs.append((t("customer.org"), customer.org))
     return facts(pairs)
+
+
+def _standing(view: View, whole: Customer360) -> None:
+    """What the bank earns with the customer, how good the file is, what is open."""
+    t, value = view.t, whole.value
+    relations = t("comma").join(
+        f"{t.word('relation', kind)} {count:,}" for kind, count in sorted(whole.relations.items())
+    )
+    pairs: list[tuple[str, Cell]] = [
+        (
+            t("standing.value", month=value.month if value else ""),
+            exact_money(value.contribution, value.currency) if value else NOTHING,
+        ),
+        (t("quality.title"), NOTHING if whole.quality_score is None else f"{whole.quality_score:.1f}"),
+        (t("standing.relations"), relations or NOTHING),
+        (t("standing.open"), t("standing.open.n", tasks=whole.open_tasks, needs=whole.open_needs)),
+        (t("standing.contact"), moment(whole.last_contact_at)),
+    ]
+    with ui.element("section").classes("panel"):
+        html(Markup("<h2>{}</h2>").format(t("standing.title")))
+        html(facts(pairs))
 
 
 def _segments(view: View, found: CustomerSegments | None) -> None:

@@ -54,13 +54,12 @@ def draw_value(view: View, found: CustomerValueView) -> None:
             height=300,
             label=t("value.months"),
         )
-    with ui.element("div").classes("grid cols-2"):
-        with ui.element("section").classes("panel"):
-            html(Markup("<h2>{}</h2>").format(t("value.products")))
-            html(_products(view, found.products, found.currency))
-        with ui.element("section").classes("panel"):
-            html(Markup("<h2>{}</h2>").format(t("value.potential")))
-            _potential(view, found.potential, found.currency)
+    with ui.element("section").classes("panel"):
+        html(Markup("<h2>{}</h2>").format(t("value.products")))
+        html(_products(view, found.products, found.currency))
+    with ui.element("section").classes("panel"):
+        html(Markup("<h2>{}</h2>").format(t("value.potential")))
+        _potential(view, found.potential, found.currency)
 
 
 def _tiles(view: View, found: CustomerValueView) -> None:

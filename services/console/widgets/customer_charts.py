@@ -110,7 +110,13 @@ def network(nodes: Sequence[Node], edges: Sequence[Edge], kinds: Mapping[str, st
                 "layout": "force",
                 "roam": True,
                 "draggable": True,
-                "force": {"repulsion": 260, "edgeLength": [70, 150], "gravity": 0.08},
+                # Laid out at once: an animation that goes on behind another tab fails on its empty size.
+                "force": {
+                    "repulsion": 260,
+                    "edgeLength": [70, 150],
+                    "gravity": 0.08,
+                    "layoutAnimation": False,
+                },
                 "edgeSymbol": ["none", "arrow"],
                 "edgeSymbolSize": 7,
                 "edgeLabel": {"fontSize": 10, "color": theme.MUTED},
