@@ -148,22 +148,21 @@ def _money(model: ValueModelWrite, month: date) -> dict[str, Any]:
 
 
 async def _terms(session: AsyncSession, model: ValueModelWrite) -> dict[str, Any]:
-    """One array per column: of the terms of every product, of its loss rates, of the tariffs."""
+    """One array per column: of the terms of every product by risk level, and of the tariffs."""
     catalogue = (
         await session.execute(select(Product.code, Product.category, Product.margin).order_by(Product.code))
     ).all()
-    terms = {row.code: terms_of(model, row.code, row.category, row.margin) for row in catalogue}
-    losses = [(code, band, one.loss[band]) for code, one in terms.items() for band in BANDS]
+    terms = [(row.code, terms_of(model, row.code, row.category, row.margin)) for row in catalogue]
+    rows = [(code, one, band) for code, one in terms for band in BANDS]
     return {
-        "product": list(terms),
-        "side": [one.side for one in terms.values()],
-        "margin": [one.margin for one in terms.values()],
-        "day_count": [one.day_count for one in terms.values()],
-        "weight": [one.risk_weight for one in terms.values()],
-        "account_cost": [one.account_cost for one in terms.values()],
-        "loss_product": [code for code, _, _ in losses],
-        "loss_band": [band for _, band, _ in losses],
-        "loss_rate": [rate for _, _, rate in losses],
+        "product": [code for code, _, _ in rows],
+        "band": [band for _, _, band in rows],
+        "side": [one.side for _, one, _ in rows],
+        "margin": [one.margin for _, one, _ in rows],
+        "day_count": [one.day_count for _, one, _ in rows],
+        "weight": [one.risk_weight for _, one, _ in rows],
+        "account_cost": [one.account_cost for _, one, _ in rows],
+        "loss": [one.loss[band] for _, one, band in rows],
         **_tariffs([(False, each) for each in model.fees] + [(True, each) for each in model.event_costs]),
     }
 
@@ -186,7 +185,7 @@ async def _finish(
     """Totals, benchmarks and the change of figures in one transaction: readers see the old or the new."""
     await job.progress(0.9, "totals")
     products = zip(parameters["product"], parameters["side"], strict=True)
-    debts = [product for product, side in products if side == "asset"]
+    debts = sorted({product for product, side in products if side == "asset"})
     peers = {**peer_parameters(model.peers, debts), "minimum": model.peers.minimum, "run": run_id}
     async with _transaction(job) as session:
         run = await session.get_one(ValueRun, run_id)

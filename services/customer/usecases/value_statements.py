@@ -10,12 +10,11 @@ from services.customer.queries.value_peers import PEER_GROUP
 # The factor keeps twenty more places in a division, so that rounding to cents is that of the exact quotient.
 CALCULATE: LiteralString = """
 WITH term AS MATERIALIZED (
-  SELECT * FROM unnest(%(product)b::text[], %(side)b::text[], %(margin)b::numeric[], %(day_count)b::int[],
-                       %(weight)b::numeric[], %(account_cost)b::numeric[])
-    AS t(product, side, margin, day_count, weight, account_cost)
-), loss AS MATERIALIZED (
-  SELECT * FROM unnest(%(loss_product)b::text[], %(loss_band)b::text[], %(loss_rate)b::numeric[])
-    AS l(product, band, rate)
+  -- By product and risk level: one look-up a line, not two nested ones.
+  SELECT * FROM unnest(%(product)b::text[], %(band)b::text[], %(side)b::text[], %(margin)b::numeric[],
+                       %(day_count)b::int[], %(weight)b::numeric[], %(account_cost)b::numeric[],
+                       %(loss)b::numeric[])
+    AS t(product, band, side, margin, day_count, weight, account_cost, loss)
 ), fx AS MATERIALIZED (
   SELECT * FROM unnest(%(currency)b::text[], %(fx)b::numeric[]) AS f(currency, rate)
 ), tariff AS MATERIALIZED (
@@ -58,7 +57,7 @@ WITH term AS MATERIALIZED (
     AND e.time >= %(begins)s AND e.time < %(ends)s AND e.seq <= %(seq)s
   JOIN tariff r ON r.type = e.type
   JOIN fx ON fx.currency = coalesce(e.data ->> 'currency', %(own)s)
-  LEFT JOIN term named ON named.product = e.data ->> 'product'
+  LEFT JOIN term named ON named.product = e.data ->> 'product' AND named.band = ''
   LEFT JOIN holding h ON h.customer_id = e.customer_id AND h.account = e.data ->> 'account'
 ), moved AS (
   SELECT customer_id, product, coalesce(sum(amount) FILTER (WHERE NOT is_cost), 0) AS fees,
@@ -73,9 +72,9 @@ WITH term AS MATERIALIZED (
   GROUP BY 1, 2
 ), average AS (
   SELECT l.customer_id, l.product, l.accounts, l.fees, l.costs, t.side, t.margin, t.day_count, t.weight,
-    t.account_cost, who.band,
+    t.account_cost, t.loss,
     round(l.weighted * 1.00000000000000000000 / %(days)s, 2) AS average_balance
-  FROM line l JOIN term t USING (product) JOIN who ON who.id = l.customer_id
+  FROM line l JOIN who ON who.id = l.customer_id JOIN term t ON t.product = l.product AND t.band = who.band
 ), exposed AS (
   SELECT *, greatest(CASE side WHEN 'liability' THEN -average_balance ELSE average_balance END, 0) AS exposure
   FROM average
@@ -83,10 +82,10 @@ WITH term AS MATERIALIZED (
   SELECT x.customer_id, x.product, x.accounts, x.average_balance,
     round(x.average_balance * x.margin * %(days)s * 1.00000000000000000000 / x.day_count, 2) AS ftp_margin,
     round(x.fees, 2) AS fees,
-    round(x.exposure * loss.rate * %(days)s * 1.00000000000000000000 / %(year)s, 2) AS expected_loss,
+    round(x.exposure * x.loss * %(days)s * 1.00000000000000000000 / %(year)s, 2) AS expected_loss,
     round(x.accounts * x.account_cost + x.costs, 2) AS operating_cost,
     round(x.exposure * x.weight * %(ratio)s, 2) AS capital
-  FROM exposed x JOIN loss ON loss.product = x.product AND loss.band = x.band
+  FROM exposed x
 ), charged AS (
   SELECT *, round(capital * %(hurdle)s * %(days)s * 1.00000000000000000000 / %(year)s, 2) AS capital_charge
   FROM figure
