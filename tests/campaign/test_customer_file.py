@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,7 @@ from tests.campaign.conftest import SEGMENT, Bank, a_customer, a_scheme, an_arm
 from tests.support import eventually
 
 PUDONG, JINGAN = "hq.sh.pudong", "hq.sh.jingan"
+_versions = count(2)
 EVERYBODY = a_scheme(an_arm("call", 1.0), hold_out=0)
 
 
@@ -107,9 +109,10 @@ def _ref(state: CustomerState) -> CustomerRef:
 
 def merged(survivor: CustomerState, *losers: CustomerState) -> list[EventData]:
     """As the customer service tells of it."""
+    owners = survivor.model_dump(include={"org", "primary_manager", "backup_manager"})
+    merged_into = {"status": "merged", "merged_into": survivor.customer_id}
     states = [
-        each.model_copy(update={"version": 2, "status": "merged", "merged_into": survivor.customer_id})
-        for each in losers
+        each.model_copy(update={"version": next(_versions), **merged_into, **owners}) for each in losers
     ]
     return [
         CustomersMerged(
@@ -134,7 +137,7 @@ def unmerged(told: list[EventData], *losers: CustomerState) -> list[EventData]:
             unmerged_at=datetime.now(UTC),
             unmerged_by="user:t",
         ),
-        CustomersChanged(customers=[each.model_copy(update={"version": 3}) for each in losers]),
+        CustomersChanged(customers=[each.model_copy(update={"version": next(_versions)}) for each in losers]),
     ]
 
 
@@ -354,6 +357,49 @@ async def test_tasks_go_to_the_new_manager_and_come_back(desk: Desk) -> None:
     await desk.balanced(campaign_id)
 
 
+@pytest.mark.parametrize("both_in", [True, False])
+async def test_a_merged_customers_task_follows_the_survivors_owners_and_returns_exactly(
+    desk: Desk,
+    both_in: bool,  # noqa: FBT001
+) -> None:
+    there = {"org": JINGAN, "primary_manager": "N", "backup_manager": None}
+    survivor, loser = somebody(9, **there), desk.people[0]
+    await desk.bank.add_customers([survivor])
+    if both_in:
+        await desk.bank.add_segment(SEGMENT, [survivor.customer_id])
+    campaign_id = await desk.bank.launched(scheme=EVERYBODY)
+    task = next(each for each in await desk.tasks() if each["customer_id"] == str(loser.customer_id))
+    before = await desk.post(f"/v1/tasks/{task['id']}:accept", {})
+    lines = await desk.ledger(campaign_id)
+    owners = moved([loser], "merge", AB, there)
+    for owners_first in (False, True):
+        told = merged(survivor, loser)
+        await desk.tell(*([owners, *told] if owners_first else [*told, owners]))
+        assert task["id"] not in {each["id"] for each in await desk.tasks()}
+        found = await desk.tasks("N", JINGAN, customer_id=str(survivor.customer_id))
+        assert sorted(each["state"] for each in found) == (
+            ["assigned", "expired"] if both_in else ["assigned"]
+        )
+        await desk.balanced(campaign_id)
+        back = [*unmerged(told, loser), moved([loser], "merge", there, AB)]
+        await desk.tell(*back)
+        assert _but_versions(await desk.ledger(campaign_id)) == _but_versions(lines)
+        (after,) = [each for each in await desk.tasks() if each["id"] == task["id"]]
+        assert {**after, "version": 0} == {**before, "version": 0}
+        await desk.balanced(campaign_id)
+
+
+async def test_a_merge_heard_after_all_states_leaves_nothing_when_undone(desk: Desk) -> None:
+    survivor, loser, *_ = desk.people
+    told = merged(survivor, loser)
+    back = unmerged(told, loser)
+    await desk.tell(told[1], back[1])
+    await desk.tell(told[0], back[0])
+    async with desk.bank.campaign.runtime.db.transaction() as session:
+        known = await session.get_one(Customer, loser.customer_id)
+        assert (known.merged_into, known.status) == (None, "active")
+
+
 async def test_what_a_leaver_was_given_by_hand_goes_too(desk: Desk) -> None:
     owned = somebody(8, org=PUDONG, primary_manager="P", backup_manager="B")
     nobody = somebody(9, org=PUDONG, primary_manager="P", backup_manager=None)
@@ -438,7 +484,7 @@ async def test_the_erased_are_forgotten_and_the_books_keep_their_counts(desk: De
     assert b'"rows":0' not in confirmed
     # Told again, by whatever way, they do not come back.
     await desk.tell(
-        CustomersChanged(customers=[each.model_copy(update={"version": 9}) for each in (person, twin)])
+        CustomersChanged(customers=[each.model_copy(update={"version": 10**6}) for each in (person, twin)])
     )
     update = SegmentUpdated(
         segment_id=desk.bank.segments[SEGMENT],

@@ -24,6 +24,10 @@ _FORGET: tuple[LiteralString, ...] = (
     WHERE id = ANY(%(ids)b::uuid[]) RETURNING 1
     """,
     "DELETE FROM segment_member WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
+    """
+    DELETE FROM withdrawal w USING contact c
+    WHERE c.id = w.contact_id AND c.customer_id = ANY(%(ids)b::uuid[]) AND c.arm IS NOT NULL RETURNING 1
+    """,
     "DELETE FROM suppression WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
     """
     UPDATE attempt a SET note = NULL FROM contact c

@@ -50,10 +50,16 @@ _SECOND = f"""
 SELECT id FROM line WHERE place > 1 AND state = 'assigned'
 """  # noqa: S608 - constants
 
-# The customers' own states come by another way, maybe later: no release takes them for two people meanwhile.
+# The customers' own states come by another way, sooner or later: no release takes them for two people until
+# then, and a merge that was late leaves nothing behind when it is taken back.
 _POINT = """
-UPDATE known_customer SET merged_into = %(survivor)s, status = 'merged'
+UPDATE known_customer SET merged_into = %(survivor)s
 WHERE id = ANY(%(files)b::uuid[]) AND id <> %(survivor)s AND status <> 'erased'
+"""
+_POINT_BACK = """
+UPDATE known_customer c SET merged_into = s.merged_into
+FROM unnest(%(ids)b::uuid[], %(merged_into)b::uuid[]) AS s(id, merged_into)
+WHERE c.id = s.id AND c.merged_into = %(survivor)s
 """
 
 
@@ -81,6 +87,14 @@ async def unmerge(session: AsyncSession, event: CustomersUnmerged) -> None:
         .values(merge_id=event.merge_id, undone=True)
         .on_conflict_do_update(index_elements=["merge_id"], set_={"undone": True})
     )
+    parameters = {
+        "ids": [each.customer_id for each in event.separated],
+        "merged_into": [
+            each.merged_into.customer_id if each.merged_into else None for each in event.separated
+        ],
+        "survivor": event.survivor.customer_id,
+    }
+    await fetch(session, _POINT_BACK, parameters)
     withdrawn = await session.scalars(
         select(Withdrawal.contact_id).where(Withdrawal.merge_id == event.merge_id)
     )

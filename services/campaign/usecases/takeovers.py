@@ -46,6 +46,7 @@ WITH change AS (
 _LEAVING = _CHANGES + "SELECT id FROM theirs WHERE NOT inside AND withdrawn_for IS NULL"  # noqa: S608
 _BACK = _CHANGES + "SELECT id FROM theirs WHERE inside AND withdrawn_for = 'moved'"  # noqa: S608
 
+# Where a withdrawn task stood is kept by its withdrawal, and comes back with it.
 # Going back to whom it was taken from comes first: they may have stayed on as the other of the two managers.
 _MOVE = f"""
 {_CHANGES}, decided AS (
@@ -70,11 +71,12 @@ _MOVE = f"""
       ELSE t.taken_because END,
     taken_at = CASE WHEN d.goes_back THEN NULL WHEN d.goes_to <> t.manager THEN %(at)s::timestamptz
       ELSE t.taken_at END,
-    taken_state = CASE WHEN d.goes_back THEN NULL WHEN d.goes_to <> t.manager THEN t.state
-      ELSE t.taken_state END,
+    taken_state = CASE WHEN d.goes_back THEN NULL
+      WHEN d.goes_to <> t.manager THEN nullif(t.state, 'expired') ELSE t.taken_state END,
     state = CASE
       WHEN t.state = 'expired' THEN t.state
       WHEN d.goes_to IS NULL THEN 'returned'
+      WHEN d.goes_back AND t.taken_state IS NULL THEN t.state
       WHEN d.goes_back AND t.state = 'assigned' THEN t.taken_state
       WHEN d.goes_to <> t.manager AND t.state IN ('accepted', 'started', 'returned') THEN 'assigned'
       ELSE t.state END
