@@ -23,6 +23,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from opentelemetry import context, propagate, trace
 
+from shared import together
 from shared.contracts.events import EVENTS, EventData
 from shared.settings import Settings
 from shared.telemetry import DELIVERIES, FEED_POSITION
@@ -136,6 +137,8 @@ class Bus:
 
     async def publish_all(self, messages: Sequence[tuple[str, bytes, str]]) -> list[bool]:
         """Publish (subject, payload, message id) in order; for each, whether the broker has it on disk."""
+        if together.suits(messages) and await together.publish_together(self._client, messages):
+            return [True] * len(messages)
         pending = [
             await self.js.publish_async(subject, payload, headers={"Nats-Msg-Id": message_id}, wait_stall=10)
             for subject, payload, message_id in messages

@@ -133,7 +133,7 @@ async def ensure_streams(js: JetStreamContext, *, replicas: int, max_bytes: int)
     """
     for name, subject in STREAMS.items():
         try:
-            await js.stream_info(name)
+            await _take_batches(js, (await js.stream_info(name)).config)
         except NotFoundError:
             config = StreamConfig(
                 name=name,
@@ -146,8 +146,15 @@ async def ensure_streams(js: JetStreamContext, *, replicas: int, max_bytes: int)
                 num_replicas=replicas,
                 duplicate_window=DUPLICATE_WINDOW_SECONDS,
                 allow_direct=True,
+                allow_atomic=True,
             )
             await js.add_stream(_until_taken(config) if name == "INTAKE" else config)
+
+
+async def _take_batches(js: JetStreamContext, config: StreamConfig) -> None:
+    """A stream of an earlier release learns to store a batch as one; see shared/together.py."""
+    if not config.allow_atomic:
+        await js.update_stream(replace(config, allow_atomic=True))
 
 
 def _until_taken(config: StreamConfig) -> StreamConfig:
