@@ -206,6 +206,8 @@ async def test_a_complaint_is_open_until_it_is_resolved(bank: Bank) -> None:
     assert [one["id"] for one in await complaints_of(bank, customer, kind="complaint", open=True)] == [
         complaint["id"]
     ]
+    standing = (await bank.manager_sh.get(f"/v1/customers/{customer['id']}/360")).json()
+    assert standing["open_complaints"] == 1
     path = f"/v1/complaints/{complaint['id']}"
     due = await bank.manager_sh.patch(path, json={"due_on": "2026-12-01"}, headers={"If-Match": '"v1"'})
     assert due.json()["due_on"] == "2026-12-01", due.text

@@ -71,6 +71,12 @@ SELECT c.pii, k.wrapped_key, c.version, c.birth_date, c.risk_valid_until,
     'open_tasks', (SELECT count(*) FROM contact WHERE state IN ('assigned', 'started', 'call_back')),
     'open_needs', (SELECT count(*) FROM need_note
                    WHERE customer_id IN (SELECT id FROM family) AND status = 'open'),
+    'open_complaints', (SELECT count(*) FROM complaint p
+                        WHERE p.customer_id IN (SELECT id FROM family) AND p.kind = 'complaint'
+                          AND p.filed_at IS NOT NULL AND coalesce(p.resolved_at < p.filed_at, true)
+                          AND NOT EXISTS (SELECT 1 FROM complaint b WHERE b.customer_id = p.customer_id
+                            AND b.filed_at IS NULL AND b.resolved_at >= p.filed_at
+                            AND b.reference IN ('', chr(31) || coalesce(p.category, '')))),
     'last_contact_at', greatest(
       (SELECT max(recorded_at) FROM contact WHERE state = 'done'),
       (SELECT max(at) FROM interaction WHERE customer_id IN (SELECT id FROM family))))::text

@@ -104,6 +104,7 @@ class Customer360(Schema):
     relations: dict[str, int] = Field(description="Relations that hold today, by kind")
     open_tasks: int = Field(description="Contacts that campaigns assigned and that are not done")
     open_needs: int
+    open_complaints: int
     last_contact_at: Timestamp | None
     segments: list[InSegment] | None = Field(
         description="With `include=segments`; null when not asked for, or when segmentation gave no answer"
