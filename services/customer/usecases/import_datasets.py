@@ -1,9 +1,12 @@
 """What can be imported: the columns of each data set and the form of their values."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from services.customer.domain.relations import WORDS
+from shared.contracts.customer.consents import ProofKind
+from shared.contracts.events import Channel
+from shared.contracts.events.stewardship import ConsentPurpose
 
 _CODE = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 _TEXT = r"^[^\x00-\x1f]{1,200}$"
@@ -106,6 +109,34 @@ DATASETS: dict[str, Dataset] = {
             "valid_to": _DAY,
             "share": Column(r"^(0(\.\d{1,6})?|1(\.0{1,6})?)$"),
             "strength": Column(r"^(0(\.\d{1,4})?|1(\.0{1,4})?)$"),
+        }
+    ),
+    "consents": Dataset(
+        {
+            "source": _SOURCE,
+            "source_id": _SOURCE_ID,
+            "channel": Column(f"^({'|'.join(get_args(Channel))})$", required=True),
+            "purpose": Column(f"^({'|'.join(get_args(ConsentPurpose))})$"),
+            "granted": Column(_BOOL, required=True),
+            "changed_at": Column(_INSTANT, required=True, kind="instant"),
+            "valid_until": _DAY,
+            "proof_kind": Column(f"^({'|'.join(get_args(ProofKind))})$"),
+            "proof_hash": Column(r"^[0-9a-f]{64}$"),
+            "proof_reference": Column(r"^[^\x00-\x1f]{1,500}$"),
+        }
+    ),
+    "interactions": Dataset(
+        {
+            "id": Column(_TOKEN, required=True),
+            "source": _SOURCE,
+            "source_id": Column(_TOKEN),
+            "at": Column(_INSTANT, required=True, kind="instant"),
+            "kind": Column(r"^[a-z]{1,40}$", required=True),
+            "direction": Column(r"^(in|out)$"),
+            "by": Column(_CODE),
+            "minutes": Column(r"^\d{1,4}(\.\d{1,2})?$"),
+            "disposition": Column(_TEXT),
+            "note": Column(r"(?s)^.+$"),
         }
     ),
     "events": Dataset(

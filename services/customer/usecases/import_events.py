@@ -1,7 +1,7 @@
 """One chunk of an events file: each row becomes a CloudEvent and goes the way pushed events go."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -22,6 +22,8 @@ from services.customer.usecases.recording import Outcome
 from shared import clock
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
+_OF_INTERACTIONS = ("kind", "direction", "by", "minutes", "disposition", "note")
+_OWN_NAMES = {"time": "at", "subject": "source_id"}
 _NO_TEXT = frozenset({"integer", "number", "array", "object"})
 
 Form = Callable[[str], Any]
@@ -81,6 +83,35 @@ class EventRows:
             parked=len(outcome.parked),
             quarantined=len(nobodys),
         )
+
+
+@dataclass(slots=True)
+class InteractionRows(EventRows):
+    """Takes the rows of one interactions file: each is told as the event `interaction.recorded`."""
+
+    def prepare(self, chunk: Chunk) -> Chunk:
+        told: dict[str, Sequence[str | None]] = {
+            "id": chunk.columns["id"],
+            "source": chunk.columns["source"],
+            "type": ["interaction.recorded"] * len(chunk.rows),
+            "time": chunk.columns["at"],
+            "subject": chunk.columns["source_id"],
+            "data": [None] * len(chunk.rows),
+        }
+        told |= {f"{PROPERTY}{name}": chunk.columns[name] for name in _OF_INTERACTIONS}
+        # By its class: with slots, super() here would still mean the class as it was before them.
+        return EventRows.prepare(self, replace(chunk, columns=told))
+
+    async def take(self, session: AsyncSession, chunk: Chunk) -> ChunkResult:
+        result = await EventRows.take(self, session, chunk)
+        return replace(
+            result, rejected=[replace(one, column=_own_name(one.column)) for one in result.rejected]
+        )
+
+
+def _own_name(column: str | None) -> str | None:
+    """The file's column an event's field was made of."""
+    return _OWN_NAMES.get(column, column.removeprefix(PROPERTY)) if column is not None else None
 
 
 def _items(chunk: Chunk, forms: Mapping[str, Mapping[str, Form]]) -> Iterator[dict[str, Any]]:

@@ -18,9 +18,10 @@ from services.customer.models import ImportFile, ImportRejection
 from services.customer.queries.imports import state_of
 from services.customer.settings import CustomerSettings
 from services.customer.usecases.event_kinds import EventKinds
+from services.customer.usecases.import_consents import ConsentRows
 from services.customer.usecases.import_customers import CustomerRows
 from services.customer.usecases.import_datasets import DATASETS
-from services.customer.usecases.import_events import EventRows
+from services.customer.usecases.import_events import EventRows, InteractionRows
 from services.customer.usecases.import_holdings import HoldingRows
 from services.customer.usecases.import_mapping import plan_of
 from services.customer.usecases.import_ownership import OwnershipRows
@@ -46,10 +47,14 @@ INTAKES: Mapping[str, Callable[[Runtime, ImportFile], Intake]] = {
     "holdings": lambda _runtime, file: HoldingRows(file.created_at),
     "ownership": lambda _runtime, _file: OwnershipRows(),
     "relations": lambda _runtime, file: RelationRows(file.created_by, file.created_at),
-    "events": lambda runtime, file: EventRows(
-        runtime.resource(Vault), runtime.resource(EventKinds), Sender(file.org_path, file.source)
-    ),
+    "consents": lambda runtime, _file: ConsentRows(runtime.resource(Vault)),
+    "interactions": lambda runtime, file: _events(InteractionRows, runtime, file),
+    "events": lambda runtime, file: _events(EventRows, runtime, file),
 }
+
+
+def _events(kind: type[EventRows], runtime: Runtime, file: ImportFile) -> EventRows:
+    return kind(runtime.resource(Vault), runtime.resource(EventKinds), Sender(file.org_path, file.source))
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,9 @@ CustomerKind = Literal["person", "company"]
 CustomerStatus = Literal["active", "closed"]
 AnyStatus = Literal["active", "closed", "merged", "erased"]
 Gender = Literal["F", "M"]
-ImportDataset = Literal["customers", "holdings", "events", "relations", "ownership"]
+ImportDataset = Literal[
+    "customers", "holdings", "events", "relations", "ownership", "consents", "interactions"
+]
 ExportDataset = Literal[
     "customers", "holdings", "events", "relations", "consents", "ownership", "interactions"
 ]
