@@ -3,6 +3,7 @@
 from services.customer.usecases.consent_words import follow_ends
 from services.customer.usecases.duplicates import TASK as DUPLICATES
 from services.customer.usecases.duplicates import find_duplicates
+from services.customer.usecases.erasures import sweep_late_facts
 from services.customer.usecases.handover import TASK as HANDOVER
 from services.customer.usecases.handover_runs import run_handover, watch_handovers
 from services.customer.usecases.imports import TASK, run_import
@@ -33,6 +34,7 @@ BACKGROUND = [
     sweep_uploads,
     follow_ends,
     sweep_exports,
+    sweep_late_facts,
     seal_old_events,
     sweep_quarantine,
     take_from_partners,

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from services.customer.queries.subject_tables import HELD
+from services.customer.usecases.erasures import forget_late_facts
 from shared.auth import Role
 from shared.contracts.events.identity import (
     CampaignErasureConfirmed,
@@ -292,6 +293,22 @@ async def test_who_asked_not_to_be_collected_again_is_not(bank: Bank) -> None:
             f"SELECT count(*) FROM {table} t WHERE to_jsonb(t)::text LIKE :like", like=f"%{subject}%"
         )
         assert rows[0][0] == 0, table
+
+
+async def test_what_arrives_in_the_moment_of_erasing_goes_too(bank: Bank) -> None:
+    customer = await bank.customer()
+    await _erase(bank, customer)
+    late = (
+        "INSERT INTO customer_event (source, event_id, type, customer_id, time, data, content_hash)"
+        " VALUES ('core', :event, 'login', CAST(:id AS uuid), now(), '{}', '') RETURNING 1"
+    )
+    await bank.sql(late, id=customer["id"], event=f"late-{number()}")
+    async with bank.service.runtime.db.transaction() as session:
+        assert await forget_late_facts(session) >= 1
+    rows = await bank.sql(
+        "SELECT count(*) FROM customer_event WHERE customer_id = CAST(:id AS uuid)", id=customer["id"]
+    )
+    assert rows[0][0] == 0
 
 
 async def test_the_other_services_confirm(bank: Bank) -> None:

@@ -1,5 +1,6 @@
 """Forgetting a person: asked for by one, confirmed by another, then destroyed, told and receipted."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -25,6 +26,7 @@ from shared.db import EVERYWHERE, fetch, give_reason
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, Unprocessable
 from shared.ids import new_id
 from shared.outbox import emit
+from shared.service import Runtime
 from shared.topology import RETENTION_SECONDS
 
 _PARKED = """
@@ -36,6 +38,8 @@ _ANSWERS = """
 DELETE FROM stored_answer s WHERE EXISTS (
   SELECT 1 FROM unnest(%(needles)b::bytea[]) AS n WHERE position(n IN s.body) > 0) RETURNING 1
 """
+_SWEEP_SECONDS = 60.0
+_LATE = timedelta(hours=1)
 _HEAD = "SELECT seq, hash FROM audit_head()"
 
 
@@ -127,6 +131,24 @@ async def confirm_erasure(
     await session.flush()
     await _see(session, principal.scope)
     return erasure
+
+
+async def sweep_late_facts(runtime: Runtime) -> None:
+    """Endless: what was being recorded of a person in the moment of the erasure goes within a minute."""
+    while True:
+        async with runtime.db.transaction() as session:
+            await forget_late_facts(session)
+        await asyncio.sleep(_SWEEP_SECONDS)
+
+
+async def forget_late_facts(session: AsyncSession) -> int:
+    """Delete again what is deleted with a person, for those erased lately; how many rows were late."""
+    recent = clock.now() - _LATE
+    statement = select(Erasure.subjects).where(Erasure.state == "erased", Erasure.confirmed_at > recent)
+    ids = [UUID(one) for subjects in await session.scalars(statement) for one in subjects]
+    if not ids:
+        return 0
+    return sum([await _end(session, held, ids) for held in HELD if held.fate == "delete"])
 
 
 async def _requested(session: AsyncSession, erasure_id: UUID) -> Erasure:
