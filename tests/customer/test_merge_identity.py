@@ -28,6 +28,9 @@ ATTRIBUTES = st.fixed_dictionaries(
         "occupation": st.sampled_from(["教师", "医生", None]),
         "industry": st.sampled_from(["教育", None]),
         "customer_since": st.sampled_from(["2010-01-01", "2020-01-01", None]),
+        "risk_level": st.sampled_from(["C1", "C5", None]),
+        "risk_valid_until": st.sampled_from(["2027-06-30", None]),
+        "consents": st.dictionaries(st.sampled_from(["call", "app"]), st.booleans(), min_size=1),
     },
 )
 PATCHES = st.tuples(WHO, ATTRIBUTES.filter(bool))
