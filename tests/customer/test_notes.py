@@ -292,6 +292,10 @@ async def test_contacts_of_several_managers_are_a_conflict(bank: Bank) -> None:
     (found,) = await conflicts(bank.admin)
     assert (found["customer_id"], found["managers"], found["branches"]) == (twice["id"], 2, 2)
     assert [(one["by"], one["channel"]) for one in found["contacts"]] == [("S1", "call"), ("S3", "campaign")]
+    # The head of the customer's branch learns of the foreign contact, not of the foreign branch.
+    (seen,) = await conflicts(bank.head_sh)
+    assert [(one["by"], one["org"]) for one in seen["contacts"]] == [("S1", "hq.sh.pudong"), ("S3", None)]
+    assert seen["branches"] == 2
     assert len(await conflicts(bank.admin, days=30)) == 2
     assert await conflicts(bank.admin, org="hq.bj") == []
     assert await conflicts(bank.admin, since=(now - timedelta(hours=1)).isoformat()) == []

@@ -23,5 +23,6 @@ class CustomerContact(Base):
     recorded_at: Mapped[datetime]
     recorded_by: Mapped[str]
     __table_args__ = (
+        Index("ix_customer_contact_recorded_at", "recorded_at"),
         Index("ix_customer_contact_timeline", "customer_id", "recorded_at", "contact_id", "version"),
     )

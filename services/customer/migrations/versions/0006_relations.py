@@ -345,6 +345,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("customer_id", "source", "reference", name="uq_complaint_reference"),
     )
     op.create_index("ix_complaint_filed_at", "complaint", ["filed_at", "id"], unique=False)
+    op.create_index("ix_customer_contact_recorded_at", "customer_contact", ["recorded_at"], unique=False)
     op.execute(EDGES_BY_EITHER_END)
     op.execute(SHARES_BY_BRANCH)
     op.execute(SHARES)
@@ -358,6 +359,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TRIGGER customer_ownership ON customer")
+    op.drop_index("ix_customer_contact_recorded_at", "customer_contact")
     for table in TABLES:
         op.drop_table(table)
     for function in FUNCTIONS:
