@@ -7,7 +7,8 @@ import pytest
 
 from services.customer.usecases.consent_words import expire_consents
 from shared import clock
-from tests.customer.conftest import Bank, event, person, source_id
+from tests.customer.conftest import Bank, event, number, person, source_id
+from tests.customer.test_imports import CUSTOMER, as_csv, run
 
 
 async def _put(bank: Bank, customer: dict[str, Any], channel: str, status: int = 200, **body: Any) -> Any:
@@ -163,3 +164,19 @@ async def test_creation_and_patch_speak_through_the_ledger(bank: Bank) -> None:
         ("call", True, "bank"),
         ("sms", False, "bank"),
     ]
+
+
+async def test_a_file_that_comes_again_is_no_new_word(bank: Bank) -> None:
+    row = {**CUSTOMER, "source_id": f"w{number()}", "consent_call": "true"}
+    await run(bank, "customers", as_csv([row]))
+    params = {"source": "core", "source_id": row["source_id"]}
+    customer = (await bank.admin.get("/v1/customers", params=params)).json()["items"][0]
+    assert customer["consents"]["call"] is True
+    await _put(bank, customer, "call", granted=False)
+    again = await run(bank, "customers", as_csv([row]))
+    assert again["counts"]["unchanged"] == 1
+    assert (await _summary(bank, customer))["call"] is False
+    # The source has heard something new from the customer.
+    for said in ("false", "true"):
+        await run(bank, "customers", as_csv([{**row, "consent_call": said}]))
+    assert (await _summary(bank, customer))["call"] is True

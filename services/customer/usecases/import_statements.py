@@ -1,7 +1,13 @@
 """SQL of the customer import: each statement works on the columns of one chunk."""
 
+# A file repeats what its source holds, which is no new word of the customer: what counts is whether the
+# source says something else than it said last. So a refusal at the branch stands when the file comes again.
 EXISTING = """
-SELECT (i.n - 1)::int, c.id, c.pii_digest, c.consents, k.wrapped_key
+SELECT (i.n - 1)::int, c.id, c.pii_digest, coalesce((
+    SELECT jsonb_object_agg(w.channel, w.granted) FROM (
+      SELECT DISTINCT ON (e.channel) e.channel, e.granted FROM consent_entry e
+      WHERE e.customer_id = c.id AND e.purpose = 'marketing' AND e.source = i.source
+      ORDER BY e.channel, e.changed_at DESC, e.granted) w), '{}'), k.wrapped_key
 FROM unnest(%(source)b::text[], %(source_id)b::text[]) WITH ORDINALITY AS i(source, source_id, n)
 JOIN source_identity s USING (source, source_id) JOIN customer c ON c.id = s.customer_id
 LEFT JOIN customer_key k ON k.customer_id = c.id
