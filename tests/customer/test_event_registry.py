@@ -1,11 +1,15 @@
 """The registry of event types: versions, compatibility, and schemas that are refused."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.customer.domain.compatibility import narrowed
-from services.customer.domain.event_types import schema_problem
+from services.customer.domain.event_types import EventKind, schema_problem
+from services.customer.domain.intake import is_source, is_token, read
 from tests.customer.conftest import Bank, event, number, put, source_id
 
 
@@ -127,6 +131,50 @@ def test_deep_schemas_are_refused() -> None:
     for _ in range(20):
         rule = {"items": rule}
     assert "nested" in (schema_problem(thing(rule)) or "")
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 5),
+    st.text(max_size=3),
+    st.sampled_from(
+        ["1.0", "core", "a\n", "x" * 128, "x" * 129, "é" * 128, "a\x7f", "A", "a/b", "application/json"]
+    ),
+    st.dictionaries(st.sampled_from(["amount", "x"]), st.sampled_from(["1.00", 1, None]), max_size=2),
+)
+FIELDS = ["specversion", "id", "source", "subject", "datacontenttype", "data_base64", "data"]
+
+
+@given(
+    st.dictionaries(st.sampled_from(FIELDS), ODD, max_size=3), st.sets(st.sampled_from(FIELDS), max_size=2)
+)
+def test_what_the_validator_refuses_the_messages_explain(changes: dict[str, Any], missing: set[str]) -> None:
+    """The quick look at a whole event and the slow explanation of what is wrong agree on every event."""
+    kinds = {
+        "t": EventKind(
+            {"type": "object", "required": ["amount"], "properties": {"amount": {"const": "1.00"}}}
+        )
+    }
+    whole = {**event("c1", "t", data={"amount": "1.00"}), **changes}
+    sent = {name: value for name, value in whole.items() if name not in missing}
+    reading = read([sent], kinds, datetime(2026, 12, 1, tzinfo=UTC), single=True)
+    bad = [
+        name
+        for name, wrong in {
+            "specversion": sent.get("specversion") != "1.0",
+            "id": not is_token(sent.get("id")),
+            "subject": not is_token(sent.get("subject")),
+            "source": not is_source(sent.get("source")),
+            "datacontenttype": sent.get("datacontenttype", "application/json") != "application/json",
+            "data_base64": "data_base64" in sent,
+            "data": not isinstance(sent.get("data"), dict) or sent["data"].get("amount") != "1.00",
+        }.items()
+        if wrong
+    ]
+    explained = {error.pointer.split("/")[1] for refused in reading.refused for error in refused.errors}
+    assert explained == set(bad)
+    assert len(reading.usable) == (not bad)
 
 
 def body(schema: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 
-from services.customer.domain.event_types import EventKind
+from services.customer.domain.event_types import SOURCE, EventKind
 from shared.errors import BadRequest, FieldError, Forbidden, TooLarge, UnsupportedMediaType
 
 BATCH = "application/cloudevents-batch+json"
@@ -24,7 +24,7 @@ FUTURE = timedelta(minutes=5)
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_SOURCE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+_SOURCE = re.compile(SOURCE, re.ASCII)
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,5}", re.ASCII)
 _DATASCHEMA = re.compile(r"(?:^|/)event-types/([a-z0-9_.]{1,100})/versions/([1-9][0-9]{0,8})$", re.ASCII)
 _TOKEN = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
@@ -159,31 +159,20 @@ def _event(
     if not isinstance(item, dict):
         detail = "is not valid JSON" if isinstance(item, UnreadableLine) else "must be an object"
         return Refused(index, None, (FieldError(pointer or "", detail),))
-    get = item.get
-    event_id, source, kind_name, subject = get("id"), get("source"), get("type"), get("subject")
-    data = get("data")
-    if data is None:
-        data = {}
-    time = _time(get("time"))
+    if item.get("data") is None:
+        item = {**item, "data": {}}
+    kind_name, time = item.get("type"), _time(item.get("time"))
     newest = kinds.get(kind_name) if isinstance(kind_name, str) else None
     kind = newest if "dataschema" not in item else _stated(item, newest, kinds)
     if (
         kind is None
         or not isinstance(time, datetime)
         or not EARLIEST <= time <= latest
-        or not is_token(event_id)
-        or not is_token(subject)
-        or not isinstance(source, str)
-        or not isinstance(kind_name, str)
-        or not _SOURCE.fullmatch(source)
-        or get("specversion") != "1.0"
-        or get("datacontenttype", "application/json") != "application/json"
-        or "data_base64" in item
-        or not isinstance(data, dict)
-        or not kind.accepts(data)
+        or not kind.accepts_event(item)
     ):
-        errors = _errors(item, data, (newest, kind), time, latest, pointer)
-        return Refused(index, _shown_id(event_id), tuple(errors))
+        errors = _errors(item, item["data"], (newest, kind), time, latest, pointer)
+        return Refused(index, _shown_id(item.get("id")), tuple(errors))
+    event_id, source, subject, data = item["id"], item["source"], item["subject"], item["data"]
     try:
         canonical = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
