@@ -22,7 +22,8 @@ def lazy_tabs(panels: Mapping[str, tuple[str, Callable[[], object]]]) -> None:
     with tabs.props("no-caps dense align=left"):
         for name, (label, _) in panels.items():
             ui.tab(name, label=label)
-    with ui.tab_panels(tabs, value=first, animated=False).classes("tab-panels"):
+    # Not kept alive: a chart that is resized while it is hidden fails on its empty size.
+    with ui.tab_panels(tabs, value=first, animated=False, keep_alive=False).classes("tab-panels"):
         for name in panels:
             places[name] = ui.tab_panel(name)
     build(first)
