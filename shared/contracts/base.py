@@ -1,6 +1,6 @@
 """What every contract is made of: the base model, pages, problems and the field types."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Generic, Literal, TypeVar
 from uuid import UUID
@@ -53,7 +53,11 @@ OrgPath = Annotated[
     StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+){0,7}$", max_length=200),
     Field(description="Dotted path from head office down", examples=["hq.sh.pudong"]),
 ]
-Timestamp = Annotated[AwareDatetime, Field(description="RFC 3339 with offset")]
+_FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (2, 9999))
+# Not the whole range of the type: at its ends a time has no equal in other zones.
+Timestamp = Annotated[
+    AwareDatetime, Field(ge=_FIRST, lt=_LAST, description="RFC 3339 with offset, years 2 to 9998")
+]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Note = Annotated[str, StringConstraints(max_length=4000)]
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,21 @@ from sqlalchemy import make_url
 from deploy.embedded.databases import app_of, create_database, owner_of
 from deploy.embedded.nats import NatsServer
 from services.customer.app import app
+from shared import clock
 from shared.auth import Role
 from shared.migrate import upgrade
 from tests.customer.conftest import BATCH, ORGS, PRODUCTS, STAFF, event, person, source_id
+from tests.customer.hostile import Bodies
 from tests.support import Servers
 
 DATABASE = "target"
+RECORD_FIELDS = {
+    "participants": ["S2"],
+    "due_on": "2027-01-31",
+    "next_on": "2027-01-31",
+    "products": ["fund"],
+}
+RECORDS = ("/v1/complaints", "/v1/interactions", "/v1/need-notes")
 METHODS = ("get", "put", "post", "patch", "delete")
 
 
@@ -156,7 +166,7 @@ def _fill(target: Target, servers: Servers) -> None:
     admin = target.admin
     for code, level in ORGS:
         _ok(admin.put(f"/v1/orgs/{code}", json={"level": level, "name": {"zh": code, "en": code}}))
-    for code, role, org in STAFF:
+    for code, role, org in (*STAFF, ("S5", "manager", "hq.sh.pudong")):
         _ok(admin.put(f"/v1/staff/{code}", json={"name": f"员工{code}", "role": role, "org": org}))
     for code, category, risk in PRODUCTS:
         body = {"name": {"zh": code, "en": code}, "category": category, "risk": risk, "margin": "0.0125"}
@@ -211,6 +221,29 @@ def _fill_the_file(target: Target, people: list[dict[str, Any]]) -> None:
     _ok(admin.put("/v1/value-models/standard", json=model))
     run = _ok(admin.post("/v1/value-models/standard:run", json={"month": "2026-10"}))
     target.remember("run_id", run.json()["id"])
+    exported = _ok(admin.post(f"/v1/customers/{ids[4]}:export")).json()
+    target.remember("export_id", _id_in(exported))
+    forgotten = {"reason": "asked by letter", "legal_basis": "consent_withdrawn"}
+    erasure = _ok(admin.post(f"/v1/customers/{ids[5]}:erase", json=forgotten)).json()
+    target.remember("erasure_id", _id_in(erasure))
+    receivers = {"strategy": "receivers", "receivers": [{"staff": "S5"}]}
+    effective = str(clock.today() + timedelta(days=30))
+    leave = {"reason": "leave", "plan": receivers, "effective_on": effective}
+    _ok(admin.post("/v1/staff/S2:handover", json=leave))
+    bodies = Bodies(
+        DOCUMENT, {"customer_id": ids[4], "staff": "S1", "product": "wealth-steady"} | RECORD_FIELDS
+    )
+    for path in RECORDS:
+        schema = DOCUMENT["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        _ok(admin.post(path, json=bodies.of(schema)))
+
+
+def _id_in(answer: dict[str, Any]) -> str:
+    """Of what was made, wherever the answer has it."""
+    for value in (answer, *(value for value in answer.values() if isinstance(value, dict))):
+        if "id" in value:
+            return str(value["id"])
+    raise LookupError(f"no id in {sorted(answer)}")
 
 
 def _ok(answer: httpx.Response) -> httpx.Response:

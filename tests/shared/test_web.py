@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import func, select
 
 from shared.auth import Role
+from shared.contracts.base import Timestamp
 from shared.db import Outbox
 from tests.shared.conftest import Note
 from tests.support import Running
@@ -214,3 +216,11 @@ async def test_documentation_pages_work_behind_a_prefix(probe: Running) -> None:
         odd = await client.get("/healthz", headers={"X-Forwarded-Prefix": "/../../etc"})
     assert asset.status_code == 200
     assert odd.status_code == 200
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999-23:59"])
+def test_times_without_an_equal_in_other_zones_are_refused(text: str) -> None:
+    """Converting one of them to the bank's zone would overflow."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(Timestamp).validate_python(text)
+    assert TypeAdapter(Timestamp).validate_python("2026-11-01T00:00:00Z").year == 2026
