@@ -34,7 +34,7 @@ _ordinals = count(100_000)  # above those the real customer service hands out
 _sequences = count(10**9)
 
 
-async def fill_from_here(servers: Servers) -> None:
+async def fill_from_here(servers: Servers, store_file: str = STORE_FILE) -> None:
     """An empty store at the stream's present end: other tests have published before."""
     values = servers.environment("segmentation")
     with environment(values):
@@ -43,7 +43,7 @@ async def fill_from_here(servers: Servers) -> None:
         await bus.connect()
         last = await bus.last_sequence(STREAM)
         await bus.close()
-    file = settings.data_dir / STORE_FILE
+    file = settings.data_dir / store_file
     file.unlink(missing_ok=True)
     store = Store(file)
     with store.write() as cursor:
