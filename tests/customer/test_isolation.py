@@ -6,6 +6,14 @@ from services.customer.app import app
 from shared.auth import Role
 from tests.customer.conftest import Bank, event, source_id
 
+BODIES = {
+    "": {"occupation": "x"},
+    "/ownership": {"org": "hq.bj.haidian", "primary_manager": None, "backup_manager": None},
+    "/consents/{channel}": {"granted": True},
+    ":refuse-contact": {},
+    ":erase": {"reason": "x", "legal_basis": "other"},
+}
+
 
 async def test_no_route_shows_another_branchs_customer(bank: Bank) -> None:
     customer = await bank.customer()
@@ -17,14 +25,14 @@ async def test_no_route_shows_another_branchs_customer(bank: Bank) -> None:
         for method in operations:
             if "{customer_id}" not in path:
                 continue
-            url = path.replace("{customer_id}", customer["id"])
-            bodies = {
-                "patch": {"occupation": "x"},
-                "put": {"org": "hq.bj.haidian", "primary_manager": None, "backup_manager": None},
-            }
+            url = path.replace("{customer_id}", customer["id"]).replace("{channel}", "call")
             for client in (bank.manager_bj, bank.service.client(Role.branch_head, Role.manager, org="hq.bj")):
                 answer = await client.request(
-                    method, url, json=bodies.get(method), headers={"If-Match": '"v1"'}
+                    method,
+                    url,
+                    json=BODIES.get(path.partition("{customer_id}")[2]) if method != "get" else None,
+                    params={"to": customer["id"]} if path.endswith("/paths") else None,
+                    headers={"If-Match": '"v1"'},
                 )
                 assert answer.status_code in {403, 404}, (method, path, answer.status_code)
                 assert customer["id"] not in re.sub(r'"instance":"[^"]*"', "", answer.text)
