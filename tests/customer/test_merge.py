@@ -348,6 +348,18 @@ async def test_what_changed_after_the_merge_stays_with_the_survivor(bank: Bank) 
     assert [item["id"] for item in found.json()["items"]] == [a["id"]]
 
 
+async def test_a_survivors_consents_are_changed_by_hand(bank: Bank) -> None:
+    a, b = await bank.customer(), await bank.customer()
+    merge_id = await merged(bank, a["id"], b["id"])
+    headers = {"If-Match": f'"v{(await view(bank, a["id"]))["version"]}"'}
+    change = {"consents": {"call": False}}
+    patched = await bank.head_sh.patch(f"/v1/customers/{a['id']}", json=change, headers=headers)
+    assert patched.status_code == 200, patched.text
+    assert patched.json()["consents"] == {"call": False, "sms": False}
+    await undo(bank, merge_id)
+    assert (await view(bank, b["id"]))["consents"] == {"call": True, "sms": False}
+
+
 async def test_five_hundred_and_more_at_once(bank: Bank) -> None:
     keys = [f"mm{number()}" for _ in range(1201)]
     blank = {**dict.fromkeys(CUSTOMER, ""), "source": "core", "kind": "person", "org": "hq.sh.pudong"}

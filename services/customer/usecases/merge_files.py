@@ -114,7 +114,8 @@ async def write_survivor(
 
 async def note_touched(session: AsyncSession, survivor: UUID, attributes: Collection[str]) -> None:
     """Somebody set these attributes of a survivor: undoing its merges will leave them."""
-    await fetch(session, _TOUCHED, {"survivor": survivor, "names": list(attributes)})
+    if attributes:
+        await fetch(session, _TOUCHED, {"survivor": survivor, "names": list(attributes)})
 
 
 async def announce(
