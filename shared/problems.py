@@ -20,6 +20,10 @@ logger = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
+# Names and values in it are the caller's: an answer must not grow with what is wrong with the request.
+_MAX_ITEMS = 100
+_MAX_TEXT = 1_000
+
 
 def problem_of(error: Exception, instance: str | None = None) -> Problem:
     """The document that tells the caller about `error`; unknown ones say only that they were logged."""
@@ -128,7 +132,7 @@ def install(app: FastAPI) -> None:
             status=400 if unreadable else 422,
             detail="The body is not JSON." if unreadable else "See `errors` for each field.",
             instance=getattr(request.state, "request_id", None),
-            errors=[_item(item) for item in details],
+            errors=[_item(item) for item in details[:_MAX_ITEMS]],
         )
         return _answer(problem)
 
@@ -152,7 +156,7 @@ def install(app: FastAPI) -> None:
 
 def _item(error: dict[str, Any]) -> ProblemItem:
     message = "is required" if error["type"] == "missing" else str(error["msg"])
-    return ProblemItem(pointer=pointer_of(error["loc"]), detail=message)
+    return ProblemItem(pointer=pointer_of(error["loc"])[:_MAX_TEXT], detail=message[:_MAX_TEXT])
 
 
 def _answer(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:

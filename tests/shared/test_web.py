@@ -224,3 +224,11 @@ def test_times_without_an_equal_in_other_zones_are_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Timestamp).validate_python(text)
     assert TypeAdapter(Timestamp).validate_python("2026-11-01T00:00:00Z").year == 2026
+
+
+async def test_a_problem_does_not_grow_with_the_request(probe: Running) -> None:
+    async with probe.client(Role.strategist) as client:
+        answer = await client.post("/v1/notes", json={"x" * 20_000: 1, **{f"k{n}": 1 for n in range(5_000)}})
+    assert answer.status_code == 422
+    assert len(answer.json()["errors"]) == 100
+    assert max(len(item["pointer"]) for item in answer.json()["errors"]) == 1_000
