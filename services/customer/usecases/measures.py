@@ -33,9 +33,8 @@ class Measure:
 
 
 # The present is the greatest (measured?, as_of, measured_at, balance, product, currency); opening is the
-# earliest told,
-# maturity and closing the latest. All of these are orderings, so every permutation of the same messages
-# ends in the same rows.
+# earliest told, maturity and closing the latest. All of these are orderings, so every permutation of the
+# same messages ends in the same rows.
 _APPLY = """
 WITH intake AS (
   SELECT * FROM unnest(
