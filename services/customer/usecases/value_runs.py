@@ -188,6 +188,9 @@ async def _finish(
     debts = sorted({product for product, side in products if side == "asset"})
     peers = {**peer_parameters(model.peers, debts), "minimum": model.peers.minimum, "run": run_id}
     async with _transaction(job) as session:
+        await fetch(session, sql.STATISTICS)
+    async with _transaction(job) as session:
+        await fetch(session, sql.WHOLE_TABLES)
         run = await session.get_one(ValueRun, run_id)
         # One after the other: of two calculations of a month the one that ends last is current.
         await session.get_one(ValueModel, run.model, with_for_update=True)

@@ -169,3 +169,8 @@ WHERE (o.accounts, o.average_balance, o.ftp_margin, o.fees, o.expected_loss, o.o
 FORGET: LiteralString = "DELETE FROM customer_value WHERE run_id = %(run)s"
 
 COUNT: LiteralString = "SELECT count(*) FROM customer_value WHERE run_id = %(run)s"
+
+STATISTICS: LiteralString = "SELECT refresh_value_statistics()"
+
+WHOLE_TABLES: LiteralString = "SELECT set_config('enable_nestloop', 'off', true)"
+"""For statements over everything, where temporary results hide from the planner how much that is."""

@@ -79,6 +79,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
 $$
 """
 
+# A month's rows come at once: until the planner has heard of the new run it expects a handful of them, and
+# joins them one by one. Only the owner of a table may analyse it, and the application does not own it.
+VALUE_STATISTICS = """
+CREATE FUNCTION refresh_value_statistics() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN ANALYZE customer_value; END $$
+"""
+
 
 def _figures() -> list[sa.Column[Any]]:
     return [sa.Column(name, sa.Numeric(precision=20, scale=2), nullable=False) for name in FIGURES]
@@ -172,6 +179,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "peer_group", "category", name=op.f("pk_value_benchmark")),
     )
     op.execute(BRANCH_VALUE)
+    op.execute(VALUE_STATISTICS)
     op.create_index(
         "ix_holding_matures_on",
         "holding",
@@ -182,6 +190,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_holding_matures_on", "holding")
+    op.execute("DROP FUNCTION refresh_value_statistics()")
     op.execute("DROP FUNCTION branch_value(text, uuid[])")
     for table in (
         "value_benchmark",
