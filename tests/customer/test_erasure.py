@@ -146,6 +146,8 @@ async def test_what_stands_against_it(bank: Bank) -> None:
     await bank.push(event(subject, "balance.snapshot", data=data))
     rule = {"name": {"zh": "反洗钱", "en": "Transactions"}, "applies_to": "event", "keep_days": 1825}
     code = f"aml-{number()}"
+    untyped = await bank.admin.put(f"/v1/retention-rules/{code}", json=rule)
+    assert (untyped.status_code, untyped.json()["errors"][0]["pointer"]) == (422, "/event_type")
     put = await bank.admin.put(f"/v1/retention-rules/{code}", json={**rule, "event_type": "login"})
     assert put.status_code == 200, put.text
     await bank.push(event(subject, "login", data={"channel": "mobile"}))

@@ -86,7 +86,9 @@ def _refuse_impossible(body: ConsentWrite | ContactRefusal) -> None:
     if at > clock.now() + _CLOCKS_DIFFER:
         errors.append(FieldError("/changed_at", "lies in the future"))
     end = body.valid_until if isinstance(body, ConsentWrite) else None
-    if end is not None and end < at.astimezone(clock.ZONE).date():
+    if end is not None and isinstance(body, ConsentWrite) and not body.granted:
+        errors.append(FieldError("/valid_until", "is for a consent: a refusal holds until another word"))
+    elif end is not None and end < at.astimezone(clock.ZONE).date():
         errors.append(FieldError("/valid_until", "is before the consent was given"))
     if errors:
         raise Unprocessable("The consent is not valid", errors=errors)

@@ -1,10 +1,10 @@
 """What a customer allows, by channel and purpose, with proof and end."""
 
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from shared.contracts.base import Schema, Timestamp
 from shared.contracts.events import Channel
@@ -38,14 +38,8 @@ class ConsentWrite(_Said):
 
     granted: bool
     valid_until: date | None = Field(
-        default=None, description="Last day the consent holds; of a consent only"
+        default=None, description="Last day the consent holds; a refusal holds until another word"
     )
-
-    @model_validator(mode="after")
-    def refusals_do_not_end(self) -> Self:
-        if self.valid_until is not None and not self.granted:
-            raise ValueError("valid_until is for a consent, a refusal holds until another word")
-        return self
 
 
 class ContactRefusal(_Said):

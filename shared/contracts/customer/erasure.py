@@ -1,9 +1,9 @@
 """A person's rights over the file: a copy of everything, and being forgotten."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from shared.contracts.base import Code, LocalText, Schema, Timestamp
 from shared.contracts.customer.vocabulary import EventTypeName, Reason
@@ -106,15 +106,9 @@ class RetentionRuleWrite(Schema):
 
     name: LocalText
     applies_to: Literal["closed_account", "event"]
-    event_type: EventTypeName | None = None
+    event_type: EventTypeName | None = Field(default=None, description="For `event`, and needed there")
     keep_days: Annotated[int, Field(ge=1, le=36_525)]
     active: bool = True
-
-    @model_validator(mode="after")
-    def events_have_a_type(self) -> Self:
-        if (self.applies_to == "event") != (self.event_type is not None):
-            raise ValueError("event_type is for applies_to=event, and needed there")
-        return self
 
 
 class RetentionRuleView(RetentionRuleWrite):
