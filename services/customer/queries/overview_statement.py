@@ -31,7 +31,7 @@ SELECT c.pii, k.wrapped_key, c.version, c.birth_date, c.risk_valid_until,
        'opened_on', h.opened_on, 'matures_on', h.matures_on,
        'closed_on', CASE WHEN h.closed_on >= h.as_of THEN h.closed_on END) AS item
      FROM holding h JOIN product p ON p.code = h.product WHERE h.customer_id IN (SELECT id FROM family)
-     ORDER BY abs(h.balance) DESC, h.account LIMIT 100) h),
+     ORDER BY abs(h.balance) DESC, h.account, h.customer_id LIMIT 100) h),
   (SELECT coalesce(json_agg(e.item), '[]')::text FROM (
      SELECT json_build_object(
        'id', e.source || '/' || e.event_id, 'time', e.time, 'kind', 'event', 'type', e.type,
