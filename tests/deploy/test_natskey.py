@@ -9,6 +9,9 @@ from deploy import compose_secrets
 from deploy.broker_users import BrokerUsers
 from deploy.cli import app
 from deploy.embedded.errors import StackError
+from deploy.embedded.nats import NatsServer
+from deploy.embedded.state import StackState
+from tests.support import wait_until
 
 RUN = CliRunner()
 
@@ -45,3 +48,13 @@ def test_compose_gets_the_partners_too(tmp_path: Path) -> None:
     assert '"intake.card.platform"' in users
     assert '"_INBOX.card/platform.>"' in users
     assert compose_secrets.write_all(tmp_path) == []
+
+
+def test_a_running_server_learns_of_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with NatsServer(tmp_path) as server:
+        state = StackState.of("http://x", {}, server.address, {"nats": server.pid})
+        monkeypatch.setattr("deploy.commands.natskey.running_stack", lambda _data_dir: state)
+        natskey(tmp_path, "create", "cards", "--source", "card.platform")
+        nkey = BrokerUsers.of(tmp_path).entries()[0].nkey
+        assert nkey in (server.store / "users.conf").read_text()
+        wait_until(lambda: "Reloaded: authorization users" in server.log_file.read_text(), what="the reload")
