@@ -165,7 +165,8 @@ async def test_moments_that_are_none(bank: Bank) -> None:
         answer = await bank.admin.get(f"{path}/holdings", params={"known_at": value})
         assert answer.status_code == 422, (value, answer.text)
     for value in ("0001-01-01", "0001-01-01T00:00:00+14:00"):
-        assert (await bank.admin.get(path, params={"as_of": value})).status_code == 404, value
+        assert (await bank.admin.get(path, params={"as_of": value})).status_code in {404, 422}, value
+    assert (await bank.admin.get(path, params={"as_of": "1950-01-01"})).status_code == 404
     answer = await bank.admin.get(f"{path}/history", params={"cursor": "bm9wZQ"})
     assert answer.status_code == 400
 
