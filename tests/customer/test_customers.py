@@ -105,9 +105,15 @@ async def test_customers_are_found(bank: Bank) -> None:
     customer = (await bank.admin.post("/v1/customers", json=body)).json()
 
     async def ids(**params: str) -> list[str]:
-        answer = await bank.head_sh.get("/v1/customers", params={"limit": 1000, **params})
-        assert answer.status_code == 200, answer.text
-        return [item["id"] for item in answer.json()["items"]]
+        found: list[str] = []
+        cursor: dict[str, str] = {}
+        while True:
+            answer = await bank.head_sh.get("/v1/customers", params={"limit": 1000, **cursor, **params})
+            assert answer.status_code == 200, answer.text
+            found += [item["id"] for item in answer.json()["items"]]
+            cursor = {"cursor": answer.json()["next_cursor"]}
+            if cursor["cursor"] is None:
+                return found
 
     assert customer["id"] in await ids(org="hq.sh")
     assert customer["id"] in await ids(manager="S2")
