@@ -1,14 +1,15 @@
 """Data quality as it is read: one customer, sums by unit or manager with their trend, what to mend first."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal, LiteralString
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Numeric, Select, Subquery, func, literal, or_, select
+from sqlalchemy import ColumnElement, Numeric, Select, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from services.customer.domain.quality import DIMENSIONS
 from services.customer.domain.vault import Vault
@@ -139,8 +140,7 @@ async def worklist(
     """Files that are not perfect, worst × most valuable first."""
     rules = await rule_set(session)
     conditions = _conditions(org, manager)
-    worth = _contributions(run_id, conditions)
-    contribution = func.coalesce(worth.c.contribution, literal(0, Numeric(20, 2)))
+    contribution = _contribution(run_id)
     priority = ((100 - QualityResult.score) * (1 + func.greatest(contribution, 0))).cast(Numeric(30, 4))
     statement: Select[*tuple[Any, ...]] = (
         select(
@@ -152,7 +152,6 @@ async def worklist(
             contribution.label("contribution"),
         )
         .join(Customer, Customer.id == QualityResult.customer_id)
-        .outerjoin(worth, worth.c.customer_id == Customer.id)
         .where(
             QualityResult.score < 100,
             Customer.status == "active",
@@ -188,15 +187,18 @@ def _conditions(org: str | None, manager: str | None) -> list[ColumnElement[bool
     return found
 
 
-def _contributions(run_id: UUID | None, conditions: Iterable[ColumnElement[bool]]) -> Subquery:
-    survivor = func.coalesce(Customer.merged_into, Customer.id)
-    statement = (
-        select(survivor.label("customer_id"), func.sum(CustomerValue.contribution).label("contribution"))
-        .join(CustomerValue, CustomerValue.customer_id == Customer.id)
-        .where(CustomerValue.run_id == run_id, *conditions)
-        .group_by(survivor)
+def _contribution(run_id: UUID | None) -> ColumnElement[Decimal]:
+    """Of the customer with its merged files, by primary key: so many look-ups as rows."""
+    merged = aliased(Customer)
+    of_run = select(func.sum(CustomerValue.contribution)).where(CustomerValue.run_id == run_id)
+    own = of_run.where(CustomerValue.customer_id == Customer.id).correlate(Customer)
+    theirs = (
+        of_run.join(merged, merged.id == CustomerValue.customer_id)
+        .where(merged.merged_into == Customer.id)
+        .correlate(Customer)
     )
-    return statement.subquery()
+    nothing = literal(0, Numeric(20, 2))
+    return func.coalesce(own.scalar_subquery(), nothing) + func.coalesce(theirs.scalar_subquery(), nothing)
 
 
 async def _failing(session: AsyncSession, rules: RuleSet, where: Mapping[str, Any]) -> list[RuleCount]:

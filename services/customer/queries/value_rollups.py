@@ -42,14 +42,15 @@ WHERE s.primary_manager = %(staff)s AND s.merged_into IS NULL AND v.run_id = ANY
 GROUP BY 1, 2, 3
 """
 
+# A merged file has the branch and the managers of its survivor.
 _CROSS_SELL: LiteralString = """
 SELECT count(*), avg(categories)::numeric(9, 4), (avg((categories >= 2)::int))::numeric(9, 4) FROM (
   SELECT count(DISTINCT p.category) AS categories
   FROM customer c JOIN customer_value v ON v.customer_id = c.id AND v.run_id = %(run)s
-  JOIN product p ON p.code = v.product JOIN customer s ON s.id = coalesce(c.merged_into, c.id)
-  WHERE (%(org)s::text IS NULL OR s.org_path = %(org)s OR starts_with(s.org_path, %(org)s || '.'))
-    AND (%(staff)s::text IS NULL OR s.primary_manager = %(staff)s)
-  GROUP BY s.id) held
+  JOIN product p ON p.code = v.product
+  WHERE (%(org)s::text IS NULL OR c.org_path = %(org)s OR starts_with(c.org_path, %(org)s || '.'))
+    AND (%(staff)s::text IS NULL OR c.primary_manager = %(staff)s)
+  GROUP BY coalesce(c.merged_into, c.id)) held
 """
 
 
