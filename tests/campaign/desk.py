@@ -22,7 +22,7 @@ from shared.contracts.events import (
     SeparatedCustomer,
 )
 from shared.contracts.events.stewardship import Owners, OwnershipCause, OwnershipChange
-from shared.db import Outbox
+from shared.db import AuditEntry, Outbox
 from shared.ids import new_id
 from tests.campaign.conftest import SEGMENT, Bank, a_customer, a_scheme, an_arm
 from tests.support import eventually
@@ -78,6 +78,13 @@ class Desk:
         progress: dict[str, Any] = await self.bank.get(f"/v1/campaigns/{campaign_id}/progress")
         assert progress["balanced"], progress["imbalances"]
         return progress
+
+    async def audited(self, action: str) -> list[dict[str, Any]]:
+        async with self.bank.campaign.runtime.db.transaction() as session:
+            found = await session.scalars(
+                select(AuditEntry.detail).where(AuditEntry.action == action).order_by(AuditEntry.seq)
+            )
+            return list(found)
 
     async def outbox(self, type_: type[EventData], mark: str) -> list[bytes]:
         async with self.bank.campaign.runtime.db.transaction() as session:

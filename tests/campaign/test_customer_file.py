@@ -193,6 +193,8 @@ async def test_the_erased_are_forgotten_and_the_books_keep_their_counts(desk: De
     assert (line["state"], line["reason"], line["disposition"]) == ("expired", "erased", "call_back")
     (confirmed,) = await desk.outbox(CampaignErasureConfirmed, str(receipt))
     assert b'"rows":0' not in confirmed
+    (detail,) = await desk.audited("forget_customers")
+    assert f'"rows":{detail["rows"]}'.encode() in confirmed
     # Told again, by whatever way, they do not come back.
     await desk.tell(
         CustomersChanged(customers=[each.model_copy(update={"version": 10**6}) for each in (person, twin)])

@@ -77,6 +77,7 @@ async def test_tasks_go_to_the_new_manager_and_come_back(desk: Desk) -> None:
     assert set(back) == set(before) - {given}
     assert [each["id"] for each in await desk.tasks("B")] == [given]
     assert {each["taken_from"] for each in back.values()} == {None}
+    assert [each["moved"] for each in await desk.audited("move_tasks")] == [5, 5]
     # What was left untouched stands where it stood; what B had taken on, A has to take on again.
     assert [back[each]["state"] for each in (accepted, begun, waiting)] == [
         "accepted",

@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.models import Contact, ErasedCustomer
 from services.campaign.usecases.withdrawal import expire_contacts
 from shared import clock
+from shared.audit import audit
+from shared.auth import Principal
 from shared.contracts.events import CampaignErasureConfirmed, CustomerErased
 from shared.db import fetch
 from shared.outbox import emit
@@ -63,3 +65,5 @@ async def forget(session: AsyncSession, event: CustomerErased) -> None:
         rows += len(await fetch(session, statement, {"ids": ids}))
     rows += len(await fetch(session, _ANSWERS, {"needles": [str(each).encode() for each in ids]}))
     await emit(session, CampaignErasureConfirmed(receipt_id=event.receipt_id, rows=rows, confirmed_at=now))
+    system = Principal(id=_BY, roles=frozenset(), org="hq")
+    await audit(session, system, "forget_customers", f"erasure/{event.receipt_id}", {"rows": rows})

@@ -17,10 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.models import MergeTold, Withdrawal
 from services.campaign.usecases.withdrawal import reopen_contacts, withdraw_contacts
 from shared import clock
+from shared.audit import audit
+from shared.auth import Principal
 from shared.contracts.events import CustomersMerged, CustomersUnmerged
 from shared.db import fetch
 
 _BY = "system:merge"
+_SYSTEM = Principal(id=_BY, roles=frozenset(), org="hq")
 
 _FAMILY = """
 WITH family AS (
@@ -75,9 +78,14 @@ async def merge(session: AsyncSession, event: CustomersMerged) -> None:
     parameters = {"files": files, "survivor": survivor, "at": now}
     await fetch(session, _POINT, parameters)
     blocked = [row[0] for row in await fetch(session, _BLOCKED, parameters)]
-    await withdraw_contacts(session, blocked, "do_not_contact", at=now, by=_BY, merge_id=event.merge_id)
+    withdrawn = await withdraw_contacts(
+        session, blocked, "do_not_contact", at=now, by=_BY, merge_id=event.merge_id
+    )
     second = [row[0] for row in await fetch(session, _SECOND, parameters)]
-    await withdraw_contacts(session, second, "merged", at=now, by=_BY, merge_id=event.merge_id)
+    withdrawn += await withdraw_contacts(session, second, "merged", at=now, by=_BY, merge_id=event.merge_id)
+    if withdrawn:
+        detail = {"contacts": withdrawn}
+        await audit(session, _SYSTEM, "withdraw_contacts", f"merge/{event.merge_id}", detail)
 
 
 async def unmerge(session: AsyncSession, event: CustomersUnmerged) -> None:
@@ -98,7 +106,10 @@ async def unmerge(session: AsyncSession, event: CustomersUnmerged) -> None:
     withdrawn = await session.scalars(
         select(Withdrawal.contact_id).where(Withdrawal.merge_id == event.merge_id)
     )
-    await reopen_contacts(session, list(withdrawn), at=clock.now(), by=_BY)
+    reopened = await reopen_contacts(session, list(withdrawn), at=clock.now(), by=_BY)
+    if reopened:
+        detail = {"contacts": reopened}
+        await audit(session, _SYSTEM, "reopen_contacts", f"merge/{event.merge_id}", detail)
 
 
 async def _is_news(session: AsyncSession, merge_id: UUID) -> bool:

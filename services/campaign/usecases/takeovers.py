@@ -17,10 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.usecases.withdrawal import reopen_contacts, withdraw_contacts
 from shared import clock
+from shared.audit import audit
+from shared.auth import Principal
 from shared.contracts.events import HandoverCompleted, OwnershipChange, OwnershipChanged
 from shared.db import fetch
 
 _BY = "system:ownership"
+_SYSTEM = Principal(id=_BY, roles=frozenset(), org="hq")
 
 _CHANGES = """
 WITH change AS (
@@ -86,9 +89,11 @@ _MOVE = f"""
 ), lines AS (
   UPDATE contact c SET manager = m.manager, org_path = m.org_path, version = c.version + 1
   FROM moved m WHERE c.id = m.id
+), members AS (
+  UPDATE audience_member a SET org_path = m.org_path FROM moved m
+  WHERE a.campaign_id = m.campaign_id AND a.customer_id = m.customer_id AND a.org_path <> m.org_path
 )
-UPDATE audience_member a SET org_path = m.org_path FROM moved m
-WHERE a.campaign_id = m.campaign_id AND a.customer_id = m.customer_id AND a.org_path <> m.org_path
+SELECT count(*) FROM moved
 """  # noqa: S608 - constants
 
 _LEFT_OVER = """
@@ -124,7 +129,7 @@ async def follow_owners(session: AsyncSession, event: OwnershipChanged) -> None:
         )
         for customer_id, (first, last) in folded.items()
     ]
-    await _apply(session, rows)
+    await _apply(session, rows, "ownership")
 
 
 async def complete_handover(session: AsyncSession, event: HandoverCompleted) -> None:
@@ -138,10 +143,10 @@ async def complete_handover(session: AsyncSession, event: HandoverCompleted) -> 
     else:
         left = await fetch(session, _LEFT_OVER, parameters)
         rows = [(id_, org, event.staff, None, org, *owners, "handover") for id_, org, *owners in left]
-    await _apply(session, rows)
+    await _apply(session, rows, f"handover/{event.handover_id}")
 
 
-async def _apply(session: AsyncSession, rows: Sequence[tuple[Any, ...]]) -> None:
+async def _apply(session: AsyncSession, rows: Sequence[tuple[Any, ...]], origin: str) -> None:
     """Rows of customer; organisation, primary and backup before; the same now; cause."""
     if not rows:
         return
@@ -149,7 +154,10 @@ async def _apply(session: AsyncSession, rows: Sequence[tuple[Any, ...]]) -> None
     now = clock.now()
     parameters: dict[str, Any] = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     leaving = [row[0] for row in await fetch(session, _LEAVING, parameters)]
-    await withdraw_contacts(session, leaving, "moved", at=now, by=_BY)
+    withdrawn = await withdraw_contacts(session, leaving, "moved", at=now, by=_BY)
     back = [row[0] for row in await fetch(session, _BACK, parameters)]
-    await reopen_contacts(session, back, at=now, by=_BY)
-    await fetch(session, _MOVE, {**parameters, "at": now})
+    reopened = await reopen_contacts(session, back, at=now, by=_BY)
+    moved = (await fetch(session, _MOVE, {**parameters, "at": now}))[0][0]
+    if withdrawn or reopened or moved:
+        detail = {"moved": moved, "withdrawn": withdrawn, "reopened": reopened}
+        await audit(session, _SYSTEM, "move_tasks", origin, detail)
