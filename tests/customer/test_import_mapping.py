@@ -299,6 +299,8 @@ async def test_two_workers_do_not_take_one_chunk_twice(bank: Bank, monkeypatch: 
         "SELECT count(*) FROM source_identity WHERE source_id = :id", id=rows[0]["source_id"]
     )
     assert known == [(0,)]
+    for file in kept(bank):
+        file.unlink()
 
 
 EVENT = {

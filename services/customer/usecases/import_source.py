@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,8 @@ from services.customer.domain.sealed_file import SealedReader
 from shared.errors import Unprocessable
 
 BATCH_ROWS = 10_000
-_BLOCK_BYTES = 4 * 1024 * 1024
+_BLOCK_BYTES = 1024 * 1024
+"""Arrow reads up to 32 of them ahead."""
 _HEAD_BYTES = 1024 * 1024
 _LINES = 50
 _DELIMITERS = ",;\t|"
@@ -125,7 +126,7 @@ class ImportSource:
                 convert_options=converting,
             ) as reader,
         ):
-            for batch in reader:
+            for batch in _whole_batches(reader):
                 self.fraction = min(raw.tell() / max(raw.size, 1), 1.0)
                 yield done, batch
                 done += batch.num_rows
@@ -133,6 +134,19 @@ class ImportSource:
     def _skip_malformed(self, row: pyarrow.csv.InvalidRow) -> str:
         self.malformed.add(row.number - 1)  # counted with the header
         return "skip"
+
+
+def _whole_batches(blocks: Iterable[pa.RecordBatch]) -> Generator[pa.RecordBatch]:
+    """Blocks of bytes as batches of rows; only the last one is smaller."""
+    held: list[pa.RecordBatch] = []
+    for block in blocks:
+        held.append(block)
+        while sum(batch.num_rows for batch in held) >= BATCH_ROWS:
+            together = pa.concat_batches(held)
+            yield together.slice(0, BATCH_ROWS)
+            held = [together.slice(BATCH_ROWS)]
+    if any(batch.num_rows for batch in held):
+        yield pa.concat_batches(held)
 
 
 def detect(
