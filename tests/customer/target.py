@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -50,24 +50,28 @@ class Target:
     log: Path
     known: dict[str, list[str]] = field(default_factory=dict)
     """Values that exist, by the path parameter they fit: `customer_id`, `merge_id`, …"""
+    holder: str = ""
+    """The customer who holds account A-77."""
 
     @property
     def operations(self) -> list[tuple[str, str]]:
         return operations(self.document)
 
-    def path_of(self, path: str, number: int = 0) -> str:
+    def path_of(self, path: str, fixed: Mapping[str, str] | None = None) -> str:
         """The path with ids that exist, where some are known; others are well formed and nobody's."""
 
         def value(match: re.Match[str]) -> str:
-            known = self.known.get(name_in(path, match[1])) or [_stranger(self.document, path, match[1])]
-            return known[number % len(known)]
+            name = name_in(path, match[1])
+            if fixed and name in fixed:
+                return fixed[name]
+            return (self.known.get(name) or [_stranger(self.document, path, match[1])])[0]
 
         return re.sub(r"\{(\w+)\}", value, path)
 
     def learn(self) -> None:
         """Ask every list for what it holds: its items name what the paths below it take."""
         for path in self.document["paths"]:
-            found = re.fullmatch(r"(/v1/[\w-]+)/\{(\w+)\}", path)
+            found = re.fullmatch(r"(/v1/[\w/-]+)/\{(\w+)\}", path)
             if found is None or "get" not in self.document["paths"].get(found[1], {}):
                 continue
             answer = self.admin.get(found[1], params={"limit": 50})
@@ -161,6 +165,13 @@ def _wait_ready(admin: httpx.Client) -> None:
         time.sleep(0.1)
 
 
+def _wait_ended(admin: httpx.Client, job: str) -> None:
+    deadline = time.monotonic() + 60
+    while (state := admin.get(job).json()["state"]) in {"queued", "running"}:
+        assert time.monotonic() < deadline, f"{job} is {state}"
+        time.sleep(0.1)
+
+
 def _fill(target: Target, servers: Servers) -> None:
     """A bank in which every route finds something."""
     admin = target.admin
@@ -193,6 +204,7 @@ def _fill(target: Target, servers: Servers) -> None:
         "as_of": "2026-11-01",
     }
     _ok(admin.post("/v1/holdings", json={"items": [holding]}))
+    target.holder = people[-3]["id"]
     _fill_the_file(target, people)
     hook = {"url": "https://hooks.example.com/x", "event_types": ["huanying.customer.customer_erased.v1"]}
     _ok(admin.post("/v1/webhooks", json=hook))
@@ -221,6 +233,9 @@ def _fill_the_file(target: Target, people: list[dict[str, Any]]) -> None:
     _ok(admin.put("/v1/value-models/standard", json=model))
     run = _ok(admin.post("/v1/value-models/standard:run", json={"month": "2026-10"}))
     target.remember("run_id", run.json()["id"])
+    _wait_ended(admin, run.headers["location"])
+    rule = {"name": model["name"], "applies_to": "event", "event_type": "login", "keep_days": 30}
+    _ok(admin.put("/v1/retention-rules/logins", json=rule))
     exported = _ok(admin.post(f"/v1/customers/{ids[4]}:export")).json()
     target.remember("export_id", _id_in(exported))
     forgotten = {"reason": "asked by letter", "legal_basis": "consent_withdrawn"}

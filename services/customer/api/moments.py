@@ -4,10 +4,13 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated
 
 from fastapi import Depends, Query
+from pydantic import TypeAdapter
 
 from shared import clock
+from shared.contracts.base import Timestamp
 from shared.errors import FieldError, Unprocessable
 
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Timestamp)
 _FORM = "RFC 3339 time with offset, or a business date (its end)"
 
 
@@ -15,18 +18,13 @@ def moment_of(value: str, pointer: str) -> datetime:
     """A moment, or the end of a business date in the bank's zone; 422 for anything else."""
     try:
         if len(value) > len("2026-01-01"):
-            return _aware(datetime.fromisoformat(value))
+            return _MOMENT.validate_python(datetime.fromisoformat(value))
         day = date.fromisoformat(value) + timedelta(days=1)
-        return datetime.combine(day, time.min, clock.ZONE) - timedelta(microseconds=1)
+        end = datetime.combine(day, time.min, clock.ZONE) - timedelta(microseconds=1)
+        return _MOMENT.validate_python(end)
     except (ValueError, OverflowError) as error:
         detail = "is neither a date nor a time with offset"
         raise Unprocessable("The request is not valid", errors=[FieldError(pointer, detail)]) from error
-
-
-def _aware(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("without an offset it is no moment")
-    return moment
 
 
 def _as_of(
