@@ -25,9 +25,9 @@ from services.customer.queries.relations import (
     survivor,
     walk,
 )
+from shared.contracts.customer.overview import CurrencyTotal
 from shared.contracts.customer.relations import (
     ChainLevel,
-    CurrencySum,
     EdgeView,
     Group,
     GroupMember,
@@ -195,7 +195,7 @@ def _joined(near: _Search, far: _Search, meeting: Sequence[UUID]) -> tuple[list[
     return ways[:_PATHS], more or len(ways) > _PATHS
 
 
-def sum_up(totals: Iterable[Sequence[CurrencySum]]) -> list[CurrencySum]:
+def sum_up(totals: Iterable[Sequence[CurrencyTotal]]) -> list[CurrencyTotal]:
     """One sum a currency, to the cent."""
     sums: dict[str, list[Decimal]] = {}
     for part in (one for several in totals for one in several):
@@ -203,7 +203,7 @@ def sum_up(totals: Iterable[Sequence[CurrencySum]]) -> list[CurrencySum]:
         pair[0] += part.assets
         pair[1] += part.liabilities
     return [
-        CurrencySum(currency=currency, assets=assets, liabilities=liabilities)
+        CurrencyTotal(currency=currency, assets=assets, liabilities=liabilities)
         for currency, (assets, liabilities) in sorted(sums.items())
     ]
 
@@ -249,12 +249,12 @@ def _parents(edges: Sequence[EdgeView], found: Neighbourhood) -> dict[UUID, Edge
     return above
 
 
-async def holdings_of(session: AsyncSession, members: Sequence[UUID]) -> dict[UUID, list[CurrencySum]]:
+async def holdings_of(session: AsyncSession, members: Sequence[UUID]) -> dict[UUID, list[CurrencyTotal]]:
     """What each customer and all merged into it hold in open accounts."""
-    totals: dict[UUID, list[CurrencySum]] = {}
+    totals: dict[UUID, list[CurrencyTotal]] = {}
     rows: list[tuple[Any, ...]] = await fetch(session, _TOTALS, {"members": list(members)})
     for member, currency, assets, liabilities in rows:
-        part = CurrencySum(currency=currency, assets=assets, liabilities=liabilities)
+        part = CurrencyTotal(currency=currency, assets=assets, liabilities=liabilities)
         totals.setdefault(member, []).append(part)
     return totals
 

@@ -14,7 +14,7 @@ from services.customer.queries.customers import opened
 from services.customer.queries.networks import holdings_of, sum_up
 from shared.contracts.base import Page
 from shared.contracts.customer.handover import MaturingSoon, Portfolio, PortfolioCustomer
-from shared.contracts.customer.relations import CurrencySum
+from shared.contracts.customer.overview import CurrencyTotal
 from shared.db import fetch
 from shared.errors import NotFound
 from shared.pagination import PageRequest, paginate
@@ -57,7 +57,7 @@ async def portfolio(
         as_backup=as_backup,
         without_backup=alone,
         without_backup_share=alone / as_primary if as_primary else 0,
-        totals=sum_up([[CurrencySum(currency=row[0], assets=row[1], liabilities=row[2]) for row in held]]),
+        totals=sum_up([[CurrencyTotal(currency=row[0], assets=row[1], liabilities=row[2]) for row in held]]),
         maturing=[MaturingSoon(currency=row[0], accounts=row[3], balance=row[4]) for row in held if row[3]],
         customers=await _customers(session, vault, code, page),
     )

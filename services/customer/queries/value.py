@@ -19,12 +19,12 @@ from shared.contracts.customer.value import (
     CategoryValue,
     CustomerCrossSell,
     CustomerValueView,
-    GroupMember,
     GroupValueView,
     Potential,
     ProductValue,
     Rank,
     ValueModelWrite,
+    ValueOfMember,
 )
 from shared.db import fetch
 from shared.errors import NotFound
@@ -146,7 +146,7 @@ async def group_value(session: AsyncSession, customer_id: UUID, code: str, count
         currency=model.currency,
         total=totals(lines, last),
         members=[
-            GroupMember.model_validate({"customer_id": i, "depth": depth, **total(found.get(i, []), last)})
+            ValueOfMember.model_validate({"customer_id": i, "depth": depth, **total(found.get(i, []), last)})
             for i, depth in members
         ],
     )

@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from shared.contracts.base import Code, Money, Number, OrgPath, Page, Schema, Timestamp
+from shared.contracts.customer.overview import CurrencyTotal
 from shared.contracts.customer.ownership import OwnersThen
-from shared.contracts.customer.relations import CurrencySum
 from shared.contracts.customer.vocabulary import CustomerKind, ProductCategory
 
 HandoverReason = Literal["leave", "transfer", "absence"]
@@ -162,7 +162,7 @@ class PortfolioCustomer(Schema):
     org: OrgPath
     role: Literal["primary", "backup"]
     other_manager: Code | None
-    totals: list[CurrencySum]
+    totals: list[CurrencyTotal]
 
 
 class MaturingSoon(Schema):
@@ -181,7 +181,7 @@ class Portfolio(Schema):
     as_backup: int
     without_backup: int
     without_backup_share: float = Field(description="Of the customers as primary manager")
-    totals: list[CurrencySum]
+    totals: list[CurrencyTotal]
     maturing: list[MaturingSoon]
     customers: Page[PortfolioCustomer]
 

@@ -8,15 +8,14 @@ from pydantic import Field, StringConstraints, model_validator
 
 from shared.contracts.base import (
     Code,
-    Currency,
     LocalText,
-    Money,
     Number,
     OrgPath,
     Problem,
     Schema,
     Timestamp,
 )
+from shared.contracts.customer.overview import CurrencyTotal
 from shared.contracts.customer.vocabulary import (
     CustomerKind,
     ProductCategory,
@@ -211,18 +210,12 @@ class SupplyChain(Schema):
     truncated: bool
 
 
-class CurrencySum(Schema):
-    currency: Currency
-    assets: Money
-    liabilities: Money
-
-
 class GroupMember(NodeView):
     """`parent_id` is the company above it; `share` how much of it that company holds."""
 
     parent_id: UUID | None
     share: Number | None
-    totals: list[CurrencySum]
+    totals: list[CurrencyTotal]
 
 
 class Group(Schema):
@@ -232,7 +225,7 @@ class Group(Schema):
     as_of: date
     head_id: UUID
     members: list[GroupMember]
-    totals: list[CurrencySum]
+    totals: list[CurrencyTotal]
     hidden: int
     circular: bool = Field(description="The companies own each other in a circle: each is counted once")
     truncated: bool

@@ -315,7 +315,7 @@ class CustomerValueView(Schema):
     cross_sell: CustomerCrossSell | None
 
 
-class GroupMember(ValueTotals):
+class ValueOfMember(ValueTotals):
     customer_id: UUID
     depth: int = Field(description="0 is the customer itself, 1 its subsidiaries, and so on")
 
@@ -327,7 +327,7 @@ class GroupValueView(Schema):
     model: Code
     currency: Currency
     total: ValueTotals
-    members: list[GroupMember]
+    members: list[ValueOfMember]
 
 
 class CrossSell(Schema):
