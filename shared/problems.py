@@ -132,7 +132,7 @@ def install(app: FastAPI) -> None:
             status=400 if unreadable else 422,
             detail="The body is not JSON." if unreadable else "See `errors` for each field.",
             instance=getattr(request.state, "request_id", None),
-            errors=[_item(item) for item in details[:_MAX_ITEMS]],
+            errors=[_item(item, error.body) for item in details[:_MAX_ITEMS]],
         )
         return _answer(problem)
 
@@ -154,9 +154,25 @@ def install(app: FastAPI) -> None:
         return respond(error, request)
 
 
-def _item(error: dict[str, Any]) -> ProblemItem:
+def _item(error: dict[str, Any], body: object) -> ProblemItem:
+    location = error["loc"]
+    if location[:1] == ("body",):
+        location = ("body", *_in_body(location[1:], body))
     message = "is required" if error["type"] == "missing" else str(error["msg"])
-    return ProblemItem(pointer=pointer_of(error["loc"])[:_MAX_TEXT], detail=message[:_MAX_TEXT])
+    return ProblemItem(pointer=pointer_of(location)[:_MAX_TEXT], detail=message[:_MAX_TEXT])
+
+
+def _in_body(location: Sequence[str | int], body: object) -> list[str | int]:
+    """Without the names pydantic puts in for the members of a union: the caller never wrote them."""
+    found: list[str | int] = []
+    for number, key in enumerate(location, 1):
+        if isinstance(body, dict) and (key in body or number == len(location)):
+            found.append(key)
+            body = body.get(key)
+        elif isinstance(body, list) and isinstance(key, int) and key < len(body):
+            found.append(key)
+            body = body[key]
+    return found
 
 
 def _answer(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from shared.auth import Role
 from shared.contracts.base import Timestamp
 from shared.db import Outbox
+from shared.problems import _in_body
 from tests.shared.conftest import Note
 from tests.support import Running
 
@@ -232,3 +233,15 @@ async def test_a_problem_does_not_grow_with_the_request(probe: Running) -> None:
     assert answer.status_code == 422
     assert len(answer.json()["errors"]) == 100
     assert max(len(item["pointer"]) for item in answer.json()["errors"]) == 1_000
+
+
+def test_pointers_leave_out_the_members_of_unions() -> None:
+    body = {"check": {"kind": "present", "field": 1}, "items": [{"a": 1}]}
+    for location, pointer in (
+        (("check", "present", "field"), ["check", "field"]),
+        (("check", "present", "missing"), ["check", "missing"]),
+        (("items", 0, "a", "int"), ["items", 0, "a"]),
+        (("items", 0, "b"), ["items", 0, "b"]),
+        (("absent",), ["absent"]),
+    ):
+        assert _in_body(location, body) == pointer
