@@ -38,11 +38,17 @@ class _Offer:
     reason: str
 
 
+_MAX_COLUMNS = 200
+"""As many as a mapping takes; see `ImportMapping`."""
+
+
 def propose(source: ImportSource, dataset: ImportDataset) -> ImportProposal:
     """Look at the first rows; 422 when they cannot be read."""
     names = source.names()
     if len(set(names)) < len(names):
         raise Unprocessable("The file's column names repeat")
+    if len(names) > _MAX_COLUMNS:
+        raise Unprocessable(f"A mapping has at most {_MAX_COLUMNS} columns, the file has {len(names)}")
     batch = _first_rows(source, names)
     columns = {name: infer(name, batch[name].to_pylist()) for name in names}
     target = DATASETS[dataset]
