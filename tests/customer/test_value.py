@@ -9,9 +9,12 @@ import httpx
 import pytest
 
 from services.customer.domain.value import period_of, row_of, terms_of, weighted_balance
+from services.customer.queries import value_rollups
+from services.customer.queries.value import current_runs
 from services.customer.usecases.value_runs import start_due_runs
 from shared import clock
 from shared.contracts.customer.value import ValueModelWrite
+from shared.db import fetch
 from tests.customer.conftest import Bank, event, number, source_id
 from tests.support import eventually
 
@@ -458,6 +461,37 @@ async def test_branches_see_their_own(bank: Bank) -> None:
     everything = (await bank.admin.get("/v1/orgs/hq/value", params=params)).json()["total"]["contribution"]
     assert D(everything) == whole
     assert (shanghai, D(part) != whole) == (part, True)
+
+
+async def test_stored_totals_are_what_adding_up_again_finds(bank: Bank) -> None:
+    """Since a move the branches are added up anew: the bank's total stays, and the customer's branch changes."""
+    customer = await bank.customer()
+    await hold(bank, customer, ("M", "demand-deposit", "730000.00", "2026-09-30"))
+    name = code()
+    await put_model(bank, name)
+    await run(bank, name)
+    async with bank.service.runtime.db.transaction() as session:
+        runs = [one.id for one in await current_runs(session, name, 1)]
+        stored = await fetch(session, value_rollups._STORED, {"org": "hq", "runs": runs})
+        again = await fetch(session, value_rollups._BRANCHES, {"org": "hq", "runs": runs})
+        used = await value_rollups._branch_rows(session, "hq", runs)
+    assert stored
+    in_cents = [
+        sorted(str([round(x, 2) if isinstance(x, D) else x for x in row]) for row in rows)
+        for rows in (stored, again, used)
+    ]
+    assert in_cents[0] == in_cents[1] == in_cents[2]
+    before = (await bank.admin.get("/v1/orgs/hq/value", params={"model": name})).json()
+
+    view = await bank.admin.get(f"/v1/customers/{customer['id']}")
+    body = {"org": "hq.sh", "primary_manager": None, "backup_manager": None}
+    moved = await bank.admin.put(
+        f"/v1/customers/{customer['id']}/ownership", json=body, headers={"If-Match": view.headers["etag"]}
+    )
+    assert moved.status_code == 200, moved.text
+    after = (await bank.admin.get("/v1/orgs/hq/value", params={"model": name})).json()
+    assert after["total"] == before["total"]
+    assert after["units"] != before["units"]
 
 
 async def test_potential_is_what_peers_have_more(bank: Bank) -> None:

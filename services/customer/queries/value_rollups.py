@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Literal, LiteralString
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from sqlalchemy import Row, Select, func, or_, select
@@ -13,6 +13,7 @@ from services.customer.models import Customer, CustomerValue, OrgUnit, Staff
 from services.customer.models.value import FIGURES
 from services.customer.queries.value import categories, current_runs, value_model
 from services.customer.queries.value_sums import Line, RunOfMonth, by, months, total, totals
+from shared import clock
 from shared.contracts.base import Page
 from shared.contracts.customer.value import (
     CrossSell,
@@ -31,6 +32,26 @@ SELECT b.run_id, b.org_path, b.product, p.category, b.customers, b.average_balan
   b.expected_loss, b.operating_cost, b.capital, b.capital_charge, b.contribution
 FROM branch_value(%(org)s, %(runs)b::uuid[]) b JOIN product p ON p.code = b.product
 ORDER BY 2, 3
+"""
+
+# What the runs themselves found for each branch: the same, as long as nobody has moved since.
+_STORED: LiteralString = """
+SELECT t.run_id, t.org_path, t.product, p.category, t.customers, t.average_balance, t.ftp_margin, t.fees,
+  t.expected_loss, t.operating_cost, t.capital, t.capital_charge, t.contribution
+FROM value_run_total t JOIN product p ON p.code = t.product
+WHERE t.run_id = ANY(%(runs)b::uuid[])
+  AND (%(org)s = 'hq' OR t.org_path = %(org)s OR starts_with(t.org_path, %(org)s || '.'))
+ORDER BY 2, 3
+"""
+
+# Head office alone sees every move. Shares are dated by day: one of the run's day counts as a move.
+_UNMOVED: LiteralString = """
+SELECT r.id FROM value_run r
+WHERE r.id = ANY(%(runs)b::uuid[]) AND current_setting('huanying.org_scope', true) = '*'
+  AND coalesce((SELECT changed_at FROM ownership_change ORDER BY seq DESC LIMIT 1) < r.created_at, true)
+  AND coalesce((SELECT max(greatest(valid_from, valid_to)) FROM customer_branch)
+               < (r.created_at AT TIME ZONE %(zone)s)::date, true)
+  AND coalesce((SELECT max(greatest(merged_at, undone_at)) FROM merge) < r.created_at, true)
 """
 
 _STAFF: LiteralString = """
@@ -61,7 +82,7 @@ async def org_value(session: AsyncSession, org: str, code: str, count: int) -> O
     model = await value_model(session, code)
     runs = await current_runs(session, code, count)
     known = {run.id: run for run in runs}
-    rows = await fetch(session, _BRANCHES, {"org": org, "runs": list(known)})
+    rows = await _branch_rows(session, org, list(known))
     lines = [
         Line(known[run], figures, product=product, category=category, org=unit, customers=customers)
         for run, unit, product, category, customers, *figures in rows
@@ -77,6 +98,14 @@ async def org_value(session: AsyncSession, org: str, code: str, count: int) -> O
         units=_units(org, lines, last),
         cross_sell=await _cross_sell(session, runs, org=org),
     )
+
+
+async def _branch_rows(session: AsyncSession, org: str, runs: list[UUID]) -> list[tuple[Any, ...]]:
+    """Sums by branch and product; added up again only for runs since when somebody has moved."""
+    unmoved = [row[0] for row in await fetch(session, _UNMOVED, {"runs": runs, "zone": clock.ZONE.key})]
+    moved = [run for run in runs if run not in unmoved]
+    stored = await fetch(session, _STORED, {"org": org, "runs": unmoved}) if unmoved else []
+    return stored + (await fetch(session, _BRANCHES, {"org": org, "runs": moved}) if moved else [])
 
 
 async def staff_value(session: AsyncSession, staff: str, code: str, count: int) -> StaffValueView:
