@@ -481,7 +481,7 @@ async def test_stored_totals_are_what_adding_up_again_finds(bank: Bank) -> None:
         for rows in (stored, again, used)
     ]
     assert in_cents[0] == in_cents[1] == in_cents[2]
-    before = (await bank.admin.get("/v1/orgs/hq/value", params={"model": name})).json()
+    before = (await bank.admin.get("/v1/orgs/hq.sh/value", params={"model": name})).json()
 
     view = await bank.admin.get(f"/v1/customers/{customer['id']}")
     body = {"org": "hq.sh", "primary_manager": None, "backup_manager": None}
@@ -489,7 +489,7 @@ async def test_stored_totals_are_what_adding_up_again_finds(bank: Bank) -> None:
         f"/v1/customers/{customer['id']}/ownership", json=body, headers={"If-Match": view.headers["etag"]}
     )
     assert moved.status_code == 200, moved.text
-    after = (await bank.admin.get("/v1/orgs/hq/value", params={"model": name})).json()
+    after = (await bank.admin.get("/v1/orgs/hq.sh/value", params={"model": name})).json()
     assert after["total"] == before["total"]
     assert after["units"] != before["units"]
 
