@@ -35,12 +35,19 @@ def test_the_tour(demonstration: Demonstration, repository: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    _credentials, customer, events, view, segments, review = done.stdout.split(_MARK)
+    _credentials, customer, events, view, merging, history, segments, review = done.stdout.split(_MARK)
     assert orjson.loads(customer)["name"] == "王**"
     pushed = orjson.loads(events)
     assert (pushed["accepted"], pushed["rejected"]) == (1, 1)
     assert {error["pointer"] for error in pushed["items"][0]["problem"]["errors"]} >= {"/1/time"}
     assert orjson.loads(view)["timeline"][0]["type"] == "transaction.posted"
+    trial, undone = merging.replace("}{", "}\n{").strip().split("\n")
+    assert (orjson.loads(trial)["merge_id"], orjson.loads(trial)["merged"]) == (None, 1)
+    assert orjson.loads(undone)["separated"] == 1
+    changes, network, value = history.replace("}{", "}\n{").strip().split("\n")
+    assert orjson.loads(changes)["items"]
+    assert orjson.loads(network)["nodes"]
+    assert orjson.loads(value)["months"]
     preview, explanation = segments.replace("}{", "}\n{").strip().split("\n")
     assert orjson.loads(preview)["count"] > 0
     assert orjson.loads(explanation)["member"] is False

@@ -15,6 +15,7 @@ from services.customer.usecases.consents import change_consents
 from services.customer.usecases.duplicates import compare_again
 from services.customer.usecases.effects import touch
 from services.customer.usecases.merge_files import note_touched
+from services.customer.usecases.own_risk import correct_own_end
 from services.customer.usecases.ownership import check_owners
 from services.customer.usecases.publishing import publish_customers
 from services.customer.usecases.recording import announce_arrivals, apply_parked
@@ -122,6 +123,8 @@ async def change_customer(
         setattr(customer, name, value)
     if "risk_level" in changes:
         customer.risk_assessed_at = now
+    elif "risk_valid_until" in changes:
+        await correct_own_end(session, customer_id, changes["risk_valid_until"])
     await session.flush()
     source = principal.source or "bank"
     await change_consents(session, [(customer_id, c, given, now, source) for c, given in consents.items()])

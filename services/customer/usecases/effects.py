@@ -12,7 +12,7 @@ from services.customer.domain.intake import Incoming
 from services.customer.usecases.consents import MARKETING, Word, change_consents
 from services.customer.usecases.conversations import keep_complaints, keep_interactions
 from services.customer.usecases.measures import UNMEASURED, Measure, apply_measures
-from services.customer.usecases.own_risk import keep_own_risk, raise_own_risk
+from services.customer.usecases.own_risk import keep_earlier_survivors_risk, keep_own_risk, raise_own_risk
 from services.customer.usecases.publishing import publish_customers
 from shared import clock
 from shared.db import fetch
@@ -36,6 +36,12 @@ FROM unnest(%(ids)b::uuid[], %(levels)b::text[], %(until)b::date[], %(at)b::time
 WHERE c.id = a.id AND (c.risk_assessed_at IS NULL
   OR (a.at, a.level, a.valid_until) > (c.risk_assessed_at, c.risk_level, c.risk_valid_until))
 RETURNING c.id
+"""
+
+# Whom a merged customer was merged into before: undone to there, its word counts for that one again.
+_STATIONS = """
+SELECT m.customer_id, m.previous_survivor FROM merge_member m JOIN merge g ON g.id = m.merge_id
+WHERE m.customer_id = ANY(%(ids)b::uuid[]) AND m.previous_survivor IS NOT NULL AND g.undone_at IS NULL
 """
 
 # The summary on the customer is what crosses to other services: the last word on marketing of its whole
@@ -96,14 +102,26 @@ async def _lock(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, UUID]:
 async def _assess(
     session: AsyncSession, risks: Sequence[Effect], survivors: Mapping[UUID, UUID]
 ) -> set[UUID]:
-    """An assessment of a merged customer speaks for its survivor too; who changed."""
+    """An assessment of a merged customer speaks for its survivors too; who changed."""
     if not risks:
         return set()
     homes = _assessments(risks)
     await raise_own_risk(session, homes)
-    await keep_own_risk(session, {survivors[home] for home in homes["ids"] if home in survivors})
-    of_survivors = [(event, survivors[home]) for event, home in risks if home in survivors]
+    merged = [(home, survivors[home]) for home in homes["ids"] if home in survivors]
+    stations = await _stations(session, [home for home, _ in merged]) if merged else []
+    await keep_own_risk(session, {survivor for _, survivor in merged})
+    await keep_earlier_survivors_risk(session, {station for _, station in stations})
+    told_for = [*merged, *stations]
+    of_survivors = [(event, one) for event, home in risks for child, one in told_for if child == home]
     return {row[0] for row in await fetch(session, _ASSESS, _assessments([*risks, *of_survivors]))}
+
+
+async def _stations(session: AsyncSession, homes: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
+    """Earlier survivors of merged customers, locked: undoing makes each a customer of its own again."""
+    found = [(row[0], row[1]) for row in await fetch(session, _STATIONS, {"ids": homes})]
+    if found:
+        await fetch(session, _LOCK, {"ids": [station for _, station in found]})
+    return found
 
 
 def _assessments(risks: Sequence[Effect]) -> dict[str, list[Any]]:

@@ -5,6 +5,7 @@ merged is `own_risk`, so that taking a merge back also takes back what came in w
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,16 +13,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.db import fetch
 
 # What stands there and is none of the merged's is the survivor's own: assessed, changed by hand or imported.
+# The end of an assessment may be corrected by hand without making the assessment one's own.
 _KEEP = """
 INSERT INTO own_risk (customer_id, level, valid_until, assessed_at)
 SELECT c.id, c.risk_level, c.risk_valid_until, c.risk_assessed_at FROM customer c
 WHERE c.id = ANY(%(ids)b::uuid[]) AND NOT EXISTS (
   SELECT FROM customer m WHERE m.merged_into = c.id
-    AND (m.risk_level, m.risk_valid_until, m.risk_assessed_at)
-      IS NOT DISTINCT FROM (c.risk_level, c.risk_valid_until, c.risk_assessed_at))
+    AND (m.risk_level, m.risk_assessed_at) IS NOT DISTINCT FROM (c.risk_level, c.risk_assessed_at))
 ORDER BY c.id
 ON CONFLICT (customer_id) DO UPDATE
 SET level = EXCLUDED.level, valid_until = EXCLUDED.valid_until, assessed_at = EXCLUDED.assessed_at
+"""
+
+# Nobody changes a merged file by hand: what was kept first of an earlier survivor is its own still.
+_KEEP_FIRST = """
+INSERT INTO own_risk (customer_id, level, valid_until, assessed_at)
+SELECT id, risk_level, risk_valid_until, risk_assessed_at FROM customer
+WHERE id = ANY(%(ids)b::uuid[]) ORDER BY id
+ON CONFLICT (customer_id) DO NOTHING
 """
 
 _RAISE = """
@@ -30,6 +39,10 @@ FROM unnest(%(ids)b::uuid[], %(levels)b::text[], %(until)b::date[], %(at)b::time
   AS a(id, level, valid_until, at)
 WHERE o.customer_id = a.id AND (o.assessed_at IS NULL
   OR (a.at, a.level, a.valid_until) > (o.assessed_at, o.level, o.valid_until))
+"""
+
+_CORRECT = """
+UPDATE own_risk SET valid_until = %(until)s WHERE customer_id = %(id)s
 """
 
 _REFRESH = """
@@ -55,9 +68,20 @@ async def keep_own_risk(session: AsyncSession, survivors: Collection[UUID]) -> N
         await fetch(session, _KEEP, {"ids": list(survivors)})
 
 
+async def keep_earlier_survivors_risk(session: AsyncSession, stations: Collection[UUID]) -> None:
+    """As `keep_own_risk`, for survivors that were themselves merged since."""
+    if stations:
+        await fetch(session, _KEEP_FIRST, {"ids": list(stations)})
+
+
 async def raise_own_risk(session: AsyncSession, assessments: Mapping[str, Sequence[object]]) -> None:
     """Assessments of customers themselves (columns ids, levels, until, at), whatever their family says."""
     await fetch(session, _RAISE, assessments)
+
+
+async def correct_own_end(session: AsyncSession, customer_id: UUID, until: date | None) -> None:
+    """The end of the present assessment was changed by hand: it stays when merges are taken back."""
+    await fetch(session, _CORRECT, {"id": customer_id, "until": until})
 
 
 async def refresh_risk(session: AsyncSession, survivors: Collection[UUID]) -> None:
