@@ -18,7 +18,7 @@ _KEEP = """
 INSERT INTO own_risk (customer_id, level, valid_until, assessed_at)
 SELECT c.id, c.risk_level, c.risk_valid_until, c.risk_assessed_at FROM customer c
 WHERE c.id = ANY(%(ids)b::uuid[]) AND NOT EXISTS (
-  SELECT FROM customer m WHERE m.merged_into = c.id
+  SELECT FROM customer m WHERE m.merged_into = c.id AND m.risk_assessed_at IS NOT NULL
     AND (m.risk_level, m.risk_assessed_at) IS NOT DISTINCT FROM (c.risk_level, c.risk_assessed_at))
 ORDER BY c.id
 ON CONFLICT (customer_id) DO UPDATE
