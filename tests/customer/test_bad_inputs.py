@@ -8,6 +8,7 @@ import gzip
 import json
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 from urllib.parse import quote, quote_from_bytes
@@ -336,9 +337,11 @@ def test_hostile_names_read_back_as_they_were_written(target: Target) -> None:
             assert shown.json()["name"] in {json.loads(raw), json.loads(raw).strip()}, name
 
 
-def test_the_service_stands_and_has_counted(target: Target) -> None:
+def test_the_service_stands_and_has_counted(
+    target: Target, record_property: Callable[[str, object], None]
+) -> None:
     assert target.admin.get("/readyz").status_code == 200
     log = target.log.read_text("utf-8", "replace")
     assert "unhandled_error" not in log
     total = sum(sent.values())
-    print(f"\nbad inputs: {total:,} requests; {dict(sent)}")
+    record_property("bad inputs", f"{total:,} requests; {dict(sent)}")
