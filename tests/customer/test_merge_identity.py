@@ -33,7 +33,14 @@ ATTRIBUTES = st.fixed_dictionaries(
         "consents": st.dictionaries(st.sampled_from(["call", "app"]), st.booleans(), min_size=1),
     },
 )
-PATCHES = st.tuples(WHO, ATTRIBUTES.filter(bool))
+
+
+def _whole(change: dict[str, Any]) -> dict[str, Any]:
+    """A level alone keeps the end the file shows, and a merged file shows its family's: we tell both."""
+    return {"risk_valid_until": None, **change} if "risk_level" in change else change
+
+
+PATCHES = st.tuples(WHO, ATTRIBUTES.filter(bool).map(_whole))
 STEPS = st.lists(st.one_of(st.tuples(WHO, FACTS), PATCHES), max_size=6)
 MERGES = st.lists(st.tuples(WHO, st.sets(WHO, min_size=1, max_size=2)), min_size=1, max_size=3)
 
