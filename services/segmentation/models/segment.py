@@ -1,11 +1,10 @@
-"""Tables of the segmentation service. Segments and models belong to the whole bank."""
+"""Segments, their definitions and their members."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, UniqueConstraint, func, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
@@ -83,60 +82,3 @@ class EvaluationState(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     applied: Mapped[int] = mapped_column(BigInteger)
     evaluated_at: Mapped[datetime]
-
-
-class Erasure(Base):
-    """Customers that were erased, until this service has told that it has deleted them."""
-
-    __tablename__ = "segmentation_erasure"
-    receipt_id: Mapped[UUID] = mapped_column(primary_key=True)
-    customers: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    """`CustomerRef`s."""
-    erased_at: Mapped[datetime]
-    confirmed_at: Mapped[datetime | None]
-    __table_args__ = (
-        Index("ix_segmentation_erasure_open", "receipt_id", postgresql_where=text("confirmed_at IS NULL")),
-    )
-
-
-class Model(Base):
-    __tablename__ = "model"
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[dict[str, Any]]
-    kind: Mapped[str]
-    goal: Mapped[str]
-    parameters: Mapped[dict[str, Any]]
-    created_by: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-
-
-class ModelRun(Base):
-    """The record of one training: what was asked, which facts it saw, what came out."""
-
-    __tablename__ = "model_run"
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    model_id: Mapped[UUID] = mapped_column(ForeignKey("model.id"))
-    number: Mapped[int]
-    state: Mapped[str]
-    parameters: Mapped[dict[str, Any]]
-    window: Mapped[dict[str, Any] | None]
-    metrics: Mapped[dict[str, Any] | None]
-    preparation: Mapped[dict[str, Any] | None]
-    """Per feature how it was transformed, so that the run can be repeated and applied."""
-    problem: Mapped[str | None]
-    job_id: Mapped[UUID | None]
-    created_by: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    finished_at: Mapped[datetime | None]
-    __table_args__ = (UniqueConstraint("model_id", "number"),)
-
-
-class ModelCluster(Base):
-    __tablename__ = "model_cluster"
-    run_id: Mapped[UUID] = mapped_column(ForeignKey("model_run.id"), primary_key=True)
-    cluster: Mapped[int] = mapped_column(primary_key=True)
-    size: Mapped[int]
-    members: Mapped[bytes] = mapped_column(LargeBinary)
-    profile: Mapped[dict[str, Any]]
-    centre: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))

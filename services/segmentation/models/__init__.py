@@ -1,0 +1,23 @@
+"""Tables of the segmentation service. Segments and models belong to the whole bank."""
+
+from services.segmentation.models.erasure import Erasure
+from services.segmentation.models.segment import (
+    EvaluationState,
+    Membership,
+    MembershipDelta,
+    Segment,
+    SegmentVersion,
+)
+from services.segmentation.models.training import Model, ModelCluster, ModelRun
+
+__all__ = [
+    "Erasure",
+    "EvaluationState",
+    "Membership",
+    "MembershipDelta",
+    "Model",
+    "ModelCluster",
+    "ModelRun",
+    "Segment",
+    "SegmentVersion",
+]
