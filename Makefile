@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lint types imports format docs faults fuzz bench lock browser clean
+.PHONY: help setup demo up test check lint types imports format docs test-slow faults fuzz bench lock browser clean
 
 help:            ## show this list
-	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 12
 
 setup: $(READY)  ## build .venv from the pinned lock file
 $(READY): requirements.lock pyproject.toml
@@ -51,6 +51,9 @@ browser:         ## Chromium for the browser tests, where we may install it
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 	  && apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; } \
 	  || echo "no chromium: browser tests will say so and skip"
+
+test-slow: $(READY) ## the long forms of property tests (minutes)
+	$(BIN)/pytest -m slow
 
 faults: $(READY) ## kill everything, many times (long)
 	$(BIN)/pytest tests/faults -m faults --faults-rounds 20
