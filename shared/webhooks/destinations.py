@@ -5,20 +5,17 @@ own neighbours. The name is resolved here, each address is checked, and the conn
 address: a name that resolves differently a moment later gains nothing.
 """
 
-import asyncio
-import socket
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Self
 from urllib.parse import urlsplit
 
 import httpcore
 
 from shared.settings import Settings
-
-Address = IPv4Address | IPv6Address
+from shared.webhooks.names import Address, Names, literal
 
 # Global by number, but they lead to an IPv4 address that may not be.
 _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
@@ -55,7 +52,7 @@ class Destinations:
             raise RefusedDestinationError("needs https and a host")
         if parts.username is not None or parts.password is not None or parts.fragment:
             raise RefusedDestinationError("must not carry credentials or a fragment")
-        address = _literal(host)
+        address = literal(host)
         inside = host in self.hosts or (address is not None and self._listed(address))
         if parts.scheme == "http" and not inside:
             raise RefusedDestinationError("needs https: the operator allows http to listed hosts only")
@@ -63,27 +60,18 @@ class Destinations:
         if not inside and (local or (address is not None and not _is_public(address))):
             raise RefusedDestinationError("is inside the bank and not on the operator's list")
 
-    async def resolve(self, host: str, port: int) -> list[str]:
-        """The addresses of `host` that may be connected to. Raises `RefusedDestinationError`, `OSError`."""
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [ip_address(str(info[4][0]).split("%")[0]) for info in found]
-        allowed = [address for address in addresses if host.lower() in self.hosts or self._may(address)]
-        if not allowed:
+    def allowed(self, host: str, addresses: Iterable[Address]) -> list[str]:
+        """Those of the addresses of `host` that may be connected to. Raises `RefusedDestinationError`."""
+        found = [address for address in addresses if host.lower() in self.hosts or self._may(address)]
+        if not found:
             raise RefusedDestinationError(f"{host} is inside the bank and not on the operator's list")
-        return list(dict.fromkeys(str(address) for address in allowed))
+        return list(dict.fromkeys(str(address) for address in found))
 
     def _may(self, address: Address) -> bool:
         return _is_public(address) or self._listed(address)
 
     def _listed(self, address: Address) -> bool:
         return any(address in network for network in self.networks)
-
-
-def _literal(host: str) -> Address | None:
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None
 
 
 def _is_public(address: Address) -> bool:
@@ -104,6 +92,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
 
     def __init__(self, destinations: Destinations) -> None:
         self._destinations = destinations
+        self._names = Names()
         self._network = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -115,9 +104,10 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         try:
-            addresses = await self._destinations.resolve(host, port)
+            found = await self._names.addresses(host, port)
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"{host} cannot be resolved") from error
+        addresses = self._destinations.allowed(host, found)
         failure: Exception = httpcore.ConnectError("no address")
         for address in addresses:
             try:

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import socket
 import ssl
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from shared.topology import Durable, ensure_durable
 from shared.webhooks import signing
 from shared.webhooks.attempts import Claim, Outcome, attempt
 from shared.webhooks.destinations import Destinations, RefusedDestinationError, open_pool
+from shared.webhooks.names import Names
 from shared.webhooks.schedule import RETRY_SECONDS, wait_after
 from shared.webhooks.secrets import SecretBox, SecretLostError
 from tests.shared.receiver import answer, receiving
@@ -109,22 +112,50 @@ def test_what_the_operator_lists_may_be_reached_without_tls(url: str) -> None:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "2130706433", "0x7f.1", "::1", "::ffff:10.0.0.1"])
 async def test_names_are_checked_by_what_they_resolve_to(host: str) -> None:
     with pytest.raises(RefusedDestinationError):
-        await PUBLIC.resolve(host, 443)
+        PUBLIC.allowed(host, await Names().addresses(host, 443))
 
 
 async def test_a_name_on_the_list_is_the_operators_word() -> None:
-    assert "127.0.0.1" in await Destinations.of(Settings(webhook_allow="localhost")).resolve("localhost", 80)
+    found = await Names().addresses("localhost", 80)
+    assert "127.0.0.1" in Destinations.of(Settings(webhook_allow="localhost")).allowed("localhost", found)
+
+
+async def test_a_name_server_that_hangs_holds_up_its_names_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many deliveries wait for a name, neither other endpoints nor the service's threads wait too."""
+    answer = threading.Event()
+    asked = []
+    real = socket.getaddrinfo
+
+    def hanging(host: str, *arguments: Any, **more: Any) -> list[tuple[Any, ...]]:
+        if host != "dead.example":
+            return list(real(host, *arguments, **more))
+        asked.append(host)
+        answer.wait(30)
+        raise socket.gaierror("no name server")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    names = Names()
+    waiting = [asyncio.create_task(names.addresses("dead.example", 443)) for _ in range(100)]
+    try:
+        async with asyncio.timeout(10):
+            assert await names.addresses("localhost", 80)
+            assert await asyncio.to_thread(lambda: 1)
+        assert not any(task.done() for task in waiting)
+    finally:
+        answer.set()
+    assert all(isinstance(e, OSError) for e in await asyncio.gather(*waiting, return_exceptions=True))
+    assert asked == ["dead.example"]
 
 
 async def test_a_name_that_changes_its_mind_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Public when the URL was registered, the service's own neighbour when it is called."""
 
-    async def rebound(*_: object, **__: object) -> list[tuple[Any, ...]]:
+    def rebound(*_: object, **__: object) -> list[tuple[Any, ...]]:
         return [(2, 1, 6, "", ("127.0.0.1", 443))]
 
     async with receiving() as receiver:
         PUBLIC.check_url("https://rebound.example/")
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", rebound)
+        monkeypatch.setattr(socket, "getaddrinfo", rebound)
         outcome = await _attempt(Settings(), receiver.url.replace("127.0.0.1", "rebound.example"))
         assert outcome.error == "refused: rebound.example is inside the bank and not on the operator's list"
         assert receiver.received == []
