@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ import orjson
 import procrastinate
 import structlog
 from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.auth import Principal
@@ -18,7 +21,7 @@ from shared.contracts.base import JobView
 from shared.db import Job
 from shared.errors import ProblemError
 from shared.ids import new_id
-from shared.problems import problem_of
+from shared.problems import is_passing, problem_of
 from shared.service import Runtime
 
 logger = structlog.get_logger()
@@ -27,6 +30,9 @@ _TASK = "run"
 _STALLED_SECONDS = 15.0
 _HEARTBEAT_SECONDS = 5.0
 _CONCURRENCY = 4
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE = 20
 
 _DEFER = text("""
     SELECT procrastinate_defer_jobs_v1(ARRAY[
@@ -124,6 +130,23 @@ async def _rescue_stalled(app: procrastinate.App) -> None:
 
 
 async def _run(runtime: Runtime, job_id: UUID) -> None:
+    """To its end, whatever the database does meanwhile: a job it interrupts begins again when it is back.
+
+    To procrastinate the worker lives, so nobody else would take the job up.
+    """
+    for attempt in itertools.count(1):
+        try:
+            await _attempt(runtime, job_id, last=attempt >= _ATTEMPTS)
+        except (DBAPIError, PoolTimeoutError) as error:
+            if not is_passing(error):
+                raise
+            logger.warning("job_interrupted", job=str(job_id), attempt=attempt, error=type(error).__name__)
+            await asyncio.sleep(min(attempt, _LONGEST_PAUSE) * _PAUSE_SECONDS)
+        else:
+            return
+
+
+async def _attempt(runtime: Runtime, job_id: UUID, *, last: bool) -> None:
     async with runtime.db.transaction() as session:
         job = (await session.execute(select(Job).where(Job.id == job_id).with_for_update())).scalar_one()
         if job.state not in {"queued", "running"}:
@@ -139,6 +162,8 @@ async def _run(runtime: Runtime, job_id: UUID) -> None:
     except ProblemError as error:
         await _finish(runtime, job_id, state="failed", problem=_document(error, job_id))
     except Exception as error:
+        if is_passing(error) and not last:
+            raise
         logger.exception("job_failed", job=str(job_id), task=job.task)
         await _finish(runtime, job_id, state="failed", problem=_document(error, job_id))
     else:

@@ -109,11 +109,23 @@ async def count(job: JobRun) -> dict[str, Any]:
         raise NotFound("nothing to count")
     if job.args["title"] == "crash":
         raise RuntimeError("crash")
+    if job.args["title"] in interruptions:
+        interruptions.remove(job.args["title"])
+        await lose_connection(job.runtime)
     if job.args["title"] == "slow":
         for _ in range(200):
             await job.progress(0.9, "waiting")
     async with job.runtime.db.transaction() as session:
         return {"notes": len((await session.execute(select(Note))).all())}
+
+
+interruptions: list[str] = []
+"""Titles of jobs that lose their database connection, once for each entry."""
+
+
+async def lose_connection(runtime: Runtime) -> None:
+    async with runtime.db.transaction() as session:
+        await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
 
 handled: list[UUID] = []

@@ -5,6 +5,7 @@ from httpx import AsyncClient
 
 from shared.auth import Role
 from shared.ids import new_id
+from tests.shared.conftest import interruptions
 from tests.support import Running, eventually
 
 
@@ -45,6 +46,17 @@ async def test_a_failure_is_a_problem(probe: Running, title: str, type_: str) ->
         job = await _ended(client, await _start(client, title))
     assert job["state"] == "failed"
     assert job["problem"]["type"] == type_  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("times", "state"), [(2, "succeeded"), (5, "failed")])
+async def test_a_job_that_loses_its_database_begins_again(probe: Running, times: int, state: str) -> None:
+    """Not for ever: work that brings the database down itself ends."""
+    interruptions.extend([f"outage-{times}"] * times)
+    async with probe.client(Role.strategist) as client:
+        job = await _ended(client, await _start(client, f"outage-{times}"))
+    assert job["state"] == state
+    if state == "failed":
+        assert job["problem"]["type"] == "/problems/unavailable"  # type: ignore[index]
 
 
 async def test_cancel_stops_at_the_next_step(probe: Running) -> None:
