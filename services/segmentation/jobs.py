@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from services.segmentation.usecases.evaluation import evaluate
-from services.segmentation.usecases.models import RUN, run_model
 from services.segmentation.usecases.segments import REFRESH
+from services.segmentation.usecases.training.running import RUN, run_model
 from shared.jobs import JobRun
 from shared.service import Task
 

@@ -8,7 +8,7 @@ from services.segmentation.models.segment import (
     Segment,
     SegmentVersion,
 )
-from services.segmentation.models.training import Model, ModelCluster, ModelRun
+from services.segmentation.models.training import Model, ModelCluster, ModelInput, ModelRun, ModelScore
 
 __all__ = [
     "Erasure",
@@ -17,7 +17,9 @@ __all__ = [
     "MembershipDelta",
     "Model",
     "ModelCluster",
+    "ModelInput",
     "ModelRun",
+    "ModelScore",
     "Segment",
     "SegmentVersion",
 ]

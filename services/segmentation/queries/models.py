@@ -3,6 +3,7 @@
 from typing import Any, cast
 from uuid import UUID
 
+from pydantic import TypeAdapter
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,14 +13,18 @@ from shared.contracts.segmentation import (
     ClusterProfile,
     ClusterSize,
     DataWindow,
-    KMeansParameters,
     ModelKind,
     ModelRunView,
     ModelView,
-    RunMetrics,
     RunState,
 )
+from shared.contracts.segmentation.models import ModelParameters
+from shared.db import Job
 from shared.errors import Conflict, NotFound
+
+PARAMETERS: TypeAdapter[ModelParameters] = TypeAdapter(ModelParameters)
+"""Kinds differ in the names of their parameters; where they do not, the first kind reads them."""
+_OPEN = {RunState.queued, RunState.running}
 
 
 async def find_model(session: AsyncSession, model_id: UUID, *, for_update: bool = False) -> Model:
@@ -78,25 +83,34 @@ def model_row(row: Any) -> ModelView:
         name=LocalText.model_validate(model.name),
         kind=ModelKind(model.kind),
         goal=model.goal,
-        parameters=KMeansParameters.model_validate(model.parameters),
+        success=model.success,
+        needs_approval=model.needs_approval,
+        parameters=PARAMETERS.validate_python(model.parameters),
         created_at=model.created_at,
         last_run_id=last_run_id,
     )
 
 
 async def show_run(session: AsyncSession, run: ModelRun) -> ModelRunView:
+    model = await session.get_one(Model, run.model_id)
     clusters = await clusters_of(session, run.id)
-    total = sum(cluster.size for cluster in clusters)
+    total = run.window["customers"] if run.window else 0
+    job = await session.get(Job, run.job_id) if run.state in _OPEN else None
     return ModelRunView(
         id=run.id,
         model_id=run.model_id,
         number=run.number,
-        state=RunState(run.state),
-        parameters=KMeansParameters.model_validate(run.parameters),
+        kind=ModelKind(model.kind),
+        # A job cancelled before it began has nobody who would note it.
+        state=RunState.cancelled if job and job.state == "cancelled" else RunState(run.state),
+        progress=1.0 if run.state == RunState.succeeded else job.progress if job else 0.0,
+        step=job.step if job else None,
+        parameters=PARAMETERS.validate_python(run.parameters),
         window=DataWindow.model_validate(run.window) if run.window else None,
-        metrics=RunMetrics.model_validate(run.metrics) if run.metrics else None,
+        metrics=run.metrics,
         clusters=[
-            ClusterSize(cluster=each.cluster, size=each.size, share=each.size / total) for each in clusters
+            ClusterSize(cluster=each.cluster, size=each.size, share=each.size / total if total else 0.0)
+            for each in clusters
         ],
         problem=run.problem,
         created_at=run.created_at,

@@ -1,58 +1,46 @@
 """Models: declare, run, publish the clusters of a run as segments."""
 
-import asyncio
-from dataclasses import asdict
-from typing import Any
 from uuid import UUID
 
 import duckdb
-import numpy as np
 from pyroaring import BitMap
-from sqlalchemy import delete, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segmentation.domain.description import describe
-from services.segmentation.domain.feature_catalogue import BUILT_IN
-from services.segmentation.domain.kmeans import Clustering, cluster
-from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.models import Model, ModelCluster, ModelRun, Segment, SegmentVersion
 from services.segmentation.queries.models import clusters_of, next_number
-from services.segmentation.queries.profile import NUMERIC, contrast_views, feature_matrix
 from services.segmentation.store import reading
-from services.segmentation.store.bitmaps import from_mask, to_array
+from services.segmentation.store.bitmaps import to_array
 from services.segmentation.store.families import gone
-from services.segmentation.store.store import Store, position
-from services.segmentation.usecases.feed import STREAM
+from services.segmentation.store.store import Store
 from services.segmentation.usecases.membership import Change, save_changes, settled
 from services.segmentation.usecases.segments import published
+from services.segmentation.usecases.training.kinds import KINDS
+from services.segmentation.usecases.training.running import RUN
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
 from shared.contracts.base import JobView, LocalText
 from shared.contracts.segmentation import (
     ClusterProfile,
-    DataWindow,
-    KMeansParameters,
     ModelCreate,
+    ModelKind,
     PublishRun,
     Refresh,
-    RunMetrics,
     RunState,
     SegmentKind,
     SegmentState,
 )
 from shared.errors import Conflict, FieldError, Unprocessable
 from shared.ids import new_id
-from shared.jobs import JobRun, defer
+from shared.jobs import defer
 from shared.outbox import emit
-
-RUN = "run-model"
 
 
 async def create_model(session: AsyncSession, principal: Principal, wanted: ModelCreate) -> Model:
-    """Raises `Unprocessable` for features that are unknown or not numeric, `Conflict` for a taken key."""
-    _check_features(wanted.parameters)
+    """Raises `Unprocessable` for parameters the kind cannot use, `Conflict` for a taken key."""
+    if errors := KINDS[ModelKind(wanted.kind)].check(wanted.parameters):
+        raise Unprocessable("The model cannot be trained like this.", errors=errors)
     created: Model | None = await session.scalar(
         insert(Model)
         .values(
@@ -61,6 +49,8 @@ async def create_model(session: AsyncSession, principal: Principal, wanted: Mode
             name=wanted.name.model_dump(),
             kind=wanted.kind,
             goal=wanted.goal,
+            success=wanted.success,
+            needs_approval=wanted.needs_approval,
             parameters=wanted.parameters.model_dump(),
             created_by=principal.id,
             created_at=clock.now(),
@@ -72,20 +62,6 @@ async def create_model(session: AsyncSession, principal: Principal, wanted: Mode
         raise Conflict(f"There is a model '{wanted.key}' already.", errors=[FieldError("/key", "is taken")])
     await audit(session, principal, "create", f"model/{created.key}")
     return created
-
-
-def _check_features(parameters: KMeansParameters) -> None:
-    errors = []
-    for index, key in enumerate(parameters.features):
-        pointer = f"/parameters/features/{index}"
-        if key not in BUILT_IN:
-            errors.append(FieldError(pointer, f"there is no feature '{key}'"))
-        elif BUILT_IN[key].type not in NUMERIC:
-            errors.append(FieldError(pointer, f"'{key}' is a {BUILT_IN[key].type}, not a number"))
-        elif key in parameters.features[:index]:
-            errors.append(FieldError(pointer, f"'{key}' is listed twice"))
-    if errors:
-        raise Unprocessable("Some features cannot be clustered.", errors=errors)
 
 
 async def start_run(session: AsyncSession, principal: Principal, model: Model) -> tuple[ModelRun, JobView]:
@@ -106,102 +82,6 @@ async def start_run(session: AsyncSession, principal: Principal, model: Model) -
     await session.flush()
     await audit(session, principal, "run", f"model/{model.key}", {"run": str(run.id)})
     return run, job
-
-
-async def run_model(job: JobRun) -> dict[str, Any]:
-    """The job: read the features, cluster, store result and record. A repetition replaces its result."""
-    run_id = UUID(job.args["run_id"])
-    async with job.runtime.db.transaction() as session:
-        run = await session.get_one(ModelRun, run_id)
-        run.state = RunState.running
-        parameters = KMeansParameters.model_validate(run.parameters)
-        await session.flush()
-    try:
-        await job.progress(0.1, "clustering")
-        result = await asyncio.to_thread(_train, job.runtime.resource(Store), parameters)
-        await job.progress(0.9, "saving")
-    except BaseException as error:
-        problem = str(error) if isinstance(error, ValueError) else "The run did not finish."
-        await _mark_failed(job, run_id, problem)
-        if isinstance(error, ValueError):
-            raise Unprocessable(problem) from error
-        raise
-    async with job.runtime.db.transaction() as session:
-        await _store_result(session, run_id, result)
-    return {"run_id": str(run_id), "clusters": len(result[1])}
-
-
-Result = tuple[dict[str, Any], list[dict[str, Any]]]
-
-
-def _train(store: Store, parameters: KMeansParameters) -> Result:
-    """The run's record and its clusters, as rows."""
-    moment = Moment(clock.now(), clock.ZONE)
-    with store.read() as cursor:
-        ordinals, matrix = feature_matrix(cursor, parameters.features, moment)
-        sequence = position(cursor, STREAM) or 0
-        size = reading.highest_ordinal(cursor) + 1
-    order = np.argsort(ordinals)
-    ordinals = ordinals[order]
-    matrix = {key: values[order] for key, values in matrix.items()}
-    found = cluster(matrix, parameters.k, parameters.seed, parameters.sample)
-    window = DataWindow(evaluated_at=moment.at, stream_sequence=sequence, customers=len(ordinals))
-    record = {
-        "window": window.model_dump(mode="json"),
-        "metrics": _metrics(found).model_dump(mode="json"),
-        "preparation": {key: asdict(how) for key, how in found.preparation.items()},
-    }
-    rows = []
-    for number in range(1, parameters.k + 1):
-        group = found.labels == number
-        contrasts = contrast_views(matrix, group)
-        profile = ClusterProfile(
-            cluster=number,
-            size=int(group.sum()),
-            share=float(group.mean()),
-            description=describe(contrasts),
-            contrasts=contrasts,
-        )
-        centre = dict(zip(parameters.features, found.centres[number - 1].tolist(), strict=True))
-        rows.append(
-            {
-                "cluster": number,
-                "size": profile.size,
-                "members": from_mask(ordinals, group, size).serialize(),
-                "profile": profile.model_dump(mode="json"),
-                "centre": centre,
-            }
-        )
-    return record, rows
-
-
-def _metrics(found: Clustering) -> RunMetrics:
-    return RunMetrics(
-        silhouette=found.silhouette,
-        inertia=found.inertia,
-        fitted_on=found.fitted_on,
-        iterations=found.iterations,
-    )
-
-
-async def _store_result(session: AsyncSession, run_id: UUID, result: Result) -> None:
-    record, rows = result
-    await session.execute(delete(ModelCluster).where(ModelCluster.run_id == run_id))
-    await session.execute(insert(ModelCluster), [{"run_id": run_id, **row} for row in rows])
-    await session.execute(
-        update(ModelRun)
-        .where(ModelRun.id == run_id)
-        .values(**record, state=RunState.succeeded, problem=None, finished_at=clock.now())
-    )
-
-
-async def _mark_failed(job: JobRun, run_id: UUID, problem: str) -> None:
-    async with job.runtime.db.transaction() as session:
-        await session.execute(
-            update(ModelRun)
-            .where(ModelRun.id == run_id)
-            .values(state=RunState.failed, problem=problem, finished_at=clock.now())
-        )
 
 
 async def publish_run(

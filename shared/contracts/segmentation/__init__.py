@@ -1,5 +1,6 @@
 """Requests and responses of the segmentation service."""
 
+from shared.contracts.segmentation.clusters import KMeansParameters
 from shared.contracts.segmentation.contrasts import (
     FeatureContrast,
     SegmentProfile,
@@ -24,7 +25,6 @@ from shared.contracts.segmentation.models import (
     ClusterProfile,
     ClusterSize,
     DataWindow,
-    KMeansParameters,
     ModelCreate,
     ModelKind,
     ModelRunView,
@@ -32,7 +32,6 @@ from shared.contracts.segmentation.models import (
     PublishedClusters,
     PublishRun,
     RunMember,
-    RunMetrics,
     RunProfile,
     RunState,
 )
@@ -81,7 +80,6 @@ __all__ = [
     "PublishedClusters",
     "Refresh",
     "RunMember",
-    "RunMetrics",
     "RunProfile",
     "RunState",
     "SegmentCreate",

@@ -1,12 +1,13 @@
 """Models, their runs and what came out."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, JsonValue, StringConstraints
 
 from shared.contracts.base import Key, LocalText, Note, Schema, Share, Timestamp
+from shared.contracts.segmentation.clusters import KMeansParameters
 from shared.contracts.segmentation.contrasts import FeatureContrast
 from shared.contracts.segmentation.segments import SegmentView
 
@@ -15,28 +16,31 @@ class ModelKind(StrEnum):
     kmeans = "kmeans"
 
 
-class KMeansParameters(Schema):
-    features: Annotated[list[Key], Field(min_length=1, max_length=40)]
-    k: int = Field(ge=2, le=30)
-    seed: int = Field(0, ge=0, le=2**31 - 1)
-    sample: int = Field(50_000, ge=100, le=200_000, description="At most so many customers are fitted on")
+ModelParameters = KMeansParameters
 
 
-class ModelCreate(Schema):
+class ModelDeclaration(Schema):
+    """What is said of a model of any kind before it is trained."""
+
     key: Key
     name: LocalText
-    kind: ModelKind
     goal: Note = Field("", description="The business question this model answers")
+    success: Note = Field("", description="When its answer is good enough to act upon")
+    needs_approval: bool = Field(False, description="Its runs are published only after an approval")
+
+
+class KMeansModel(ModelDeclaration):
+    kind: Literal[ModelKind.kmeans]
     parameters: KMeansParameters
 
 
-class ModelView(Schema):
+ModelCreate = KMeansModel
+
+
+class ModelView(ModelDeclaration):
     id: UUID
-    key: Key
-    name: LocalText
     kind: ModelKind
-    goal: Note
-    parameters: KMeansParameters
+    parameters: ModelParameters
     created_at: Timestamp
     last_run_id: UUID | None
 
@@ -46,6 +50,7 @@ class RunState(StrEnum):
     running = "running"
     succeeded = "succeeded"
     failed = "failed"
+    cancelled = "cancelled"
 
 
 class DataWindow(Schema):
@@ -54,13 +59,6 @@ class DataWindow(Schema):
     evaluated_at: Timestamp
     stream_sequence: int = Field(description="Applied position in the CUSTOMER stream")
     customers: int
-
-
-class RunMetrics(Schema):
-    silhouette: float = Field(description="On a sample of at most 5,000 customers")
-    inertia: float
-    fitted_on: int
-    iterations: int
 
 
 class ClusterSize(Schema):
@@ -73,10 +71,13 @@ class ModelRunView(Schema):
     id: UUID
     model_id: UUID
     number: int = Field(description="1 for the first run of the model")
+    kind: ModelKind
     state: RunState
-    parameters: KMeansParameters
+    progress: Share = Field(description="How far the training is")
+    step: str | None = Field(description="What it does now")
+    parameters: ModelParameters
     window: DataWindow | None
-    metrics: RunMetrics | None
+    metrics: dict[str, JsonValue] | None = Field(description="Measures of quality, by the kind of the model")
     clusters: list[ClusterSize]
     problem: str | None
     created_at: Timestamp

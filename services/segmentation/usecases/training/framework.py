@@ -1,0 +1,165 @@
+"""What a kind of model is, what its trainer gets and what it gives back.
+
+A trainer is a plain function in a thread of the worker: it reads through `Training.keep` (or
+`Training.features`), so that the run keeps what it read and can be trained again from the same
+facts, and draws every random number from `Training.seed`.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from services.segmentation.domain.rules.compiler import Moment
+from services.segmentation.queries.profile import Matrix, feature_matrix
+from services.segmentation.store.bitmaps import to_array
+from services.segmentation.store.parts import Table
+from shared.contracts.base import LocalText, Schema
+from shared.contracts.segmentation import FeatureContrast
+from shared.errors import FieldError
+from shared.jobs import CancelledJobError
+
+FEATURES = "features"
+
+
+class Pulse:
+    """How far a training is: told in its thread, read by its job. A cancellation takes effect when told."""
+
+    def __init__(self) -> None:
+        self.share = 0.0
+        self.step = "waiting"
+        self._cancelled = threading.Event()
+
+    def tell(self, share: float, step: str) -> None:
+        self.check()
+        self.share, self.step = share, step
+
+    def check(self) -> None:
+        """Raises `CancelledJobError` once the job was cancelled."""
+        if self._cancelled.is_set():
+            raise CancelledJobError
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+
+
+@dataclass(frozen=True)
+class Group:
+    """Customers who belong together: `size` of those the run saw. `centre` is in prepared units."""
+
+    number: int
+    name: LocalText
+    size: int
+    description: LocalText
+    profile: Sequence[FeatureContrast] = ()
+    centre: Mapping[str, float] = field(default_factory=dict)
+    rule: str | None = None
+    """SQL that says who belongs to it."""
+    rule_quality: Mapping[str, float] | None = None
+    """How well the rule fits where it does not define the group: precision and recall."""
+    members: NDArray[np.bool_] | None = None
+    """Over `Trained.ordinals`, where groups overlap; else `Trained.labels` tells."""
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The newest run of the same model that succeeded before. `inputs` are empty if no longer kept."""
+
+    run_id: UUID
+    number: int
+    groups: Sequence[Group]
+    preparation: Mapping[str, Any]
+    ordinals: NDArray[np.uint32]
+    labels: NDArray[np.int32] | None
+    scores: Mapping[str, NDArray[np.float32]]
+    inputs: Mapping[str, Table]
+
+
+@dataclass
+class Inputs:
+    """What a run reads, remembered under a name; in a reproduction what it read then."""
+
+    kept: dict[str, Table] = field(default_factory=dict)
+    replayed: bool = False
+
+    def table(self, name: str, read: Callable[[], Table]) -> Table:
+        if name not in self.kept:
+            if self.replayed:
+                raise LookupError(f"the run did not keep '{name}'")
+            self.kept[name] = read()
+        return self.kept[name]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a trainer gets; it runs in a thread of the job's worker."""
+
+    cursor: duckdb.DuckDBPyConnection
+    """One consistent moment of the store."""
+    parameters: Schema
+    moment: Moment
+    seed: int
+    previous: Previous | None
+    inputs: Inputs
+    pulse: Pulse
+    segments: Mapping[str, BitMap] = field(default_factory=dict)
+    """Members of the live segments that `Kind.segments` named."""
+
+    def progress(self, share: float, step: str) -> None:
+        """`share` 0..1. Raises `CancelledJobError` when the job was cancelled: let it through, call often."""
+        self.pulse.tell(share, step)
+
+    def keep(self, name: str, read: Callable[[duckdb.DuckDBPyConnection], Table]) -> Table:
+        """The columns that `read` finds, numpy arrays of one length without null, kept with the run."""
+        return self.inputs.table(name, lambda: read(self.cursor))
+
+    def features(self, keys: Sequence[str]) -> tuple[NDArray[np.uint32], Matrix]:
+        """Ordinals of all active customers, ascending, and these features as columns, NaN where unknown."""
+        table = self.keep(FEATURES, lambda cursor: _features(cursor, keys, self.moment))
+        return table["ordinal"], {key: table[key] for key in keys}
+
+    def members(self, segment: str) -> NDArray[np.uint32]:
+        """Ordinals of the members of a live segment, ascending."""
+        ordinals = to_array(self.segments.get(segment, BitMap()))
+        return self.keep(f"segment {segment}", lambda _: {"ordinal": ordinals})["ordinal"]
+
+
+def _features(cursor: duckdb.DuckDBPyConnection, keys: Sequence[str], moment: Moment) -> Table:
+    ordinals, matrix = feature_matrix(cursor, keys, moment)
+    order = np.argsort(ordinals)
+    return {"ordinal": ordinals[order], **{key: values[order] for key, values in matrix.items()}}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The result of a run over the customers `ordinals`, which ascend."""
+
+    ordinals: NDArray[np.uint32]
+    metrics: dict[str, Any]
+    """Single figures that say how good it is, as JSON."""
+    preparation: dict[str, Any]
+    """JSON: enough to repeat and to apply."""
+    labels: NDArray[np.int32] | None = None
+    """Number of the group 1..k per customer, 0 for none."""
+    scores: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Named columns per customer: degree_1.., probability, clv, recency…; NaN for none."""
+    groups: Sequence[Group] = ()
+    report: dict[str, Any] = field(default_factory=dict)
+    """JSON of tables and pictures: `k_table`, `drift`, `projection`, `calibration`…"""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`check` finds what the schema cannot; `train` raises `ValueError` with a text for people."""
+
+    parameters: type[Schema]
+    check: Callable[[Any], list[FieldError]]
+    train: Callable[[Training], Trained]
+    segments: Callable[[Any], Sequence[str]] = lambda _: ()
+    """Keys of the segments whose members the trainer needs."""
