@@ -6,7 +6,7 @@ from typing import Any
 
 from shared import clock
 from tests.customer.conftest import Bank, number, person
-from tests.customer.test_value import code, hold, put_model, run
+from tests.customer.value_world import code, hold, put_model, run
 from tests.support import eventually
 
 
