@@ -1,6 +1,6 @@
 """The segmentation service: see the customers."""
 
-from services.segmentation.api import features, members, models, segments
+from services.segmentation.api import features, ge_matrices, members, models, segments
 from services.segmentation.consumers import FEEDS, HANDLERS
 from services.segmentation.jobs import TASKS
 from services.segmentation.settings import SegmentationSettings
@@ -15,7 +15,7 @@ service = Service(
     title="Huanying segmentation",
     description="Features, rule segments with preview and explanation, clusters, members and their history.",
     settings=SegmentationSettings,
-    routers=[features.router, segments.router, members.router, models.router],
+    routers=[features.router, segments.router, members.router, models.router, ge_matrices.router],
     handlers=HANDLERS,
     tasks=TASKS,
     resources=open_store,

@@ -23,6 +23,8 @@ _EVERYBODY = (
 Reader = Annotated[Principal, allow(*_EVERYBODY)]
 """Definitions and counts are bank wide; customers only within the reader's organisation."""
 Strategist = Annotated[Principal, allow(Role.strategist)]
+Scorer = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager)]
+"""Who knows customers well enough to score them, within their own organisation."""
 
 FeatureStore = Annotated[Store, resource(Store)]
 Feed = Annotated[CustomerFeed, resource(CustomerFeed)]

@@ -21,6 +21,7 @@ from services.segmentation.settings import SegmentationSettings
 from services.segmentation.store import families
 from services.segmentation.store.store import Store
 from services.segmentation.usecases.feed import STREAM, CustomerFeed
+from services.segmentation.usecases.ge_scores import forget_scores
 from shared import clock
 from shared.contracts.events import CustomerErased, CustomerRef, SegmentationErasureConfirmed
 from shared.outbox import emit
@@ -68,6 +69,7 @@ async def confirm_open(runtime: Runtime) -> None:
             if await any_member(session, BitMap(each.ordinal for each in refs)):
                 feed.changed.set()
                 continue
+            await forget_scores(session, [each.ordinal for each in refs])
             erasure.confirmed_at = clock.now()
             await session.flush()
             await emit(

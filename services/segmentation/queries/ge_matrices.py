@@ -1,0 +1,187 @@
+"""GE matrices as rows: the matrix itself, its nine cells, what became of a customer."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+from uuid import UUID
+
+import duckdb
+import numpy as np
+from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.segmentation.domain.ge_matrix import BANDS, class_of
+from services.segmentation.domain.rules.compiler import Moment
+from services.segmentation.models.ge_matrix import GeMatrix, GeScore
+from services.segmentation.queries.feature_values import feature_values
+from services.segmentation.store.scope import active_by_ordinal
+from services.segmentation.store.store import Store
+from shared import clock
+from shared.contracts.base import LocalText
+from shared.contracts.segmentation.ge_matrix import (
+    Band,
+    CellPosition,
+    CellStrategy,
+    CellView,
+    Cutoffs,
+    FactorGroup,
+    GeMatrixView,
+    MatrixCells,
+    PlacedCustomer,
+    Play,
+    ScoreCause,
+    ScoreHistory,
+    WeighedFactor,
+    Weighing,
+)
+from shared.errors import NotFound
+
+
+async def find_matrix(session: AsyncSession, reference: str, *, for_update: bool = False) -> GeMatrix:
+    """By id or by key."""
+    try:
+        condition = GeMatrix.id == UUID(reference)
+    except ValueError:
+        condition = GeMatrix.key == reference
+    statement = select(GeMatrix).where(condition)
+    matrix = await session.scalar(statement.with_for_update() if for_update else statement)
+    if matrix is None:
+        raise NotFound(f"There is no GE matrix '{reference}'.")
+    return matrix
+
+
+def matrices_with_counts() -> Select[Any]:
+    scored = (
+        select(func.count())
+        .where(GeScore.matrix_id == GeMatrix.id, GeScore.current)
+        .correlate(GeMatrix)
+        .scalar_subquery()
+    )
+    return cast("Select[Any]", select(GeMatrix, scored.label("scored")))
+
+
+async def show_matrix(session: AsyncSession, matrix: GeMatrix) -> GeMatrixView:
+    statement = matrices_with_counts().where(GeMatrix.id == matrix.id)
+    return matrix_row((await session.execute(statement)).one())
+
+
+def matrix_row(row: Any) -> GeMatrixView:
+    matrix, scored = row[:2]
+    return GeMatrixView(
+        id=matrix.id,
+        key=matrix.key,
+        name=LocalText.model_validate(matrix.name),
+        description=matrix.description,
+        attractiveness=_weighed(matrix, FactorGroup.attractiveness),
+        competitiveness=_weighed(matrix, FactorGroup.competitiveness),
+        weighing={group: Weighing.model_validate(matrix.weighing[group]) for group in FactorGroup},
+        cutoffs=Cutoffs(low=matrix.low, high=matrix.high),
+        strategies=[_strategy(matrix, a, s) for a in _DOWN for s in _DOWN],
+        value_feature=matrix.value_feature,
+        scored=scored,
+        created_at=matrix.created_at,
+        updated_at=matrix.updated_at,
+    )
+
+
+_DOWN = tuple(reversed(BANDS))
+
+
+def _weighed(matrix: GeMatrix, group: FactorGroup) -> list[WeighedFactor]:
+    weights = matrix.weighing[group]["weights"]
+    return [WeighedFactor(**each, weight=weights[each["key"]]) for each in matrix.factors[group]]
+
+
+def _strategy(matrix: GeMatrix, attractiveness: str, competitiveness: str) -> CellStrategy:
+    stored = matrix.strategies[f"{attractiveness}/{competitiveness}"]
+    return CellStrategy(
+        attractiveness=Band(attractiveness),
+        competitiveness=Band(competitiveness),
+        play=Play(stored["play"]),
+        text=LocalText.model_validate(stored["text"]),
+    )
+
+
+async def matrix_cells(
+    session: AsyncSession, store: Store, matrix: GeMatrix, org: str, limit: int
+) -> MatrixCells:
+    """The nine cells within `org`; who was merged or erased stands in none."""
+    rows = list(
+        await session.scalars(
+            select(GeScore).where(GeScore.matrix_id == matrix.id, GeScore.current).order_by(GeScore.ordinal)
+        )
+    )
+    moment = Moment(clock.now(), clock.ZONE)
+    placed = await store.run(lambda cursor: _placed(cursor, rows, matrix.value_feature, org, moment))
+    cells = [_cell(matrix, placed, a, s, limit) for a in _DOWN for s in _DOWN]
+    classes = dict.fromkeys("ABC", 0)
+    for cell in cells:
+        classes[cell.customer_class] += cell.count
+    return MatrixCells(matrix_id=matrix.id, customers=len(placed), classes=classes, cells=cells)
+
+
+def _placed(
+    cursor: duckdb.DuckDBPyConnection, rows: Sequence[GeScore], feature: str, org: str, moment: Moment
+) -> list[PlacedCustomer]:
+    known = active_by_ordinal(cursor, np.array([row.ordinal for row in rows], dtype=np.int32), org)
+    shown = [row for row in rows if row.ordinal in known]
+    ordinals = np.array([row.ordinal for row in shown], dtype=np.uint32)
+    values = feature_values(cursor, [feature], ordinals, moment)[:, 0].tolist()
+    return [
+        PlacedCustomer(
+            customer_id=known[row.ordinal].customer_id,
+            org=known[row.ordinal].org,
+            position=_position(row),
+            value=None if np.isnan(value) else value,
+        )
+        for row, value in zip(shown, values, strict=True)
+    ]
+
+
+def _cell(
+    matrix: GeMatrix, placed: Sequence[PlacedCustomer], attractiveness: str, competitiveness: str, limit: int
+) -> CellView:
+    inside = [
+        each
+        for each in placed
+        if (each.position.attractiveness, each.position.competitiveness) == (attractiveness, competitiveness)
+    ]
+    inside.sort(key=lambda each: -(each.value or 0.0))
+    return CellView(
+        attractiveness=Band(attractiveness),
+        competitiveness=Band(competitiveness),
+        customer_class=class_of(attractiveness, competitiveness),
+        strategy=_strategy(matrix, attractiveness, competitiveness),
+        count=len(inside),
+        customers=inside[:limit],
+    )
+
+
+def history_of(ordinal: int) -> Select[Any]:
+    """Positions of one customer in all matrices."""
+    statement = select(GeScore, GeMatrix.key).join(GeMatrix, GeMatrix.id == GeScore.matrix_id)
+    return cast("Select[Any]", statement.where(GeScore.ordinal == ordinal))
+
+
+def history_row(row: Any) -> ScoreHistory:
+    score, key = row[:2]
+    return ScoreHistory(
+        matrix_id=score.matrix_id,
+        matrix_key=key,
+        at=score.scored_at,
+        by=score.scored_by,
+        cause=ScoreCause(score.cause),
+        scores=score.scores,
+        position=_position(score),
+        note=score.note,
+        current=score.current,
+    )
+
+
+def _position(row: GeScore) -> CellPosition:
+    return CellPosition(
+        attractiveness_score=row.attractiveness,
+        competitiveness_score=row.competitiveness,
+        attractiveness=Band(row.attractiveness_band),
+        competitiveness=Band(row.competitiveness_band),
+        customer_class=row.customer_class,
+    )

@@ -1,0 +1,48 @@
+"""Named customers of the store: who they are now, as far as an organisation may see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+_IN_SCOPE = "(org = $org OR starts_with(org, $org || '.'))"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A customer in scope. `merged`: another one stands for it."""
+
+    ordinal: int
+    customer_id: UUID
+    org: str
+    merged: bool
+
+
+def known_by_id(cursor: duckdb.DuckDBPyConnection, ids: Sequence[UUID], org: str) -> dict[UUID, Known]:
+    """Those of `ids` that the store knows below `org`."""
+    cursor.register("wanted", pa.table({"id": pa.array([str(each) for each in ids], pa.string())}))
+    rows = cursor.execute(
+        "SELECT ordinal, customer_id, org, merged_into IS NOT NULL FROM customer "  # noqa: S608 - a constant
+        f"WHERE customer_id IN (SELECT id::UUID FROM wanted) AND {_IN_SCOPE}",
+        {"org": org},
+    ).fetchall()
+    cursor.unregister("wanted")
+    return {row[1]: Known(*row) for row in rows}
+
+
+def active_by_ordinal(
+    cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.integer], org: str
+) -> dict[int, Known]:
+    """Those of `ordinals` that stand for themselves, below `org`."""
+    cursor.register("wanted", pa.table({"ordinal": pa.array(ordinals.astype(np.int32))}))
+    rows = cursor.execute(
+        "SELECT ordinal, customer_id, org, false FROM customer SEMI JOIN wanted USING (ordinal) "  # noqa: S608
+        f"WHERE merged_into IS NULL AND {_IN_SCOPE}",
+        {"org": org},
+    ).fetchall()
+    cursor.unregister("wanted")
+    return {row[0]: Known(*row) for row in rows}
