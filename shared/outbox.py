@@ -55,6 +55,13 @@ async def emit_facts(
     )
 
 
+async def emit_json(
+    session: AsyncSession, event: type[EventData], messages: Iterable[tuple[str, bytes]]
+) -> None:
+    """Publish finished events: partition key and JSON of each, held to its shape by a contract test."""
+    await _insert(session, [row_of_json(event, key, data) for key, data in messages])
+
+
 async def _insert(session: AsyncSession, rows: Sequence[Mapping[str, object]]) -> None:
     if rows:
         columns = {name: [row[name] for row in rows] for name in ("event_id", "subject", "payload")}

@@ -44,8 +44,9 @@ async def export_dataset(
     """The data set within your organisation, as one consistent snapshot, streamed.
 
     Columns of customers, holdings and events are those of CustomersChanged, HoldingsChanged and
-    CustomerEventsRecorded; `consents` and `data` are JSON text. The data set `consents` has every word
-    given, `ownership` every change of branch or managers. No data set has personal data.
+    CustomerEventsRecorded; `consents` and `data` are JSON text. The data set `values` has the sums of each
+    customer in each month's current calculation, `consents` every word given, `ownership` every change of
+    branch or managers. No data set has personal data.
     """
     chosen = DATASETS[dataset]
     negotiate(accept)

@@ -32,6 +32,7 @@ from services.customer.models.ownership import (
 from services.customer.models.quality import QualityDay, QualityResult, QualityRule
 from services.customer.models.relation import Relationship
 from services.customer.models.value import (
+    CustomerPotential,
     CustomerValue,
     SupersededValue,
     ValueBenchmark,
@@ -51,6 +52,7 @@ __all__ = [
     "CustomerEvent",
     "CustomerHistory",
     "CustomerKey",
+    "CustomerPotential",
     "CustomerValue",
     "Duplicate",
     "Erasure",

@@ -78,6 +78,8 @@ class ValueRun(Base):
     watermark: Mapped[dict[str, Any]]
     counts: Mapped[dict[str, Any]]
     replaces: Mapped[UUID | None] = mapped_column(ForeignKey("value_run.id"))
+    edition: Mapped[int | None] = mapped_column(BigInteger)
+    """Which current calculation of its month this is or was, from 1; null before it was."""
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     __table_args__ = (
@@ -133,3 +135,13 @@ class ValueBenchmark(Base):
     category: Mapped[str] = mapped_column(primary_key=True)
     peers: Mapped[int] = mapped_column(BigInteger)
     income: Mapped[Decimal] = mapped_column(Numeric(20, 2))
+
+
+class CustomerPotential(Base):
+    """What the family of a customer lacked of its peers' income when a run ended, in all categories."""
+
+    __tablename__ = "customer_potential"
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    amount: Mapped[Decimal] = mapped_column(Numeric(20, 2))
+    __table_args__ = (Index("ix_customer_potential_run_id", "run_id"),)

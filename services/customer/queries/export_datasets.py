@@ -9,6 +9,8 @@ from typing import LiteralString
 
 import pyarrow as pa
 
+from services.customer.queries.value_facts import EXPORTED
+
 INSTANT = pa.timestamp("us", tz="UTC")
 
 
@@ -127,7 +129,10 @@ DATASETS: dict[str, Dataset] = {
     "relations": Dataset(
         "SELECT r.id, coalesce(s.id, c.id), coalesce(ts.id, t.id), r.kind, r.valid_from, r.valid_to, r.share,"
         " r.strength, r.source, CASE WHEN s.id IS NOT NULL THEN c.id END,"
-        " CASE WHEN ts.id IS NOT NULL THEN t.id END"
+        " CASE WHEN ts.id IS NOT NULL THEN t.id END,"
+        " r.version, r.kind IN ('associate', 'household'), coalesce(s.ordinal, c.ordinal),"
+        " coalesce(ts.ordinal, t.ordinal), CASE WHEN s.id IS NOT NULL THEN c.ordinal END,"
+        " CASE WHEN ts.id IS NOT NULL THEN t.ordinal END"
         " FROM relationship r JOIN customer c ON c.id = r.from_id JOIN customer t ON t.id = r.to_id"
         " LEFT JOIN customer s ON s.id = c.merged_into"
         " LEFT JOIN customer ts ON ts.id = t.merged_into",
@@ -146,6 +151,35 @@ DATASETS: dict[str, Dataset] = {
                 ("source", _TEXT),
                 ("from_home_id", _TEXT),
                 ("to_home_id", _TEXT),
+                ("version", pa.int32()),
+                ("symmetric", pa.bool_()),
+                ("from_ordinal", pa.int64()),
+                ("to_ordinal", pa.int64()),
+                ("from_home_ordinal", pa.int64()),
+                ("to_home_ordinal", pa.int64()),
+            ]
+        ),
+    ),
+    "values": Dataset(
+        EXPORTED,
+        "r.finished_at",
+        "r.model, r.month, c.ordinal",
+        pa.schema(
+            [
+                ("customer_id", _TEXT),
+                ("ordinal", pa.int64()),
+                ("model", _TEXT),
+                ("month", _DAY),
+                ("run_id", _TEXT),
+                ("edition", pa.int64()),
+                ("currency", _TEXT),
+                ("products", pa.int32()),
+                *((name, pa.decimal128(20, 2)) for name in ("contribution", "income", "net_income")),
+                ("capital_years", pa.decimal128(24, 6)),
+                ("raroc", pa.float64()),
+                ("potential", pa.decimal128(20, 2)),
+                ("home_id", _TEXT),
+                ("home_ordinal", pa.int64()),
             ]
         ),
     ),

@@ -91,6 +91,7 @@ HELD = (
     Held("quality_result", "delete"),
     # Amounts without a person: the bank's months must go on adding up.
     Held("customer_value", "keep"),
+    Held("customer_potential", "delete"),
     Held("superseded_value", "keep"),
     Held("subject_export", "blank", blank={"content": _NOTHING, "state": "'erased'"}, secret=("content",)),
     Held("erasure", "keep"),

@@ -5,6 +5,7 @@ shapes of ``shared.contracts.events``.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import LiteralString
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +16,7 @@ from shared.contracts.events import (
     CustomersChanged,
     HoldingsChanged,
     OwnershipChanged,
+    RelationsChanged,
 )
 from shared.db import fetch
 from shared.outbox import Fact, emit_facts
@@ -46,6 +48,23 @@ SELECT customer_id, json_build_object(
 FROM told ORDER BY seq
 """
 
+_END: LiteralString = """
+SELECT coalesce(s.id, c.id) AS owner, json_build_object(
+    'customer_id', coalesce(s.id, c.id), 'ordinal', coalesce(s.ordinal, c.ordinal),
+    'home_id', CASE WHEN s.id IS NOT NULL THEN c.id END,
+    'home_ordinal', CASE WHEN s.id IS NOT NULL THEN c.ordinal END) AS body
+FROM customer c LEFT JOIN customer s ON s.id = c.merged_into WHERE c.id ="""
+
+_RELATIONS: LiteralString = f"""
+SELECT a.owner, json_build_object(
+    'relation_id', r.id, 'version', r.version, 'type', r.kind,
+    'symmetric', r.kind IN ('associate', 'household'),
+    'from_customer', a.body, 'to_customer', b.body,
+    'valid_from', nullif(r.valid_from, '0001-01-01'), 'valid_until', r.valid_to)::text
+FROM relationship r CROSS JOIN LATERAL ({_END} r.from_id) a CROSS JOIN LATERAL ({_END} r.to_id) b
+WHERE r.id = ANY(%(ids)b::uuid[]) ORDER BY r.id
+"""  # noqa: S608 - put together from constants
+
 
 async def publish_customers(session: AsyncSession, customer_ids: Sequence[UUID]) -> None:
     """The present state of these customers, as CustomersChanged; with it how their owners changed."""
@@ -63,3 +82,10 @@ async def publish_events(session: AsyncSession, facts: Iterable[Fact]) -> None:
 
 async def publish_holdings(session: AsyncSession, facts: Iterable[Fact]) -> None:
     await emit_facts(session, HoldingsChanged, "holdings", facts)
+
+
+async def publish_relations(session: AsyncSession, relation_ids: Sequence[UUID]) -> None:
+    """The present state of these relations, as RelationsChanged."""
+    if relation_ids:
+        rows = await fetch(session, _RELATIONS, {"ids": list(relation_ids)})
+        await emit_facts(session, RelationsChanged, "relations", ((row[0], row[1].encode()) for row in rows))

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.relations import UNKNOWN_BEGINNING, WORDS, unfitting_end
 from services.customer.models import Customer, Relationship
+from services.customer.usecases.publishing import publish_relations
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -157,6 +158,7 @@ async def take_relations(session: AsyncSession, told: Sequence[Told], by: str, a
         batch.edges[edge] = one
         batch.edge_of[index] = edge
     stored = await _store(session, batch.edges, by, at)
+    await publish_relations(session, [key for key, status in stored.values() if status != "unchanged"])
     last = {edge: index for index, edge in batch.edge_of.items()}
     for index, edge in batch.edge_of.items():
         relationship_id, status = stored[edge]
@@ -182,6 +184,7 @@ async def change_relationship(
     row.version += 1
     row.updated_at = clock.now()
     await session.flush()
+    await publish_relations(session, [row.id])
     detail = {"fields": sorted(body.model_fields_set)}
     await audit(session, principal, "change", f"relationship/{relationship_id}", detail)
 

@@ -22,6 +22,7 @@ from services.customer.models import (
 from services.customer.queries.value_peers import peer_parameters
 from services.customer.usecases import value_statements as sql
 from services.customer.usecases.value_models import queue_run, refuse_missing_rates
+from services.customer.usecases.value_publishing import publish_values
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -198,9 +199,15 @@ async def _finish(
         # The planner takes what a CTE yields for few rows and compares each with each: 200 times slower.
         await fetch(session, "SET LOCAL enable_nestloop = off")
         await fetch(session, sql.BENCHMARKS, peers)
+        await fetch(session, sql.POTENTIALS, peers)
+        older = await _current(session, run)
+        run.edition = (older.edition or 0) + 1 if older else 1
+        await session.flush()
+        await publish_values(session, run, older)
         await fetch(session, "SET LOCAL enable_nestloop = on")
         rows = (await fetch(session, sql.COUNT, {"run": run_id}))[0][0]
-        await _supersede(session, run)
+        if older is not None:
+            await _supersede(session, run, older)
         run.state, run.finished_at = "current", clock.now()
         run.counts = {"customers": customers, "rows": rows}
         await session.flush()
@@ -210,17 +217,21 @@ async def _finish(
     return {"run_id": str(run_id), "customers": customers, "rows": rows}
 
 
-async def _supersede(session: AsyncSession, run: ValueRun) -> None:
-    """The month's current run steps back; what of it the new one changed is kept."""
-    older = await session.scalar(
+async def _current(session: AsyncSession, run: ValueRun) -> ValueRun | None:
+    """The calculation of the same month that `run` is about to replace."""
+    older: ValueRun | None = await session.scalar(
         select(ValueRun).where(
             ValueRun.model == run.model, ValueRun.month == run.month, ValueRun.state == "current"
         )
     )
-    if older is None:
-        return
+    return older
+
+
+async def _supersede(session: AsyncSession, run: ValueRun, older: ValueRun) -> None:
+    """The month's current run steps back; what of it the new one changed is kept."""
     await fetch(session, sql.SUPERSEDE, {"old": older.id, "new": run.id})
     await fetch(session, sql.FORGET, {"run": older.id})
+    await fetch(session, sql.FORGET_POTENTIALS, {"run": older.id})
     await session.execute(delete(ValueBenchmark).where(ValueBenchmark.run_id == older.id))
     older.state, run.replaces = "superseded", older.id
     await session.flush()
@@ -229,6 +240,7 @@ async def _supersede(session: AsyncSession, run: ValueRun) -> None:
 async def _forget(session: AsyncSession, run_id: UUID) -> None:
     """What an attempt that did not end has left."""
     await fetch(session, sql.FORGET, {"run": run_id})
+    await fetch(session, sql.FORGET_POTENTIALS, {"run": run_id})
     await session.execute(delete(ValueRunTotal).where(ValueRunTotal.run_id == run_id))
     await session.execute(delete(ValueBenchmark).where(ValueBenchmark.run_id == run_id))
 

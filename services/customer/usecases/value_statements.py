@@ -126,8 +126,8 @@ SELECT run_id, org_path, product, customers, average_balance, ftp_margin, fees, 
 FROM branch_value('hq', ARRAY[%(run)s]::uuid[])
 """
 
-# Peers without a category count as zero: the benchmark tells what is usual, not what the best have.
-BENCHMARKS: LiteralString = f"""
+# The figures of families by category, and whose peer each is.
+_FAMILIES: LiteralString = f"""
 WITH own AS MATERIALIZED (
   SELECT coalesce(c.merged_into, c.id) AS id, p.category, sum(v.ftp_margin + v.fees) AS income,
     coalesce(sum(v.average_balance) FILTER (WHERE v.product <> ALL(%(debts)b::text[])), 0) AS aum
@@ -138,7 +138,11 @@ WITH own AS MATERIALIZED (
   FROM (SELECT id, sum(aum) AS aum FROM own GROUP BY 1) a
   JOIN customer c USING (id) JOIN org_unit o ON o.code = c.org_path
   WHERE c.merged_into IS NULL AND c.status <> 'erased'
-), size AS (
+)"""  # noqa: S608 - both parts are our own text
+
+# Peers without a category count as zero: the benchmark tells what is usual, not what the best have.
+BENCHMARKS: LiteralString = f"""
+{_FAMILIES}, size AS (
   SELECT peer_group, count(*) AS peers FROM peer GROUP BY 1 HAVING count(*) >= %(minimum)s
 )
 INSERT INTO value_benchmark (run_id, peer_group, category, peers, income)
@@ -147,6 +151,15 @@ SELECT %(run)s, peer_group, k.category, peers,
 FROM size JOIN peer USING (peer_group) CROSS JOIN (SELECT DISTINCT category FROM own) k
 LEFT JOIN own ON own.id = peer.id AND own.category = k.category
 GROUP BY peer_group, k.category, peers
+"""  # noqa: S608 - both parts are our own text
+
+POTENTIALS: LiteralString = f"""
+{_FAMILIES}
+INSERT INTO customer_potential (customer_id, run_id, amount)
+SELECT peer.id, %(run)s, sum(greatest(b.income - coalesce(own.income, 0), 0))
+FROM peer JOIN value_benchmark b ON b.run_id = %(run)s AND b.peer_group = peer.peer_group
+LEFT JOIN own ON own.id = peer.id AND own.category = b.category
+GROUP BY peer.id
 """  # noqa: S608 - both parts are our own text
 
 # What the newer run changed, lost or added: a row the older run did not have is kept as zeros, so that the
@@ -167,6 +180,8 @@ WHERE (o.accounts, o.average_balance, o.ftp_margin, o.fees, o.expected_loss, o.o
 """
 
 FORGET: LiteralString = "DELETE FROM customer_value WHERE run_id = %(run)s"
+
+FORGET_POTENTIALS: LiteralString = "DELETE FROM customer_potential WHERE run_id = %(run)s"
 
 COUNT: LiteralString = "SELECT count(*) FROM customer_value WHERE run_id = %(run)s"
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.segmentation.store import schema
+from services.segmentation.store.staging import with_staged
 from shared.contracts.events import Channel, CustomerState, HoldingState, RecordedEvent
 
 _MERGE_CUSTOMERS = """
@@ -64,28 +65,18 @@ QUALIFY row_number() OVER (PARTITION BY seq) = 1
 
 
 def merge_customers(cursor: duckdb.DuckDBPyConnection, staged: pa.Table) -> None:
-    _with_staged(cursor, staged, _MERGE_CUSTOMERS)
+    with_staged(cursor, staged, _MERGE_CUSTOMERS)
 
 
 def merge_holdings(cursor: duckdb.DuckDBPyConnection, staged: pa.Table) -> None:
     positioned = staged.append_column("position", pa.array(range(len(staged)), pa.int64()))
-    _with_staged(cursor, positioned, _MERGE_HOLDINGS)
-    _with_staged(cursor, positioned, _MERGE_LATEST)
+    with_staged(cursor, positioned, _MERGE_HOLDINGS)
+    with_staged(cursor, positioned, _MERGE_LATEST)
 
 
 def insert_events(cursor: duckdb.DuckDBPyConnection, staged: pa.Table) -> None:
     bounds = pc.min_max(staged["seq"]).as_py()
-    _with_staged(cursor, staged, _INSERT_EVENTS, {"low": bounds["min"], "high": bounds["max"]})
-
-
-def _with_staged(
-    cursor: duckdb.DuckDBPyConnection, staged: pa.Table, sql: str, parameters: dict[str, int] | None = None
-) -> None:
-    if len(staged) == 0:
-        return
-    cursor.register("staged", staged)
-    cursor.execute(sql, parameters)
-    cursor.unregister("staged")
+    with_staged(cursor, staged, _INSERT_EVENTS, {"low": bounds["min"], "high": bounds["max"]})
 
 
 def customer_table(states: list[CustomerState]) -> pa.Table:

@@ -12,9 +12,10 @@ import duckdb
 import pyarrow as pa
 from pyroaring import BitMap
 
+from services.segmentation.store.relations import regroup_relations
 from shared.contracts.events import CustomerRef, CustomersMerged, CustomersUnmerged
 
-_FACTS = ("holding", "holding_latest", "event")
+_FACTS = ("holding", "holding_latest", "event", "value")
 
 _POINTERS = pa.schema(
     [
@@ -50,7 +51,9 @@ SELECT staged.ordinal, staged.customer_id::UUID AS customer_id,
   (SELECT count(*) FROM customer WHERE customer.ordinal = staged.ordinal)
   + (SELECT count(*) FROM holding WHERE holding.home = staged.ordinal)
   + (SELECT count(*) FROM holding_latest WHERE holding_latest.home = staged.ordinal)
-  + (SELECT count(*) FROM event WHERE event.home = staged.ordinal) AS rows,
+  + (SELECT count(*) FROM event WHERE event.home = staged.ordinal)
+  + (SELECT count(*) FROM relation WHERE staged.ordinal IN (home_from, home_to))
+  + (SELECT count(*) FROM value WHERE value.home = staged.ordinal) AS rows,
   $applied AS applied
 FROM staged ANTI JOIN erased USING (ordinal) RETURNING ordinal
 """
@@ -103,6 +106,7 @@ def regroup(cursor: duckdb.DuckDBPyConnection, pointers: Iterable[Pointer], appl
             f"UPDATE {table} SET ordinal = coalesce(moved.survivor, moved.home) "  # noqa: S608 - our own names
             f"FROM moved WHERE {table}.home = moved.home"
         )
+    regroup_relations(cursor)
     cursor.execute(
         "UPDATE customer SET merged_into = moved.survivor FROM moved WHERE customer.ordinal = moved.home"
     )
@@ -118,8 +122,12 @@ def erase(cursor: duckdb.DuckDBPyConnection, customers: Sequence[CustomerRef], a
     cursor.register("staged", pa.Table.from_pylist(list(refs.values()), _REFS))
     if cursor.execute(_ERASE, {"applied": applied}).fetchall():
         cursor.execute("DELETE FROM customer WHERE ordinal IN (SELECT ordinal FROM staged)")
-        for table in (*_FACTS, "alias"):
+        for table in (*_FACTS, "value_withdrawn", "alias"):
             cursor.execute(f"DELETE FROM {table} WHERE home IN (SELECT ordinal FROM staged)")  # noqa: S608 - ours
+        cursor.execute(
+            "DELETE FROM relation WHERE home_from IN (SELECT ordinal FROM staged) "
+            "OR home_to IN (SELECT ordinal FROM staged)"
+        )
     cursor.unregister("staged")
 
 

@@ -12,15 +12,20 @@ from collections.abc import Callable
 import duckdb
 import pyarrow as pa
 
-VERSION = 2
+VERSION = 3
 FACTS = (
     "customer",
     "holding",
     "holding_latest",
     "event",
+    "relation",
+    "value",
+    "value_withdrawn",
     "alias",
     "regrouped",
     "erased",
+    "touch",
+    "touch_from",
     "watermark",
 )
 Loader = Callable[[duckdb.DuckDBPyConnection, pa.RecordBatchReader], None]
@@ -46,14 +51,40 @@ CREATE TABLE IF NOT EXISTS event (
   source VARCHAR NOT NULL, event_id VARCHAR NOT NULL, amount DECIMAL(20, 2), direction VARCHAR,
   channel VARCHAR, product VARCHAR, data JSON
 );
+CREATE TABLE IF NOT EXISTS relation (
+  id UUID NOT NULL, version BIGINT NOT NULL, home_from INTEGER NOT NULL, ordinal_from INTEGER NOT NULL,
+  home_to INTEGER NOT NULL, ordinal_to INTEGER NOT NULL, type VARCHAR NOT NULL, mutual BOOLEAN NOT NULL,
+  valid_from DATE, valid_until DATE
+);
+CREATE TABLE IF NOT EXISTS value (
+  home INTEGER NOT NULL, ordinal INTEGER NOT NULL, model VARCHAR NOT NULL, month DATE NOT NULL,
+  edition BIGINT NOT NULL, contribution DECIMAL(20, 2) NOT NULL, income DECIMAL(20, 2) NOT NULL,
+  net_income DECIMAL(20, 2) NOT NULL, capital_years DECIMAL(24, 6) NOT NULL, raroc DOUBLE,
+  potential DECIMAL(20, 2)
+);
+CREATE TABLE IF NOT EXISTS value_withdrawn (
+  home INTEGER NOT NULL, model VARCHAR NOT NULL, month DATE NOT NULL, edition BIGINT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS alias (home INTEGER NOT NULL, survivor INTEGER, changed_at TIMESTAMP NOT NULL);
 CREATE TABLE IF NOT EXISTS regrouped (ordinal INTEGER NOT NULL, applied UBIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS erased (
   ordinal INTEGER NOT NULL, customer_id UUID NOT NULL, rows BIGINT NOT NULL, applied UBIGINT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS touch (
+  applied UBIGINT NOT NULL, own BLOB NOT NULL, facts BLOB NOT NULL, earliest TIMESTAMP, latest TIMESTAMP
+);
+CREATE TABLE IF NOT EXISTS touch_from (applied UBIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS watermark (stream VARCHAR NOT NULL, applied UBIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS store_version (version INTEGER NOT NULL);
 """
+
+# A relation holds from `valid_from` (null: nobody knows since when) up to the day before `valid_until`; both
+# ends may be one customer after a merge; of a `mutual` one the direction says nothing. A month's value is
+# that of the newest edition told; `value_withdrawn` remembers that an edition had nothing any more to say
+# of a customer, for older messages that come late.
+
+# `touch` has by stream position whom facts were about, as roaring bitmaps, and the times of their events;
+# it is complete behind `touch_from`.
 
 # `alias` keeps who was merged into whom and since when; a merge taken back leaves a row without survivor, so
 # that an older message that comes late changes nothing. `regrouped` has who was touched by a merge, with the
@@ -103,5 +134,32 @@ EVENTS = pa.schema(
         pa.field("source", pa.string()),
         pa.field("event_id", pa.string()),
         pa.field("data", pa.string()),
+    ]
+)
+
+RELATIONS = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("version", pa.int64()),
+        pa.field("home_from", pa.int32()),
+        pa.field("home_to", pa.int32()),
+        pa.field("type", pa.string()),
+        pa.field("mutual", pa.bool_()),
+        pa.field("valid_from", pa.date32()),
+        pa.field("valid_until", pa.date32()),
+    ]
+)
+
+VALUES = pa.schema(
+    [
+        pa.field("home", pa.int32()),
+        pa.field("model", pa.string()),
+        pa.field("month", pa.date32()),
+        pa.field("edition", pa.int64()),
+        pa.field("products", pa.int32()),
+        *(pa.field(name, pa.decimal128(20, 2)) for name in ("contribution", "income", "net_income")),
+        pa.field("capital_years", pa.decimal128(24, 6)),
+        pa.field("raroc", pa.float64()),
+        pa.field("potential", pa.decimal128(20, 2)),
     ]
 )

@@ -10,14 +10,16 @@ import httpx
 import pyarrow as pa
 import structlog
 
-from services.segmentation.store import schema
+from services.segmentation.store import schema, touched
 from services.segmentation.store.exports import load_customers, load_events, load_holdings
+from services.segmentation.store.relations import load_relations
 from services.segmentation.store.store import Store, set_watermark
+from services.segmentation.store.values import load_values
 from shared.columnar import ARROW
 
 logger = structlog.get_logger()
 
-DATASETS = ("customers", "holdings", "events")
+DATASETS = ("customers", "holdings", "events", "relations", "values")
 
 
 async def bootstrap(store: Store, customer: httpx.AsyncClient, stream: str, sequence: int) -> None:
@@ -52,6 +54,9 @@ def _load(store: Store, files: dict[str, Path], stream: str, sequence: int) -> N
         _from_file(cursor, files["customers"], partial(load_customers, sequence=sequence))
         _from_file(cursor, files["holdings"], load_holdings)
         _from_file(cursor, files["events"], load_events)
+        _from_file(cursor, files["relations"], load_relations)
+        _from_file(cursor, files["values"], load_values)
+        touched.start_from(cursor, sequence)
         set_watermark(cursor, stream, sequence)
 
 

@@ -10,7 +10,7 @@ import httpx
 import structlog
 
 from services.segmentation.settings import SegmentationSettings
-from services.segmentation.store import facts, families
+from services.segmentation.store import facts, families, relations, touched, values
 from services.segmentation.store.store import Store, set_watermark
 from services.segmentation.usecases.bootstrap import bootstrap
 from shared.bus import Delivery
@@ -26,6 +26,9 @@ from shared.contracts.events import (
     HoldingsChanged,
     HoldingState,
     RecordedEvent,
+    RelationsChanged,
+    RelationState,
+    ValuesCalculated,
 )
 from shared.errors import Unavailable
 from shared.service import Runtime
@@ -37,6 +40,8 @@ EVENTS = (
     CustomersChanged,
     HoldingsChanged,
     CustomerEventsRecorded,
+    RelationsChanged,
+    ValuesCalculated,
     CustomersMerged,
     CustomersUnmerged,
     CustomerErased,
@@ -117,6 +122,8 @@ def write(store: Store, stream: str, told: Iterable[EventData], last_seq: int) -
     customers: list[CustomerState] = []
     holdings: list[HoldingState] = []
     events: list[RecordedEvent] = []
+    related: list[RelationState] = []
+    calculated: list[ValuesCalculated] = []
     pointers: list[families.Pointer] = []
     erased: list[CustomerRef] = []
     for data in told:
@@ -127,16 +134,24 @@ def write(store: Store, stream: str, told: Iterable[EventData], last_seq: int) -
                 holdings += states
             case CustomerEventsRecorded(events=recorded):
                 events += recorded
+            case RelationsChanged(relations=told_relations):
+                related += told_relations
+            case ValuesCalculated():
+                calculated.append(data)
             case CustomersMerged() | CustomersUnmerged():
                 pointers += families.pointers_of(data)
             case CustomerErased(customers=refs):
                 erased += refs
     with store.write() as cursor:
         families.regroup(cursor, pointers, last_seq)
+        told_of = touched.named(customers, holdings, events, related, calculated, erased)
+        touched.note(cursor, told_of, last_seq)
         families.erase(cursor, erased, last_seq)
         facts.merge_customers(cursor, facts.customer_table(customers))
         facts.merge_holdings(cursor, facts.holding_table(holdings))
         facts.insert_events(cursor, facts.event_table(events))
+        relations.merge_relations(cursor, relations.relation_table(related))
+        values.merge_values(cursor, values.value_table(calculated))
         set_watermark(cursor, stream, last_seq)
 
 

@@ -37,6 +37,7 @@ from shared.contracts.events.identity import (
     SegmentationErasureConfirmed,
     SeparatedCustomer,
 )
+from shared.contracts.events.relation import RelationEnd, RelationsChanged, RelationState
 from shared.contracts.events.segmentation import SegmentPublished, SegmentUpdated
 from shared.contracts.events.stewardship import (
     ConsentChanged,
@@ -47,6 +48,8 @@ from shared.contracts.events.stewardship import (
     OwnershipChange,
     OwnershipChanged,
 )
+from shared.contracts.events.targets import DriftedShare, TargetDriftDetected
+from shared.contracts.events.value import MonthOfCustomer, ValuesCalculated
 
 EVENTS: dict[str, type[EventData]] = {
     event.type_name(): event
@@ -54,6 +57,8 @@ EVENTS: dict[str, type[EventData]] = {
         CustomersChanged,
         CustomerEventsRecorded,
         HoldingsChanged,
+        RelationsChanged,
+        ValuesCalculated,
         CustomersMerged,
         CustomersUnmerged,
         CustomerErased,
@@ -65,6 +70,7 @@ EVENTS: dict[str, type[EventData]] = {
         EvaluationErasureConfirmed,
         SegmentPublished,
         SegmentUpdated,
+        TargetDriftDetected,
         CampaignApproved,
         CampaignLaunched,
         ContactsAssigned,
@@ -104,6 +110,7 @@ __all__ = [
     "CustomersMerged",
     "CustomersUnmerged",
     "Disposition",
+    "DriftedShare",
     "ErasureConfirmed",
     "EvaluationErasureConfirmed",
     "EventData",
@@ -111,6 +118,7 @@ __all__ = [
     "HoldingState",
     "HoldingsChanged",
     "LedgerTotals",
+    "MonthOfCustomer",
     "Owners",
     "OwnershipChange",
     "OwnershipChanged",
@@ -118,8 +126,13 @@ __all__ = [
     "RecordedEvent",
     "RegisteredArm",
     "Registration",
+    "RelationEnd",
+    "RelationState",
+    "RelationsChanged",
     "SegmentPublished",
     "SegmentUpdated",
     "SegmentationErasureConfirmed",
     "SeparatedCustomer",
+    "TargetDriftDetected",
+    "ValuesCalculated",
 ]
