@@ -52,6 +52,25 @@ class EventCondition(Schema):
     value: Scalar | Values | None = None
 
 
+class SequenceCondition(Schema):
+    """An event of the first type, and after it, at most `within_days` days later, one of the second.
+
+    `recent_days`: only where the second is of the last so many days. The two may be of one type.
+    """
+
+    sequence: Annotated[list[EventType], Field(min_length=2, max_length=2)]
+    within_days: Days
+    recent_days: Days | None = None
+
+
+class AgainCondition(Schema):
+    """Happened, then for `gap_days` days or more not, then again (in the last `recent_days` days)."""
+
+    again: EventType
+    gap_days: Days
+    recent_days: Days | None = None
+
+
 class ProductCondition(Schema):
     """Holds the product (no `op`), or compares the balance held in it."""
 
@@ -62,13 +81,52 @@ class ProductCondition(Schema):
 
 
 class MaturityCondition(Schema):
-    """Some holding matures within so many days from the business date."""
+    """Some holding matures within so many days from today, but not before `matures_after_days`."""
 
     matures_within_days: Days
+    matures_after_days: Annotated[int, Field(ge=0, le=3660)] = 0
 
 
 class SegmentCondition(Schema):
     segment: Annotated[str, Field(min_length=1, max_length=80, examples=["open-complaint"])]
+
+
+class RelatedCondition(Schema):
+    """Stands in the relation to some other customer who is a member of the segment.
+
+    `out`: the customer stands in it (supplies a member). `in`: a member does (supplies the customer).
+    A symmetric relation has no direction.
+    """
+
+    related: Annotated[str, Field(min_length=1, max_length=60, examples=["supplies"])]
+    segment: Annotated[str, Field(min_length=1, max_length=80, examples=["core-enterprises"])]
+    direction: Literal["out", "in", "both"] = "out"
+
+
+Scope = Annotated[
+    Literal["org", "tier1", "tier2", "bank"],
+    Field(
+        description="Compared with active customers of the same organisation unit, tier-1 or tier-2 branch, "
+        "or of the whole bank"
+    ),
+]
+
+
+class PercentileCondition(_Comparison):
+    """100 x the share of the other customers of the scope who have less of a numeric feature: from 0 to 100.
+
+    Only customers for whom the feature is known count; a customer alone has 0; equals have the same.
+    """
+
+    percentile: Annotated[str, Field(min_length=1, max_length=80, examples=["aum"])]
+    scope: Scope = "org"
+
+
+class RankCondition(_Comparison):
+    """1 + how many customers of the scope have more of a numeric feature."""
+
+    rank: Annotated[str, Field(min_length=1, max_length=80, examples=["aum"])]
+    scope: Scope = "org"
 
 
 class AllOf(Schema):
@@ -85,24 +143,42 @@ class NotOf(Schema):
     condition: "Condition" = Field(alias="not")
 
 
+class UnknownOf(Schema):
+    """True where the condition is neither true nor false, because something it needs is unknown."""
+
+    unknown: "Condition"
+
+
 _FORMS = {
     "all": "all",
     "any": "any",
     "not": "not",
+    "unknown": "unknown",
     "feature": "feature",
     "event": "event",
+    "sequence": "sequence",
+    "again": "again",
     "product": "product",
     "matures_within_days": "matures",
+    "percentile": "percentile",
+    "rank": "rank",
+    "related": "related",
     "segment": "segment",
 }
 _CLASSES = {
     "AllOf": "all",
     "AnyOf": "any",
     "NotOf": "not",
+    "UnknownOf": "unknown",
     "FeatureCondition": "feature",
     "EventCondition": "event",
+    "SequenceCondition": "sequence",
+    "AgainCondition": "again",
     "ProductCondition": "product",
     "MaturityCondition": "matures",
+    "PercentileCondition": "percentile",
+    "RankCondition": "rank",
+    "RelatedCondition": "related",
     "SegmentCondition": "segment",
 }
 
@@ -117,20 +193,25 @@ Condition = Annotated[
     Annotated[AllOf, Tag("all")]
     | Annotated[AnyOf, Tag("any")]
     | Annotated[NotOf, Tag("not")]
+    | Annotated[UnknownOf, Tag("unknown")]
     | Annotated[FeatureCondition, Tag("feature")]
     | Annotated[EventCondition, Tag("event")]
+    | Annotated[SequenceCondition, Tag("sequence")]
+    | Annotated[AgainCondition, Tag("again")]
     | Annotated[ProductCondition, Tag("product")]
     | Annotated[MaturityCondition, Tag("matures")]
+    | Annotated[PercentileCondition, Tag("percentile")]
+    | Annotated[RankCondition, Tag("rank")]
+    | Annotated[RelatedCondition, Tag("related")]
     | Annotated[SegmentCondition, Tag("segment")],
     Discriminator(
         _form,
         custom_error_type="condition",
-        custom_error_message="is not a condition: needs one of 'all', 'any', 'not', 'feature', 'event', "
-        "'product', 'matures_within_days', 'segment'",
+        custom_error_message=f"is not a condition: needs one of {', '.join(repr(form) for form in _FORMS)}",
     ),
 ]
 
-for _model in (AllOf, AnyOf, NotOf):
+for _model in (AllOf, AnyOf, NotOf, UnknownOf):
     _model.model_rebuild()
 
 

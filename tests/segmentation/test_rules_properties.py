@@ -15,7 +15,8 @@ from services.segmentation.domain.feature_catalogue import BUILT_IN
 from services.segmentation.domain.rules.compiler import Compiler, Moment
 from services.segmentation.domain.rules.json_form import from_condition
 from services.segmentation.domain.rules.sql_form import parse_sql
-from services.segmentation.domain.rules.text import digest, to_condition, to_sql
+from services.segmentation.domain.rules.json_text import to_condition
+from services.segmentation.domain.rules.text import digest, to_sql
 from services.segmentation.domain.rules.tree import All
 from services.segmentation.store import facts, reading, schema
 from services.segmentation.store.store import Store

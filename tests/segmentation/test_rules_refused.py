@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from services.segmentation.domain.feature_catalogue import BUILT_IN
 from services.segmentation.domain.features import Feature
 from services.segmentation.domain.rules.compiler import Compiler, Moment
-from services.segmentation.domain.rules.problems import NotAvailable, RuleError
+from services.segmentation.domain.rules.problems import RuleError
 from services.segmentation.domain.rules.references import check_references, evaluation_order
 from services.segmentation.domain.rules.sql_form import parse_sql
 from tests.segmentation.rules_oracle import ZONE
@@ -123,14 +123,6 @@ def test_refused_with_a_place(text: str) -> None:
         parse_sql(text, BUILT_IN)
     assert caught.value.errors[0].pointer == "/definition/sql"
     assert caught.value.status == 422
-
-
-@pytest.mark.parametrize(
-    "text", ["sequence('a', 'b', 3)", "percentile(aum) > 0.9", "related('supplies', 'core')"]
-)
-def test_not_available_is_said_so(text: str) -> None:
-    with pytest.raises(NotAvailable, match="not available"):
-        parse_sql(text, BUILT_IN)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from fastapi import Path
 from services.segmentation.api.access import Reader
 from services.segmentation.domain.feature_catalogue import BUILT_IN
 from services.segmentation.domain.features import Feature
+from services.segmentation.domain.rules.windows import feature_freshness
 from shared.contracts.base import LocalText, Page
 from shared.contracts.segmentation import FeatureView
 from shared.errors import NotFound
@@ -40,6 +41,6 @@ def _view(feature: Feature) -> FeatureView:
         unit=feature.unit,
         expression=feature.expression,
         lineage=feature.lineage,
-        freshness=feature.freshness,
+        freshness=feature_freshness(feature.key, BUILT_IN),
         missing=feature.missing,
     )

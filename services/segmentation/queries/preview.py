@@ -9,18 +9,11 @@ from pyroaring import BitMap
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.feature_catalogue import BUILT_IN
-from services.segmentation.domain.features import Freshness
 from services.segmentation.domain.rules.compiler import Compiler, Moment
-from services.segmentation.domain.rules.text import to_condition, to_sql
-from services.segmentation.domain.rules.tree import (
-    FeatureValue,
-    Leaf,
-    MaturesWithin,
-    Rule,
-    Test,
-    leaves,
-    segment_keys,
-)
+from services.segmentation.domain.rules.json_text import to_condition
+from services.segmentation.domain.rules.text import to_sql
+from services.segmentation.domain.rules.tree import Leaf, Rule, leaves, segment_keys
+from services.segmentation.domain.rules.windows import freshness
 from services.segmentation.queries.memberships import members_by_key
 from services.segmentation.store import reading
 from services.segmentation.store.store import Store
@@ -46,7 +39,7 @@ async def preview(session: AsyncSession, store: Store, rule: Rule, org: str, sam
         leaves=[
             LeafPreview(
                 text=to_sql(leaf),
-                freshness=freshness(leaf),
+                freshness=freshness(leaf, BUILT_IN),
                 passing=int(reading.holds(columns[f"leaf{number}"]).sum()),
             )
             for number, leaf in enumerate(parts)
@@ -70,14 +63,3 @@ def _evaluate(
     columns = reading.columns(cursor, compiler.query(org=org), members.__getitem__)
     first = np.sort(columns["ordinal"][reading.holds(columns["rule"])])[:sample].astype(np.uint32)
     return columns, list(reading.customer_ids(cursor, first).values())
-
-
-def freshness(leaf: Leaf) -> Freshness:
-    """Conditions on the business date change at midnight, all others when facts arrive."""
-    match leaf:
-        case Test(FeatureValue(key)):
-            return BUILT_IN[key].freshness
-        case MaturesWithin():
-            return Freshness.daily
-        case _:
-            return Freshness.realtime

@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.definitions import stored_rule
-from services.segmentation.domain.rules.text import to_condition
+from services.segmentation.domain.rules.json_text import to_condition
 from services.segmentation.domain.rules.tree import segment_keys
 from services.segmentation.models import Segment, SegmentVersion
 from shared.contracts.base import LocalText

@@ -17,10 +17,13 @@ class FeatureType(StrEnum):
 
 
 class Freshness(StrEnum):
-    """How soon a change of the facts shows: within a second, or at the next business date."""
+    """How soon a change shows. realtime: within a second of the facts. daily: as that, and when the
+    business date changes. scheduled: depends on all customers, so at the next full evaluation.
+    """
 
     realtime = "realtime"
     daily = "daily"
+    scheduled = "scheduled"
 
 
 class FeatureView(Schema):

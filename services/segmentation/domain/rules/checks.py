@@ -3,10 +3,12 @@
 import re
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from typing import get_args
 
 from services.segmentation.domain.features import Catalogue, FeatureType
 from services.segmentation.domain.rules.problems import RuleError
 from services.segmentation.domain.rules.tree import EventValue, FeatureValue, Measure, Op, Operand, Value
+from shared.contracts.customer.relations import RelationKind
 
 MAX_LEAVES = 200
 MAX_DEPTH = 32
@@ -19,7 +21,7 @@ _EVENT_TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,5}")
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _KEY = re.compile(r"[a-z0-9][a-z0-9_.-]{0,79}")
-_NUMERIC = {FeatureType.number, FeatureType.integer, FeatureType.money}
+NUMERIC = {FeatureType.number, FeatureType.integer, FeatureType.money}
 
 TYPED_FIELDS = {
     "amount": FeatureType.money,
@@ -29,6 +31,7 @@ TYPED_FIELDS = {
 }
 """Event fields that have a column of their own; every other field takes the type of its constant."""
 
+RELATIONS: tuple[str, ...] = get_args(RelationKind)
 _COUNTS = {
     Op.eq: (1, 1),
     Op.ne: (1, 1),
@@ -49,7 +52,17 @@ def feature_key(name: str, catalogue: Catalogue, where: str) -> str:
         near = catalogue.nearest(name)
         hint = f"; did you mean '{near}'?" if near else ""
         raise RuleError(f"there is no feature '{name}'{hint}", where)
+    if catalogue[name].archived:
+        raise RuleError(f"the feature '{name}' is archived", where)
     return name
+
+
+def ranked_key(name: str, catalogue: Catalogue, where: str) -> str:
+    """A feature that customers can be ranked by."""
+    key = feature_key(name, catalogue, where)
+    if catalogue[key].type not in NUMERIC:
+        raise RuleError(f"'{key}' is a {catalogue[key].type}: only numbers have a rank", where)
+    return key
 
 
 def event_type(name: str, where: str) -> str:
@@ -66,6 +79,19 @@ def product_code(name: str, where: str) -> str:
 
 def segment_key(name: str, where: str) -> str:
     return _named(_KEY, name, "a segment key", where)
+
+
+def relation(name: str, where: str) -> str:
+    if name not in RELATIONS:
+        raise RuleError(f"there is no relation '{name}'; there are: {', '.join(RELATIONS)}", where)
+    return name
+
+
+def after(value: object, within: int, where: str) -> int:
+    """The near end of a window ahead."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= within:
+        raise RuleError(f"must be a whole number from 0 to {within}", where)
+    return value
 
 
 def _named(pattern: re.Pattern[str], name: str, what: str, where: str) -> str:
@@ -110,7 +136,7 @@ def _how_many(low: int, high: int) -> str:
 def constant(raw: object, kind: FeatureType | None, where: str) -> Value:
     if kind is None:
         return _moment(raw, where)
-    if kind in _NUMERIC:
+    if kind in NUMERIC:
         return number(raw, where)
     if kind is FeatureType.boolean and isinstance(raw, bool):
         return raw

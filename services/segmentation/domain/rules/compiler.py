@@ -1,8 +1,9 @@
 """Checked trees compiled to one DuckDB query.
 
-All leaves of all rules of a pass become columns of four aggregations (holdings, balances 90
-days ago, events, the customer's row), each of which reads its table once. Every constant and
-the evaluation time are bound parameters; the only identifiers written are our own.
+All leaves of all rules of a pass become columns of a few aggregations (holdings, holdings 90 days
+ago and day by day, events, pairs of events, contributions, relations, the customer's row), each of
+which reads its table once. Every constant and the evaluation time are bound parameters; the only
+identifiers written are our own.
 """
 
 import re
@@ -10,14 +11,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, tzinfo
 
+from services.segmentation.domain.expressions.tree import (
+    Arithmetic,
+    Call,
+    Constant,
+    Expression,
+    Measured,
+    Negative,
+    Sign,
+)
+from services.segmentation.domain.expressions.tree import Function as Named
 from services.segmentation.domain.features import Catalogue, Feature, Missing, Source
+from services.segmentation.domain.rules import blocks
 from services.segmentation.domain.rules.checks import TYPED_FIELDS
 from services.segmentation.domain.rules.tree import (
+    Again,
     All,
     AnyOf,
     EventValue,
     FeatureValue,
     FieldTest,
+    Function,
     HasProduct,
     InSegment,
     Leaf,
@@ -28,14 +42,20 @@ from services.segmentation.domain.rules.tree import (
     Op,
     Operand,
     ProductBalance,
+    Ranked,
+    Related,
     Rule,
+    Sequence,
     Stopped,
     Test,
+    Unknown,
     Value,
 )
 
 Parameter = Value | list[int] | list[str]
 _SIGNS = {Op.eq: "=", Op.ne: "<>", Op.gt: ">", Op.gte: ">=", Op.lt: "<", Op.lte: "<="}
+_NARROWED = "ordinal IN (SELECT unnest($only::INTEGER[]))"
+_SOURCES = (*(source for source in blocks.ROWS), Source.event)
 _AGGREGATES = {
     Measure.sum: "sum",
     Measure.avg: "avg",
@@ -96,7 +116,11 @@ class Compiler:
         self._names: dict[tuple[type, Value], str] = {}
         self._columns: dict[Source, dict[str, str]] = {source: {} for source in Source}
         self._events = _Events()
+        self._pairs: dict[tuple[str, str], dict[str, str]] = {}
+        self._places: dict[Ranked, str] = {}
+        self._related: dict[Related, str] = {}
         self._references: dict[str, str] = {}
+        self._members: set[str] = set()
         self._inline: dict[str, str] = {}
         self._outputs: list[str] = []
 
@@ -131,10 +155,12 @@ class Compiler:
         if org is not None:
             self._parameters["org"] = org
             conditions.append("(c.org = $org OR starts_with(c.org, $org || '.'))")
+        # A place among all customers needs the values of all of them.
+        narrowed = _NARROWED if restricted and not self._places else None
         sql = (
-            f"{self._blocks(restricted=restricted)}\n"
+            f"{self._blocks(narrowed)}\n"
             f"SELECT {', '.join(['c.ordinal AS ordinal', *self._outputs])}\n"
-            f"FROM customer AS c{self._joins()}\nWHERE {' AND '.join(conditions)}"
+            f"FROM customer AS c{self._joined(self._joins())}\nWHERE {' AND '.join(conditions)}"
         )
         return Query(sql, self._bound(sql), dict(self._references))
 
@@ -144,26 +170,44 @@ class Compiler:
         return Query(sql, self._bound(sql), {})
 
     def _bound(self, sql: str) -> dict[str, Parameter]:
-        clock: dict[str, Parameter] = {"t": self._moment.utc, "today": self._moment.today}
+        clock: dict[str, Parameter] = {
+            "t": self._moment.utc,
+            "today": self._moment.today,
+            "zone": str(self._moment.zone),
+        }
         return self._parameters | {
             name: value for name, value in clock.items() if re.search(rf"\${name}\b", sql)
         }
 
     # ── sources ──
 
-    def _blocks(self, *, restricted: bool) -> str:
-        narrowed = "ordinal IN (SELECT unnest($only::INTEGER[]))" if restricted else None
-        blocks = []
-        for source, build in (
-            (Source.holding, _holding_rows),
-            (Source.past, _past_rows),
-            (Source.event, self._event_rows),
-        ):
+    def _blocks(self, narrowed: str | None) -> str:
+        found = []
+        for source in _SOURCES:
             if columns := self._columns[source]:
-                listed = ", ".join(f"{sql} AS {name}" for sql, name in columns.items())
-                rows = f"SELECT ordinal, {listed} FROM {build(narrowed)} GROUP BY ordinal"  # noqa: S608 - ours
-                blocks.append(f"{source}_of AS ({rows})")
-        return f"WITH {', '.join(blocks)}" if blocks else ""
+                rows = self._event_rows(narrowed) if source is Source.event else blocks.ROWS[source](narrowed)
+                found.append(f"{source}_of AS ({_aggregated(columns, rows)})")
+        for (first, then), columns in self._pairs.items():
+            rows = blocks.event_pairs(self._value(first), self._value(then), narrowed)
+            found.append(f"{self._pair_name(first, then)} AS ({_aggregated(columns, rows)})")
+        for leaf, name in self._related.items():
+            members = self._references[leaf.key]
+            found.append(f"{name} AS ({blocks.related(self._value(leaf.relation), members, leaf.direction)})")
+        if self._places:
+            found += self._ranking()
+        return f"WITH {', '.join(found)}" if found else ""
+
+    def _ranking(self) -> list[str]:
+        """The ranked features of every active customer, and then their places."""
+        features = {place.feature: self._feature(place.feature) for place in self._places}
+        values = ", ".join(f"({sql})::DOUBLE AS of_{key}" for key, sql in features.items())
+        everybody = (
+            f"SELECT c.ordinal AS ordinal, c.org AS org, {values} "  # noqa: S608 - ours
+            f"FROM customer AS c{self._joined(self._block_names())} "
+            "WHERE c.status = 'active' AND c.merged_into IS NULL"
+        )
+        places = ", ".join(f"{_place(place)} AS {name}" for place, name in self._places.items())
+        return [f"valued AS ({everybody})", f"placed AS (SELECT ordinal, {places} FROM valued)"]  # noqa: S608 - ours
 
     def _event_rows(self, narrowed: str | None) -> str:
         types = ", ".join(self._value(name) for name in sorted(self._events.types))
@@ -172,14 +216,25 @@ class Compiler:
             conditions.append(f"time > $t - to_days({self._value(self._events.days)})")
         return f"event WHERE {' AND '.join([*conditions, *([narrowed] if narrowed else [])])}"
 
-    def _joins(self) -> str:
-        joined = [
-            f" LEFT JOIN {source}_of ON {source}_of.ordinal = c.ordinal"
-            for source in (Source.holding, Source.past, Source.event)
-            if self._columns[source]
+    def _block_names(self) -> list[str]:
+        return [
+            *(f"{source}_of" for source in _SOURCES if self._columns[source]),
+            *(self._pair_name(*pair) for pair in self._pairs),
         ]
-        joined += [f" LEFT JOIN {name} ON {name}.ordinal = c.ordinal" for name in self._references.values()]
-        return "".join(joined)
+
+    def _joins(self) -> list[str]:
+        return [
+            *self._block_names(),
+            *self._related.values(),
+            *(["placed"] if self._places else []),
+            *(name for key, name in self._references.items() if key in self._members),
+        ]
+
+    def _joined(self, names: Iterable[str]) -> str:
+        return "".join(f" LEFT JOIN {name} ON {name}.ordinal = c.ordinal" for name in names)
+
+    def _pair_name(self, first: str, then: str) -> str:
+        return f"pair_{list(self._pairs).index((first, then))}"
 
     def _column(self, source: Source, sql: str) -> str:
         """The name of an aggregate in its block; equal aggregates are computed once."""
@@ -208,32 +263,59 @@ class Compiler:
                 return " OR ".join(f"({self.predicate(item)})" for item in items)
             case Not(item):
                 return f"NOT ({self.predicate(item)})"
+            case Unknown(item):
+                return f"({self.predicate(item)}) IS NULL"
             case Test(operand, op, values):
                 return self._compared(self._operand(operand), op, self._constants(operand, values))
             case _:
                 return self._condition(rule)
 
-    def _condition(self, leaf: Never | Stopped | HasProduct | MaturesWithin | InSegment) -> str:
+    def _condition(self, leaf: Function) -> str:  # noqa: PLR0911 - one form each
         match leaf:
             case Never(type_):
                 return f"{self._extreme('max', type_)} IS NULL"
             case Stopped(type_, days):
                 cutoff = f"$t - to_days({self._value(days)})"
                 return f"coalesce({self._extreme('max', type_)} <= {cutoff}, false)"
+            case Sequence(first, then, days, recent):
+                return self._paired(first, then, f"time <= previous + to_days({self._value(days)})", recent)
+            case Again(type_, gap, recent):
+                return self._paired(type_, type_, f"time >= previous + to_days({self._value(gap)})", recent)
             case HasProduct(code):
                 held = self._column(Source.holding, f"bool_or(product = {self._value(code)})")
                 return f"coalesce({held}, false)"
-            case MaturesWithin(days):
-                window = f"matures_on BETWEEN $today AND $today + {self._value(days)}::INTEGER"
+            case MaturesWithin(days, after):
+                low, high = (f"$today + {self._value(each)}::INTEGER" for each in (after, days))
+                window = f"matures_on BETWEEN {low} AND {high}"
                 return f"coalesce({self._column(Source.holding, f'bool_or({window})')}, false)"
             case InSegment(key):
                 return self._membership(key)
+            case Related():
+                return self._relation(leaf)
+
+    def _paired(self, first: str, then: str, condition: str, recent: int | None) -> str:
+        if recent is not None:
+            condition = f"{condition} AND time > $t - to_days({self._value(recent)})"
+        columns = self._pairs.setdefault((first, then), {})
+        column = columns.setdefault(f"bool_or({condition})", f"found_{len(columns)}")
+        return f"coalesce({self._pair_name(first, then)}.{column}, false)"
 
     def _membership(self, key: str) -> str:
         if key in self._inline:
             return f"coalesce({self._inline[key]}, false)"
-        name = self._references.setdefault(key, f"members_{len(self._references)}")
+        self._members.add(key)
+        return f"{self._reference(key)}.ordinal IS NOT NULL"
+
+    def _relation(self, leaf: Related) -> str:
+        """Others' membership decides: it must be settled before this query, see `references.stages`."""
+        if leaf.key in self._inline:
+            raise ValueError(f"the members of '{leaf.key}' are an output of the same query")
+        self._reference(leaf.key)
+        name = self._related.setdefault(leaf, f"related_{len(self._related)}")
         return f"{name}.ordinal IS NOT NULL"
+
+    def _reference(self, key: str) -> str:
+        return self._references.setdefault(key, f"members_{len(self._references)}")
 
     def _constants(self, operand: Operand, values: Iterable[Value]) -> list[str]:
         """Times of events are compared with instants: a date is its start in the bank's zone."""
@@ -264,6 +346,9 @@ class Compiler:
         match operand:
             case FeatureValue(key):
                 return self._feature(key)
+            case Ranked(_, key):
+                self._feature(key)
+                return f"placed.{self._places.setdefault(operand, f'place_{len(self._places)}')}"
             case ProductBalance(code):
                 held = f"sum(balance) FILTER (product = {self._value(code)})"
                 return f"coalesce({self._column(Source.holding, held)}, 0)"
@@ -281,9 +366,29 @@ class Compiler:
         if feature.source is Source.derived:
             parts = {name: f"({self._feature(name)})" for name in feature.uses}
             return f"({feature.expression.format_map(parts)})"
+        if feature.tree is not None:
+            return _finite(self._expression(feature.tree))
         if feature.source is Source.event:
             self._events.include(feature.types, feature.days)
         return _filled(feature, self._column(feature.source, feature.expression))
+
+    def _expression(self, node: Expression) -> str:  # noqa: PLR0911 - one form each
+        """In double precision throughout: decimals would overflow, and differ by order of operations."""
+        match node:
+            case Constant(value):
+                return f"{self._value(value)}::DOUBLE"
+            case Measured(operand):
+                return f"({self._operand(operand)})::DOUBLE"
+            case Arithmetic(Sign.over, left, right):
+                return f"({self._expression(left)} / nullif({self._expression(right)}, 0))"
+            case Arithmetic(sign, left, right):
+                return f"({self._expression(left)} {sign} {self._expression(right)})"
+            case Negative(item):
+                return f"(-{self._expression(item)})"
+            case Call(Named.round, (item, Constant(places))):
+                return f"round({self._expression(item)}, {int(places)})"
+            case Call(function, items):
+                return f"{function}({', '.join(self._expression(item) for item in items)})"
 
     def _extreme(self, aggregate: str, type_: str) -> str:
         self._events.include((type_,), None)
@@ -329,15 +434,21 @@ def _filled(feature: Feature, column: str) -> str:
     return column if feature.missing is Missing.unknown else f"coalesce({column}, {feature.missing})"
 
 
-def _holding_rows(narrowed: str | None) -> str:
-    return f"holding_latest WHERE NOT closed{f' AND {narrowed}' if narrowed else ''}"
+def _finite(sql: str) -> str:
+    """What is too large to be a number is unknown."""
+    return f"nullif(nullif(nullif({sql}, 'inf'::DOUBLE), '-inf'::DOUBLE), 'nan'::DOUBLE)"
 
 
-def _past_rows(narrowed: str | None) -> str:
-    """The state of every account at the end of the day 90 days ago."""
-    return (
-        "(SELECT any_value(ordinal) AS ordinal, arg_max(category, as_of) AS category, "  # noqa: S608 - ours
-        "arg_max(balance, as_of) AS balance FROM holding WHERE as_of <= $today - 90"
-        f"{f' AND {narrowed}' if narrowed else ''} GROUP BY home, account "
-        "HAVING NOT arg_max(closed, as_of))"
+def _aggregated(columns: Mapping[str, str], rows: str) -> str:
+    listed = ", ".join(f"{sql} AS {name}" for sql, name in columns.items())
+    return f"SELECT ordinal, {listed} FROM {rows} GROUP BY ordinal"  # noqa: S608 - ours
+
+
+def _place(place: Ranked) -> str:
+    """Of those whose value is known: a partition of their own keeps the others out."""
+    value, scope = f"of_{place.feature}", blocks.SCOPES[place.scope]
+    over = f"PARTITION BY {scope}, {value} IS NULL ORDER BY {value}"
+    found = (
+        f"100 * percent_rank() OVER ({over})" if place.by == "percentile" else f"rank() OVER ({over} DESC)"
     )
+    return f"CASE WHEN {value} IS NOT NULL THEN {found} END"

@@ -4,6 +4,8 @@ from services.segmentation.domain.features import Catalogue, FeatureType
 from services.segmentation.domain.rules import checks
 from services.segmentation.domain.rules.problems import RuleError
 from services.segmentation.domain.rules.tree import (
+    Again,
+    Direction,
     EventValue,
     FeatureValue,
     FieldTest,
@@ -16,13 +18,19 @@ from services.segmentation.domain.rules.tree import (
     Op,
     Operand,
     ProductBalance,
+    Ranked,
+    Related,
     Rule,
+    Scope,
+    Sequence,
     Stopped,
     Test,
+    Unknown,
     all_of,
     any_of,
 )
 from shared.contracts.conditions import (
+    AgainCondition,
     AllOf,
     AnyOf,
     Condition,
@@ -31,9 +39,27 @@ from shared.contracts.conditions import (
     FeatureCondition,
     MaturityCondition,
     NotOf,
+    PercentileCondition,
     ProductCondition,
+    RankCondition,
+    RelatedCondition,
     Scalar,
     SegmentCondition,
+    SequenceCondition,
+    UnknownOf,
+)
+
+_LeafCondition = (
+    FeatureCondition
+    | EventCondition
+    | SequenceCondition
+    | AgainCondition
+    | ProductCondition
+    | MaturityCondition
+    | PercentileCondition
+    | RankCondition
+    | RelatedCondition
+    | SegmentCondition
 )
 
 
@@ -57,6 +83,8 @@ class _Reader:
                 return any_of([self.rule(n, f"{at}/any/{i}", depth + 1) for i, n in enumerate(node.any)])
             case NotOf():
                 return Not(self.rule(node.condition, f"{at}/not", depth + 1))
+            case UnknownOf():
+                return Unknown(self.rule(node.unknown, f"{at}/unknown", depth + 1))
             case _:
                 self._count(at)
                 return self._leaf(node, at)
@@ -66,23 +94,29 @@ class _Reader:
         if self._leaves > checks.MAX_LEAVES:
             raise RuleError(f"a rule has at most {checks.MAX_LEAVES} conditions", at)
 
-    def _leaf(
-        self,
-        node: FeatureCondition | EventCondition | ProductCondition | MaturityCondition | SegmentCondition,
-        at: str,
-    ) -> Rule:
+    def _leaf(self, node: _LeafCondition, at: str) -> Rule:
         match node:
-            case FeatureCondition():
-                key = checks.feature_key(node.feature, self._catalogue, f"{at}/feature")
-                return self._test(FeatureValue(key), node.op, node.value, at)
+            case FeatureCondition() | PercentileCondition() | RankCondition():
+                return self._test(self._feature_value(node, at), node.op, node.value, at)
             case EventCondition():
                 return self._event(node, at)
             case ProductCondition():
                 return self._product(node, at)
-            case MaturityCondition():
-                return MaturesWithin(node.matures_within_days)
-            case SegmentCondition():
-                return InSegment(checks.segment_key(node.segment, f"{at}/segment"))
+            case _:
+                return _function(node, at)
+
+    def _feature_value(
+        self, node: FeatureCondition | PercentileCondition | RankCondition, at: str
+    ) -> FeatureValue | Ranked:
+        match node:
+            case FeatureCondition(feature=key):
+                return FeatureValue(checks.feature_key(key, self._catalogue, f"{at}/feature"))
+            case PercentileCondition(percentile=key):
+                key = checks.ranked_key(key, self._catalogue, f"{at}/percentile")
+                return Ranked("percentile", key, Scope(node.scope))
+            case RankCondition(rank=key):
+                key = checks.ranked_key(key, self._catalogue, f"{at}/rank")
+                return Ranked("rank", key, Scope(node.scope))
 
     def _test(self, operand: Operand, op: str | None, value: Scalar | list[Scalar] | None, at: str) -> Test:
         if op is None:
@@ -125,6 +159,31 @@ class _Reader:
             field = checks.measured_field(measure, node.field or "", f"{at}/field")
         where = tuple(_filter(item, f"{at}/where/{i}") for i, item in enumerate(node.where))
         return EventValue(measure, type_, field, checks.days(node.within_days, f"{at}/within_days"), where)
+
+
+def _function(
+    node: SequenceCondition | AgainCondition | MaturityCondition | RelatedCondition | SegmentCondition,
+    at: str,
+) -> Rule:
+    match node:
+        case SequenceCondition(sequence=[first, then]):
+            pair = (checks.event_type(first, f"{at}/sequence/0"), checks.event_type(then, f"{at}/sequence/1"))
+            return Sequence(*pair, node.within_days, node.recent_days)
+        case SequenceCondition():
+            raise RuleError("takes two event types", f"{at}/sequence")
+        case AgainCondition():
+            return Again(checks.event_type(node.again, f"{at}/again"), node.gap_days, node.recent_days)
+        case MaturityCondition():
+            after = checks.after(
+                node.matures_after_days, node.matures_within_days, f"{at}/matures_after_days"
+            )
+            return MaturesWithin(node.matures_within_days, after)
+        case RelatedCondition():
+            relation = checks.relation(node.related, f"{at}/related")
+            key = checks.segment_key(node.segment, f"{at}/segment")
+            return Related(relation, key, Direction(node.direction))
+        case SegmentCondition():
+            return InSegment(checks.segment_key(node.segment, f"{at}/segment"))
 
 
 def _filter(item: EventFilter, at: str) -> FieldTest:

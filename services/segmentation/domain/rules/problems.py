@@ -13,13 +13,3 @@ class RuleError(Unprocessable):
 
     def __init__(self, detail: str, pointer: str, *, slug: str | None = None) -> None:
         super().__init__(detail, errors=[FieldError(pointer, detail)], slug=slug)
-
-
-class NotAvailable(RuleError):
-    """The condition is part of the rule language but this server cannot evaluate it."""
-
-    slug: ClassVar[str] = "rule-not-available"
-    title: ClassVar[str] = "The condition is not available"
-
-
-NOT_AVAILABLE = {"sequence", "related", "percentile"}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from services.segmentation.domain.rules.problems import RuleError
+from services.segmentation.domain.rules.tree import Rule, related_keys, segment_keys
 
 
 def evaluation_order(references: Mapping[str, set[str]]) -> list[str]:
@@ -14,6 +15,21 @@ def evaluation_order(references: Mapping[str, set[str]]) -> list[str]:
     except CycleError as error:
         path = " → ".join(error.args[1])
         raise RuleError(f"segments refer to each other in a circle: {path}", "/definition") from None
+
+
+def stages(rules: Mapping[str, Rule]) -> list[list[str]]:
+    """Keys in order of evaluation, grouped into queries.
+
+    A reference by `in_segment` may be answered within one query. `related` asks about the members of
+    a segment themselves, so that segment must have been evaluated by an earlier one.
+    """
+    level: dict[str, int] = {}
+    for key in evaluation_order({key: segment_keys(rule) for key, rule in rules.items()}):
+        ahead = related_keys(rules[key])
+        level[key] = max(
+            (level[used] + (used in ahead) for used in segment_keys(rules[key]) if used in level), default=0
+        )
+    return [[key for key in level if level[key] == each] for each in sorted(set(level.values()))]
 
 
 def check_references(key: str, uses: set[str], existing: Mapping[str, set[str]], pointer: str) -> None:

@@ -1,15 +1,17 @@
-"""A checked tree written back: canonical SQL text, JSON condition tree, hash."""
+"""A checked tree written back as its one SQL text, and its hash."""
 
 import hashlib
-from datetime import date
 from decimal import Decimal
 
 from services.segmentation.domain.rules.tree import (
+    Again,
     All,
     AnyOf,
+    Direction,
     EventValue,
     FeatureValue,
     FieldTest,
+    Function,
     HasProduct,
     InSegment,
     MaturesWithin,
@@ -19,29 +21,21 @@ from services.segmentation.domain.rules.tree import (
     Op,
     Operand,
     ProductBalance,
+    Ranked,
+    Related,
     Rule,
+    Scope,
+    Sequence,
     Stopped,
     Test,
+    Unknown,
     Value,
 )
-from shared.contracts.conditions import (
-    AllOf,
-    Condition,
-    EventCondition,
-    EventFilter,
-    FeatureCondition,
-    MaturityCondition,
-    NotOf,
-    ProductCondition,
-    Scalar,
-    SegmentCondition,
-)
-from shared.contracts.conditions import AnyOf as AnyCondition
 
 _SIGNS = {Op.eq: "=", Op.ne: "<>", Op.gt: ">", Op.gte: ">=", Op.lt: "<", Op.lte: "<="}
 
 
-def to_sql(rule: Rule) -> str:
+def to_sql(rule: Rule) -> str:  # noqa: PLR0911 - one form each
     """The one SQL text of a rule: `parse_sql(to_sql(rule)) == rule`."""
     match rule:
         case All(items):
@@ -52,24 +46,37 @@ def to_sql(rule: Rule) -> str:
             return f"not ({to_sql(item)})"
         case Not(item):
             return f"not {_enclosed(item)}"
+        case Unknown(item):
+            return f"({to_sql(item)}) is unknown"
         case Test(operand, op, values):
-            return _compared(_operand(operand), op, values)
+            return _compared(operand_sql(operand), op, values)
         case _:
             return _function(rule)
 
 
-def _function(leaf: Never | Stopped | HasProduct | MaturesWithin | InSegment) -> str:
+def _function(leaf: Function) -> str:  # noqa: PLR0911 - one form each
     match leaf:
         case Never(type_):
-            return f"never({_quoted(type_)})"
+            return _called("never", _quoted(type_))
         case Stopped(type_, days):
-            return f"stopped({_quoted(type_)}, {days})"
+            return _called("stopped", _quoted(type_), days)
+        case Sequence(first, then, days, recent):
+            return _called("sequence", _quoted(first), _quoted(then), days, recent)
+        case Again(type_, gap, recent):
+            return _called("again", _quoted(type_), gap, recent)
         case HasProduct(code):
-            return f"has_product({_quoted(code)})"
-        case MaturesWithin(days):
-            return f"matures_within({days})"
+            return _called("has_product", _quoted(code))
+        case MaturesWithin(days, after):
+            return _called("matures_within", days, after or None)
         case InSegment(key):
-            return f"in_segment({_quoted(key)})"
+            return _called("in_segment", _quoted(key))
+        case Related(relation, key, direction):
+            way = None if direction is Direction.out else _quoted(direction)
+            return _called("related", _quoted(relation), _quoted(key), way)
+
+
+def _called(name: str, *arguments: str | int | None) -> str:
+    return f"{name}({', '.join(str(each) for each in arguments if each is not None)})"
 
 
 def digest(rule: Rule) -> str:
@@ -85,6 +92,8 @@ def _sorted(rule: Rule) -> str:
             return f"or({','.join(sorted(_sorted(item) for item in items))})"
         case Not(item):
             return f"not({_sorted(item)})"
+        case Unknown(item):
+            return f"unknown({_sorted(item)})"
         case _:
             return to_sql(rule)
 
@@ -93,12 +102,14 @@ def _enclosed(rule: Rule) -> str:
     return f"({to_sql(rule)})" if isinstance(rule, All | AnyOf) else to_sql(rule)
 
 
-def _operand(operand: Operand) -> str:
+def operand_sql(operand: Operand) -> str:
     match operand:
         case FeatureValue(key):
             return key
         case ProductBalance(code):
             return f"product_balance({_quoted(code)})"
+        case Ranked(by, key, scope):
+            return _called(by, key, None if scope is Scope.org else _quoted(scope))
         case EventValue(Measure.first | Measure.last as measure, type_):
             return f"{measure}_event({_quoted(type_)})"
         case EventValue(measure, type_, field, days, where):
@@ -141,70 +152,3 @@ def _constant(value: Value) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def to_condition(rule: Rule) -> Condition:
-    """The JSON form: `from_condition(to_condition(rule)) == rule`."""
-    match rule:
-        case All(items):
-            return AllOf(all=[to_condition(item) for item in items])
-        case AnyOf(items):
-            return AnyCondition(any=[to_condition(item) for item in items])
-        case Not(item):
-            return NotOf.model_validate({"not": to_condition(item)})
-        case Test(operand, op, values):
-            return _test_condition(operand, op, _json_value(op, values))
-        case _:
-            return _function_condition(rule)
-
-
-def _function_condition(leaf: Never | Stopped | HasProduct | MaturesWithin | InSegment) -> Condition:
-    match leaf:
-        case Never(type_):
-            return EventCondition(event=type_, measure="never")
-        case Stopped(type_, days):
-            return EventCondition(event=type_, measure="stopped", within_days=days)
-        case HasProduct(code):
-            return ProductCondition(product=code)
-        case MaturesWithin(days):
-            return MaturityCondition(matures_within_days=days)
-        case InSegment(key):
-            return SegmentCondition(segment=key)
-
-
-def _test_condition(operand: Operand, op: Op, value: Scalar | list[Scalar] | None) -> Condition:
-    match operand:
-        case FeatureValue(key):
-            return FeatureCondition(feature=key, op=op.value, value=value)
-        case ProductBalance(code):
-            return ProductCondition(product=code, measure="balance", op=op.value, value=value)
-        case EventValue(measure, type_, field, days, where):
-            return EventCondition(
-                event=type_,
-                measure=measure.value,
-                field=field,
-                within_days=days,
-                where=[
-                    EventFilter(field=test.field, op=test.op.value, value=_json_value(test.op, test.values))
-                    for test in where
-                ],
-                op=op.value,
-                value=value,
-            )
-
-
-def _json_value(op: Op, values: tuple[Value, ...]) -> Scalar | list[Scalar] | None:
-    plain = [_scalar(value) for value in values]
-    if op in {Op.between, Op.in_}:
-        return plain
-    return plain[0] if plain else None
-
-
-def _scalar(value: Value) -> Scalar:
-    match value:
-        case Decimal():
-            return float(value)
-        case date():
-            return value.isoformat()
-        case _:
-            return value

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Literal
 
 Value = bool | int | Decimal | str | date | datetime
 
@@ -67,7 +68,29 @@ class ProductBalance:
     code: str
 
 
-Operand = FeatureValue | EventValue | ProductBalance
+class Scope(StrEnum):
+    """With whom a customer is compared: of the same unit, branch or sub-branch, or of the whole bank."""
+
+    org = "org"
+    tier1 = "tier1"
+    tier2 = "tier2"
+    bank = "bank"
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A customer's place among the active customers of the scope for whom the feature is known.
+
+    percentile: 100 x the share of the others who have less, 0 for the only one. rank: 1 + how many
+    have more. Equals share a place. Unknown where the feature is.
+    """
+
+    by: Literal["percentile", "rank"]
+    feature: str
+    scope: Scope = Scope.org
+
+
+Operand = FeatureValue | EventValue | ProductBalance | Ranked
 
 
 @dataclass(frozen=True)
@@ -95,13 +118,38 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class Sequence:
+    """An event of `first`, and after it, at most `days` days later, one of `then`.
+
+    `recent`: only where the latter is of the last so many days.
+    """
+
+    first: str
+    then: str
+    days: int
+    recent: int | None = None
+
+
+@dataclass(frozen=True)
+class Again:
+    """Happened, then not for `gap` days or more, then happened again (in the last `recent` days)."""
+
+    type: str
+    gap: int
+    recent: int | None = None
+
+
+@dataclass(frozen=True)
 class HasProduct:
     code: str
 
 
 @dataclass(frozen=True)
 class MaturesWithin:
+    """Some holding matures at most `days` and at least `after` days from the business date."""
+
     days: int
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -109,7 +157,25 @@ class InSegment:
     key: str
 
 
-Leaf = Test | Never | Stopped | HasProduct | MaturesWithin | InSegment
+class Direction(StrEnum):
+    out = "out"
+    in_ = "in"
+    both = "both"
+
+
+@dataclass(frozen=True)
+class Related:
+    """Stands in this relation to a member of the segment; `in`: a member stands in it to the customer."""
+
+    relation: str
+    key: str
+    direction: Direction = Direction.out
+
+
+Function = Never | Stopped | Sequence | Again | HasProduct | MaturesWithin | InSegment | Related
+"""The conditions that are a function, with no value to compare."""
+
+Leaf = Test | Function
 
 
 @dataclass(frozen=True)
@@ -127,7 +193,14 @@ class Not:
     item: "Rule"
 
 
-Rule = Leaf | All | AnyOf | Not
+@dataclass(frozen=True)
+class Unknown:
+    """True where the condition is unknown, else false: never unknown itself."""
+
+    item: "Rule"
+
+
+Rule = Leaf | All | AnyOf | Not | Unknown
 
 
 def all_of(items: list[Rule]) -> Rule:
@@ -150,7 +223,7 @@ def leaves(rule: Rule) -> Iterator[Leaf]:
         match node:
             case All(items) | AnyOf(items):
                 stack.extend(reversed(items))
-            case Not(item):
+            case Not(item) | Unknown(item):
                 stack.append(item)
             case _ if node not in seen:
                 seen.add(node)
@@ -159,4 +232,9 @@ def leaves(rule: Rule) -> Iterator[Leaf]:
 
 def segment_keys(rule: Rule) -> set[str]:
     """The segments this rule refers to."""
-    return {leaf.key for leaf in leaves(rule) if isinstance(leaf, InSegment)}
+    return {leaf.key for leaf in leaves(rule) if isinstance(leaf, InSegment | Related)}
+
+
+def related_keys(rule: Rule) -> set[str]:
+    """The segments whose members decide about others than themselves."""
+    return {leaf.key for leaf in leaves(rule) if isinstance(leaf, Related)}

@@ -1,0 +1,1 @@
+"""The built-in features, by what they are about."""

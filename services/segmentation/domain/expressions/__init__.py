@@ -1,0 +1,1 @@
+"""Features that people define: arithmetic over other features and measures."""
