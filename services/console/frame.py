@@ -8,24 +8,10 @@ from nicegui import ui
 
 from services.console import session
 from services.console.i18n import Language, Texts
+from services.console.navigation import open_to
 from services.console.session import User
 from services.console.widgets.html import html, icon
-from shared.auth import Role
 
-OVERSEERS = (Role.strategist, Role.approver, Role.branch_head, Role.auditor)
-"""Who may see results; a manager who knew them could not treat everybody alike."""
-# Entry, address, icon, roles that work there (empty: everybody).
-_ENTRIES: tuple[tuple[str, str, str, tuple[Role, ...]], ...] = (
-    ("board", "/", "board", OVERSEERS),
-    ("segments", "/segments", "segments", ()),
-    ("campaigns", "/campaigns", "campaigns", ()),
-    ("tasks", "/tasks", "tasks", (Role.manager, Role.branch_head)),
-    ("customers", "/customers", "customers", ()),
-    ("duplicates", "/duplicates", "duplicates", (Role.branch_head,)),
-    ("quality", "/quality", "quality", OVERSEERS),
-    ("handovers", "/handovers", "handovers", (Role.branch_head,)),
-    ("imports", "/imports", "imports", (Role.integrator,)),
-)
 _OTHER: dict[Language, Language] = {"zh": "en", "en": "zh"}
 
 MARK = Markup(
@@ -82,11 +68,16 @@ def _brand(t: Texts) -> Markup:
 def _links(t: Texts, user: User, nav: str) -> Markup:
     link = Markup('<a href="{}"{}>{}{}</a>')
     here = Markup(' aria-current="page"')
-    return Markup().join(
-        link.format(address, here if entry == nav else "", icon(picture), t(f"nav.{entry}"))
-        for entry, address, picture, roles in _ENTRIES
-        if not roles or user.has(*roles)
-    )
+    links = Markup()
+    for group, entries in open_to(user):
+        links += Markup('<span class="group">{}</span>').format(t(f"nav.group.{group}")) if group else ""
+        links += Markup().join(
+            link.format(
+                each.address, here if each.name == nav else "", icon(each.icon), t(f"nav.{each.name}")
+            )
+            for each in entries
+        )
+    return links
 
 
 def _who(t: Texts, user: User) -> None:

@@ -8,8 +8,9 @@ from nicegui import ui
 
 from services.console import session
 from services.console.api import Api, ApiProblem, segment
-from services.console.frame import OVERSEERS, language_button
+from services.console.frame import language_button
 from services.console.i18n import Texts
+from services.console.navigation import OVERSEERS
 from services.console.runtime import runtime
 from services.console.view import advice, speak
 from services.console.widgets.html import html

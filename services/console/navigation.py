@@ -1,0 +1,50 @@
+"""The pages of the console, and who works with which."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from services.console.session import User
+from shared.auth import Role
+
+OVERSEERS = (Role.strategist, Role.approver, Role.branch_head, Role.auditor)
+"""Who may see results; a manager who knew them could not treat everybody alike."""
+
+
+class Entry(NamedTuple):
+    """`roles`: who works there; empty is everybody."""
+
+    name: str
+    address: str
+    icon: str
+    roles: tuple[Role, ...] = ()
+
+
+GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
+    ("", (Entry("board", "/", "board", OVERSEERS),)),
+    ("insight", (Entry("segments", "/segments", "segments"),)),
+    (
+        "campaigns",
+        (
+            Entry("campaigns", "/campaigns", "campaigns"),
+            Entry("tasks", "/tasks", "tasks", (Role.manager, Role.branch_head)),
+        ),
+    ),
+    (
+        "customers",
+        (
+            Entry("customers", "/customers", "customers"),
+            Entry("duplicates", "/duplicates", "duplicates", (Role.branch_head,)),
+            Entry("quality", "/quality", "quality", OVERSEERS),
+            Entry("handovers", "/handovers", "handovers", (Role.branch_head,)),
+            Entry("imports", "/imports", "imports", (Role.integrator,)),
+        ),
+    ),
+)
+
+
+def open_to(user: User) -> Iterator[tuple[str, list[Entry]]]:
+    """Groups with the entries this person works with, without empty ones."""
+    for group, entries in GROUPS:
+        mine = [entry for entry in entries if not entry.roles or user.has(*entry.roles)]
+        if mine:
+            yield group, mine
