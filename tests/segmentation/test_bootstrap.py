@@ -16,13 +16,14 @@ MADE = {200, 201, 428}
 
 
 def _facts(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    owner = {"relation": "ordinal_from"}
     with store.read() as cursor:
         return {
             table: cursor.execute(
-                f"SELECT * FROM {table} WHERE ordinal IN (SELECT ordinal FROM customer WHERE org = 'hq.boot')"
-                " ORDER BY ALL"
+                f"SELECT * FROM {table} WHERE {owner.get(table, 'ordinal')} IN "
+                "(SELECT ordinal FROM customer WHERE org = 'hq.boot') ORDER BY ALL"
             ).fetchall()
-            for table in ("customer", "holding", "holding_latest", "event")
+            for table in ("customer", "holding", "holding_latest", "event", "relation", "value")
         }
 
 
@@ -110,11 +111,40 @@ async def _merge_some(customer: Running) -> None:
         await _login(customer, number, source_id)
 
 
+async def _relate_and_value(customer: Running) -> None:
+    """Relations of customers who will be merged, and a month calculated twice around it."""
+    async with customer.client(Role.admin) as admin:
+        ends = [{"identity": {"source": "boot", "source_id": f"B{number}"}} for number in range(5)]
+        items = [
+            {"from": ends[number], "to": ends[number + 1], "kind": "associate", "valid_from": day}
+            for number, day in enumerate(("2026-01-01", "2026-02-01", None))
+        ]
+        related = await admin.post("/v1/relationships", json={"items": items})
+        assert related.status_code == 200, related.text
+        model = {"name": {"zh": "贡献", "en": "Value"}, "peers": {"by": ["kind"], "minimum": 1}}
+        assert (await admin.put("/v1/value-models/boot", json=model)).status_code in MADE
+
+
+async def _calculate(customer: Running, reason: str | None = None) -> None:
+    async with customer.client(Role.admin) as admin:
+        body = {"month": "2026-10", **({"reason": reason} if reason else {})}
+        started = await admin.post("/v1/value-models/boot:run", json=body)
+        assert started.status_code == 202, started.text
+
+        async def done() -> bool:
+            return (await admin.get(started.headers["Location"])).json()["state"] == "succeeded"
+
+        await eventually(done, what="the calculation")
+
+
 async def test_rebuilt_from_exports_equals_the_streamed_store(
     customer: Running, segmentation: Running, tmp_path: Path
 ) -> None:
     await _small_bank(customer)
+    await _relate_and_value(customer)
+    await _calculate(customer)
     await _merge_some(customer)
+    await _calculate(customer, "merged since")
     feed = segmentation.runtime.resource(CustomerFeed)
 
     async def told() -> bool:
@@ -124,6 +154,8 @@ async def test_rebuilt_from_exports_equals_the_streamed_store(
                 len(facts[name]) >= least for name, least in (("customer", 5), ("holding", 15), ("event", 10))
             )
             and sum(row[-1] is not None for row in facts["customer"]) == 1
+            and len(facts["relation"]) == 3
+            and {row[4] for row in facts["value"]} == {2}
         )
 
     await eventually(told, what="the stream")
@@ -139,6 +171,9 @@ async def test_rebuilt_from_exports_equals_the_streamed_store(
             assert exported[table] == rows, table
         # The merged customer's facts, old and new, are the survivor's, and know where they came from.
         assert sum(home != ordinal for _, home, ordinal, *_ in streamed["event"]) >= 2
+        assert len(streamed["value"]) == 5
+        assert any(row[-1] is not None for row in streamed["value"])  # the potential
+        assert sum((row[2], row[4]) != (row[3], row[5]) for row in streamed["relation"]) >= 1
         assert rebuilt.watermark(STREAM) == sequence
     finally:
         rebuilt.close()
