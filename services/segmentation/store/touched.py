@@ -40,7 +40,7 @@ SELECT ordinal_to FROM relation SEMI JOIN wanted ON wanted.ordinal = ordinal_fro
 UNION SELECT ordinal_from FROM relation SEMI JOIN wanted ON wanted.ordinal = ordinal_to
 """
 _FLOOR = """
-SELECT coalesce((SELECT max(applied) FROM touched_from), (SELECT max(applied) FROM watermark), 0)
+SELECT coalesce((SELECT max(applied) FROM touch_from), (SELECT max(applied) FROM watermark), 0)
 """
 
 
@@ -96,7 +96,7 @@ def named(
 def note(cursor: duckdb.DuckDBPyConnection, told: Named, applied: int) -> None:
     """Before the facts are written and anybody is erased, but after merges: whose a fact is then is known."""
     cursor.execute(
-        f"INSERT INTO touched_from {_FLOOR} WHERE NOT EXISTS (FROM touched_from)"
+        f"INSERT INTO touch_from {_FLOOR} WHERE NOT EXISTS (FROM touch_from)"
     )
     owners = _found(cursor, _OWNERS, {"homes": list(told.homes | told.erased)})
     if told.relations:
@@ -107,7 +107,7 @@ def note(cursor: duckdb.DuckDBPyConnection, told: Named, applied: int) -> None:
         return
     span = [min(told.times), max(told.times)] if told.times else [None, None]
     cursor.execute(
-        "INSERT INTO touched VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO touch VALUES (?, ?, ?, ?, ?)",
         [applied, BitMap(told.own).serialize(), owners.serialize(), *map(_utc, span)],
     )
     _forget_oldest(cursor)
@@ -115,16 +115,16 @@ def note(cursor: duckdb.DuckDBPyConnection, told: Named, applied: int) -> None:
 
 def start_from(cursor: duckdb.DuckDBPyConnection, applied: int) -> None:
     """The store was filled otherwise: nobody knows whom facts up to this position were about."""
-    for table in ("touched", "touched_from"):
+    for table in ("touch", "touch_from"):
         cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-    cursor.execute("INSERT INTO touched_from VALUES (?)", [applied])
+    cursor.execute("INSERT INTO touch_from VALUES (?)", [applied])
 
 
 def since(cursor: duckdb.DuckDBPyConnection, applied: int) -> Touched | None:
     """Whom facts behind this position were about; `None` when it may be anybody."""
     if _floor(cursor) > applied:
         return None
-    rows = cursor.execute("SELECT own, facts FROM touched WHERE applied > ?", [applied]).fetchall()
+    rows = cursor.execute("SELECT own, facts FROM touch WHERE applied > ?", [applied]).fetchall()
     regrouped = families.regrouped_since(cursor, applied)
     facts = BitMap.union(BitMap(), *(BitMap.deserialize(facts) for _, facts in rows))
     return Touched(
@@ -138,7 +138,7 @@ def spans_since(cursor: duckdb.DuckDBPyConnection, applied: int) -> list[Span] |
     if _floor(cursor) > applied:
         return None
     rows = cursor.execute(
-        "SELECT earliest, latest FROM touched WHERE applied > ? AND earliest IS NOT NULL", [applied]
+        "SELECT earliest, latest FROM touch WHERE applied > ? AND earliest IS NOT NULL", [applied]
     )
     return [Span(*row) for row in rows.fetchall()]
 
@@ -160,12 +160,12 @@ def _floor(cursor: duckdb.DuckDBPyConnection) -> int:
 
 def _forget_oldest(cursor: duckdb.DuckDBPyConnection) -> None:
     """An evaluation that far behind looks at everybody."""
-    if cursor.execute("SELECT count(*) FROM touched").fetchall()[0][0] <= 2 * _KEPT_BATCHES:
+    if cursor.execute("SELECT count(*) FROM touch").fetchall()[0][0] <= 2 * _KEPT_BATCHES:
         return
-    newest = "SELECT applied FROM touched ORDER BY applied DESC LIMIT 1 OFFSET ?"
+    newest = "SELECT applied FROM touch ORDER BY applied DESC LIMIT 1 OFFSET ?"
     floor = cursor.execute(newest, [_KEPT_BATCHES]).fetchall()[0]
-    cursor.execute("DELETE FROM touched WHERE applied <= ?", floor)
-    cursor.execute("UPDATE touched_from SET applied = ?", floor)
+    cursor.execute("DELETE FROM touch WHERE applied <= ?", floor)
+    cursor.execute("UPDATE touch_from SET applied = ?", floor)
 
 
 def _found(

@@ -18,10 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.segmentation.models import Erasure
 from services.segmentation.queries.memberships import any_member
 from services.segmentation.settings import SegmentationSettings
-from services.segmentation.store import families
+from services.segmentation.store import families, touched
 from services.segmentation.store.store import Store
 from services.segmentation.usecases.feed import STREAM, CustomerFeed
 from services.segmentation.usecases.ge_scores import forget_scores
+from services.segmentation.usecases.tier_moving import forget_tiers
 from shared import clock
 from shared.contracts.events import CustomerErased, CustomerRef, SegmentationErasureConfirmed
 from shared.outbox import emit
@@ -69,7 +70,9 @@ async def confirm_open(runtime: Runtime) -> None:
             if await any_member(session, BitMap(each.ordinal for each in refs)):
                 feed.changed.set()
                 continue
-            await forget_scores(session, [each.ordinal for each in refs])
+            ordinals = [each.ordinal for each in refs]
+            await forget_scores(session, ordinals)
+            await forget_tiers(session, ordinals)
             erasure.confirmed_at = clock.now()
             await session.flush()
             await emit(
@@ -83,5 +86,6 @@ async def confirm_open(runtime: Runtime) -> None:
 def _erase(store: Store, refs: Sequence[CustomerRef], applied: int) -> int:
     cursor: duckdb.DuckDBPyConnection
     with store.write() as cursor:
+        touched.note(cursor, touched.named(erased=refs), applied)
         families.erase(cursor, refs, applied)
         return families.erased_rows(cursor, [each.ordinal for each in refs])
