@@ -1,12 +1,28 @@
 """The segmentation service: see the customers."""
 
-from services.segmentation.api import features, ge_matrices, members, models, segments
+from services.segmentation.api import (
+    comparisons,
+    features,
+    ge_matrices,
+    insights,
+    members,
+    model_runs,
+    models,
+    segment_history,
+    segments,
+    snapshots,
+    targets,
+    tier_lists,
+    tiers,
+)
 from services.segmentation.consumers import FEEDS, HANDLERS
 from services.segmentation.jobs import TASKS
 from services.segmentation.settings import SegmentationSettings
 from services.segmentation.usecases.erasures import keep_confirming
 from services.segmentation.usecases.evaluation import keep_evaluated
 from services.segmentation.usecases.feed import open_store
+from services.segmentation.usecases.targets import keep_checking
+from services.segmentation.usecases.tier_upkeep import keep_tiers
 from shared.service import Service
 from shared.web import create_app
 
@@ -15,11 +31,25 @@ service = Service(
     title="Huanying segmentation",
     description="Features, rule segments with preview and explanation, clusters, members and their history.",
     settings=SegmentationSettings,
-    routers=[features.router, segments.router, members.router, models.router, ge_matrices.router],
+    routers=[
+        features.router,
+        tiers.router,
+        tier_lists.router,
+        comparisons.router,
+        segments.router,
+        segment_history.router,
+        members.router,
+        snapshots.router,
+        models.router,
+        model_runs.router,
+        ge_matrices.router,
+        targets.router,
+        insights.router,
+    ],
     handlers=HANDLERS,
     tasks=TASKS,
     resources=open_store,
     feeds=FEEDS,
-    background=[keep_evaluated, keep_confirming],
+    background=[keep_evaluated, keep_confirming, keep_checking, keep_tiers],
 )
 app = create_app(service)

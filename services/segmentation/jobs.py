@@ -4,9 +4,10 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+from services.segmentation.usecases import tier_lists
 from services.segmentation.usecases.evaluation import evaluate
 from services.segmentation.usecases.segments import REFRESH
-from services.segmentation.usecases.training.running import RUN, run_model
+from services.segmentation.usecases.training.running import REPRODUCE, RUN, reproduce_run, run_model
 from shared.jobs import JobRun
 from shared.service import Task
 
@@ -25,4 +26,10 @@ async def refresh_segments(job: JobRun) -> dict[str, Any]:
     return {"segments": done.segments, "changed": done.changed, "skipped": done.skipped}
 
 
-TASKS: dict[str, Task] = {REFRESH: refresh_segments, RUN: run_model}
+TASKS: dict[str, Task] = {
+    REFRESH: refresh_segments,
+    RUN: run_model,
+    REPRODUCE: reproduce_run,
+    tier_lists.PROPOSE: tier_lists.propose,
+    tier_lists.SETTLE: tier_lists.settle,
+}

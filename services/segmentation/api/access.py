@@ -23,8 +23,15 @@ _EVERYBODY = (
 Reader = Annotated[Principal, allow(*_EVERYBODY)]
 """Definitions and counts are bank wide; customers only within the reader's organisation."""
 Strategist = Annotated[Principal, allow(Role.strategist)]
+Approver = Annotated[Principal, allow(Role.approver)]
+TierMaker = Annotated[Principal, allow(Role.strategist, Role.branch_head)]
+"""Who may ask for another tier of a customer, and take it back."""
 Scorer = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager)]
 """Who knows customers well enough to score them, within their own organisation."""
+Analyst = Annotated[Principal, allow(Role.strategist, Role.branch_head)]
+"""Who says whom a unit serves, and tests what is thought about customers, within the own organisation."""
+Contributor = Annotated[Principal, allow(Role.strategist, Role.approver, Role.branch_head, Role.manager)]
+"""Who knows customers and may say what they think."""
 
 FeatureStore = Annotated[Store, resource(Store)]
 Feed = Annotated[CustomerFeed, resource(CustomerFeed)]

@@ -49,6 +49,7 @@ from shared.contracts.events.stewardship import (
     OwnershipChanged,
 )
 from shared.contracts.events.targets import DriftedShare, TargetDriftDetected
+from shared.contracts.events.tier import TierChanged
 from shared.contracts.events.value import MonthOfCustomer, ValuesCalculated
 
 EVENTS: dict[str, type[EventData]] = {
@@ -70,6 +71,7 @@ EVENTS: dict[str, type[EventData]] = {
         EvaluationErasureConfirmed,
         SegmentPublished,
         SegmentUpdated,
+        TierChanged,
         TargetDriftDetected,
         CampaignApproved,
         CampaignLaunched,
@@ -134,5 +136,6 @@ __all__ = [
     "SegmentationErasureConfirmed",
     "SeparatedCustomer",
     "TargetDriftDetected",
+    "TierChanged",
     "ValuesCalculated",
 ]

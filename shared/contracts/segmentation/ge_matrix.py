@@ -1,6 +1,7 @@
 """GE matrices for key accounts: factors, weights, scores and the nine cells."""
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -46,7 +47,7 @@ class FactorBands(Schema):
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
-        if any(low >= high for low, high in zip(self.cutoffs, self.cutoffs[1:], strict=False)):
+        if any(low >= high for low, high in pairwise(self.cutoffs)):
             raise ValueError("cut-offs must ascend")
         return self
 
