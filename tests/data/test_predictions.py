@@ -2,7 +2,7 @@
 
 import csv
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,19 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from services.segmentation.domain import bg_nbd, classification, clv, gamma_gamma
 
 Matrix = NDArray[np.float64]
 Record = Callable[[str, object], None]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_core() -> Iterator[None]:
+    """As in the service: threads that wait for each other's cores are slower than one."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Purchase models, values, classifier and reasons against numbers worked out another way."""
 
+from collections.abc import Iterator
 from itertools import permutations
 
 import numpy as np
@@ -7,10 +8,18 @@ import pytest
 from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.stats import beta
+from threadpoolctl import threadpool_limits
 
 from services.segmentation.domain import bg_nbd, churn, classification, clv, gamma_gamma
 
 Vector = NDArray[np.float64]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_core() -> Iterator[None]:
+    """As in the service: threads that wait for each other's cores are slower than one."""
+    with threadpool_limits(1):
+        yield
 
 
 def _integrated(model: bg_nbd.BgNbd, horizon: float, x: float, age: float) -> float:

@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from scipy.special import betaln, expit, gammaln, hyp2f1, psi
 
 Vector = NDArray[np.float64]
-_BOUND = 12.0
+_BOUND = 10.0
 _POLE = 1e-5
 
 
@@ -29,13 +29,14 @@ class BgNbd:
     a: float
     b: float
     log_likelihood: float
+    bounded: bool = False
+    """Customers hardly differ: a parameter grew until it was held at its bound."""
 
 
 def fit(frequency: Vector, recency: Vector, age: Vector) -> BgNbd:
     """Maximum likelihood over N ≥ 2 customers, equal ones counted once.
 
-    Raises `ValueError` when a customer's figures contradict each other, when nobody bought twice, or when the
-    likelihood has no maximum within e^±12.
+    Raises `ValueError` when a customer's figures contradict each other or nobody bought twice.
     """
     _check(frequency, recency, age)
     rows, counts = np.unique(np.column_stack([frequency, recency, age]), axis=0, return_counts=True)
@@ -56,11 +57,9 @@ def fit(frequency: Vector, recency: Vector, age: Vector) -> BgNbd:
         bounds=[(-_BOUND, _BOUND)] * 4,
         options={"maxiter": 2_000, "ftol": 1e-14, "gtol": 1e-9},
     )
-    if np.any(np.abs(best.x) >= _BOUND):
-        raise ValueError("these purchases do not determine the model: a parameter grows without limit")
     r, alpha, a, b = (float(each) for each in np.exp(best.x))
     total, _ = _log_likelihood(np.array([r, alpha * unit, a, b]), x, t_x, t)
-    return BgNbd(r, alpha * unit, a, b, float(counts @ total))
+    return BgNbd(r, alpha * unit, a, b, float(counts @ total), bool(np.any(np.abs(best.x) >= _BOUND)))
 
 
 def _check(frequency: Vector, recency: Vector, age: Vector) -> None:

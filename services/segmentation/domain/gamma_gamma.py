@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from scipy.special import gammaln, psi
 
 Vector = NDArray[np.float64]
-_BOUND = 14.0
+_BOUND = 10.0
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,13 @@ class GammaGamma:
     q: float
     v: float
     log_likelihood: float
+    bounded: bool = False
+    """Customers hardly differ: a parameter grew until it was held at its bound."""
 
 
 def fit(frequency: Vector, spend: Vector) -> GammaGamma:
     """Maximum likelihood. Raises `ValueError` for fewer than two customers, for spends or frequencies that
-    are not positive, and when the likelihood has no maximum within e^±14.
+    are not positive.
     """
     if len(frequency) != len(spend) or len(frequency) < 2:
         raise ValueError("frequency and mean spend of at least two customers are needed")
@@ -49,11 +51,9 @@ def fit(frequency: Vector, spend: Vector) -> GammaGamma:
         bounds=[(-_BOUND, _BOUND)] * 3,
         options={"maxiter": 2_000, "ftol": 1e-14, "gtol": 1e-9},
     )
-    if np.any(np.abs(best.x) >= _BOUND):
-        raise ValueError("these spends do not determine the model: a parameter grows without limit")
     p, q, v = (float(each) for each in np.exp(best.x))
     total, _ = _log_likelihood(np.array([p, q, v * unit]), frequency, spend)
-    return GammaGamma(p, q, v * unit, float(total.sum()))
+    return GammaGamma(p, q, v * unit, float(total.sum()), bool(np.any(np.abs(best.x) >= _BOUND)))
 
 
 def _log_likelihood(theta: Vector, x: Vector, mean: Vector) -> tuple[Vector, NDArray[np.float64]]:
