@@ -18,3 +18,5 @@ class SegmentationSettings(Settings):
     """Windows and dates expire at least this often when no fact arrives."""
     confirm_every_seconds: Annotated[float, Field(gt=0)] = 1.0
     """How often the worker looks for erasures that it has to carry out and confirm."""
+    look_for_drift_every_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """How often the worker looks for target profiles that nobody has checked on this business day."""

@@ -1,0 +1,308 @@
+"""Target profiles through the HTTP API: declared, adhered to, drifted from, told of once."""
+
+from collections.abc import AsyncIterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from services.segmentation.domain.drift import Period, months
+from services.segmentation.usecases.targets import check_due
+from shared import clock
+from shared.auth import Role
+from shared.contracts.events import CustomerState, RecordedEvent
+from tests.segmentation.conftest import Bank, Live
+from tests.support import Running, eventually
+
+EAST, WEST = "hq.td.east", "hq.td.west"
+RULE = "occupation = 'engineer' and aum >= 1000"
+
+
+@pytest.fixture
+async def strategist(segmentation: Running) -> AsyncIterator[httpx.AsyncClient]:
+    async with segmentation.client(Role.strategist) as client:
+        yield client
+
+
+def body(**given: Any) -> dict[str, Any]:
+    values = {
+        "name": {"zh": "工程师", "en": "Engineers"},
+        "org": "hq.td",
+        "definition": {"sql": RULE},
+        "tolerances": {"new_customers": 0.6, "contacts": 0.6},
+        "valid_from": "2020-01-01",
+    }
+    return values | given
+
+
+async def declared(client: httpx.AsyncClient, **given: Any) -> dict[str, Any]:
+    answer = await client.post("/v1/target-profiles", json=body(**given))
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+class Town:
+    """Customers who came in a month, with their money, and contacts with them."""
+
+    def __init__(self, bank: Bank) -> None:
+        self.bank = bank
+        self.customers: list[CustomerState] = []
+        self.holdings: list[Any] = []
+        self.events: list[RecordedEvent] = []
+
+    def came(self, count: int, on: date, org: str, *, inside: bool) -> list[CustomerState]:
+        occupation = "engineer" if inside else "poet"
+        new = [self.bank.customer(org=org, occupation=occupation, customer_since=on) for _ in range(count)]
+        self.customers += new
+        self.holdings += [self.bank.holding(each, "5000.00", as_of=on) for each in new]
+        return new
+
+    def contacted(self, customers: list[CustomerState], at: datetime, *, times: int = 1, **data: Any) -> None:
+        for customer in customers:
+            for _ in range(times):
+                sent = self.bank.event(
+                    customer, "interaction.recorded", {"kind": "call", "direction": "out", **data}
+                )
+                self.events.append(sent.model_copy(update={"time": at}))
+
+    async def settle(self) -> None:
+        await self.bank.tell(customers=self.customers, holdings=self.holdings, events=self.events)
+
+
+@pytest.fixture(scope="module")
+def periods() -> list[Period]:
+    """Two months that are over, and the present one."""
+    return months(clock.now(), clock.ZONE, 3)
+
+
+@pytest.fixture(scope="module")
+async def town(segmentation: Running, periods: list[Period]) -> Town:
+    """Before last month: all as declared. Last month: in the east mostly others came and were contacted,
+    in the west as declared; who came in the east has taken the money away since.
+    """
+    town = Town(Bank(segmentation))
+    earlier, last, _ = periods
+    day, other = earlier.first + timedelta(days=4), last.first + timedelta(days=4)
+    town.came(1, earlier.first - timedelta(days=400), WEST, inside=True)
+    good = town.came(12, day, EAST, inside=True)
+    west = town.came(12, other, WEST, inside=True)
+    few = town.came(3, other, EAST, inside=True)
+    many = town.came(17, other, EAST, inside=False)
+    town.contacted(good, earlier.start + timedelta(days=9), minutes=10)
+    town.contacted(many, last.start + timedelta(days=9), minutes=30)
+    town.contacted(few, last.start + timedelta(days=9), times=20, minutes=1)
+    town.contacted(many, last.start + timedelta(days=10), direction="in")
+    town.contacted(west, last.stop - timedelta(hours=1))
+    gone = [town.bank.holding(each, "0.00", as_of=clock.today()) for each in few]
+    town.holdings += gone
+    await town.settle()
+    return town
+
+
+def series(drift: dict[str, Any], org: str, measure: str) -> list[dict[str, Any]]:
+    (found,) = [one for one in drift["series"] if (one["org"], one["measure"]) == (org, measure)]
+    points: list[dict[str, Any]] = found["points"]
+    return points
+
+
+async def test_months_are_judged_at_their_end(
+    town: Town, strategist: httpx.AsyncClient, periods: list[Period]
+) -> None:
+    profile = await declared(strategist)
+    path = f"/v1/target-profiles/{profile['id']}/drift"
+    drift = (await strategist.get(path, params={"months": 3})).json()
+    assert drift["series"][0]["org"] == "hq.td"
+    assert {one["org"] for one in drift["series"]} == {"hq.td", EAST, WEST}
+    earlier, last, present = series(drift, EAST, "new_customers")
+    assert [each["period"] for each in (earlier, last, present)] == [p.first.isoformat() for p in periods]
+    assert (earlier["inside"], earlier["total"], earlier["evidence"]) == (12, 12, None)
+    # Those whose money is gone since were inside when their month ended.
+    assert (last["inside"], last["total"], last["share"]) == (3, 20, 0.15)
+    assert (round(last["low"], 4), round(last["high"], 4)) == (0.0524, 0.3604)
+    assert last["evidence"] == "interval"
+    assert (present["complete"], present["total"], present["share"]) == (False, 0, None)
+    assert series(drift, "hq.td", "new_customers")[1]["inside"] == 15
+    # 17 contacts with 17 outside, 60 with 3 inside: what customers began does not count.
+    contacts = series(drift, EAST, "contacts")[1]
+    assert (contacts["inside"], contacts["total"]) == (60, 77)
+    assert contacts["effective_n"] == pytest.approx(77**2 / (17 + 3 * 400))
+    minutes = series(drift, EAST, "minutes")[1]
+    assert (minutes["inside"], minutes["total"]) == (60, 60 + 17 * 30)
+    assert minutes["evidence"] is None, "no tolerance was declared for it"
+    # The last hour of the month in the bank's zone belongs to it.
+    assert series(drift, WEST, "contacts")[1]["total"] == 12
+    narrowed = (await strategist.get(path, params={"months": 3, "org": EAST})).json()
+    assert {one["org"] for one in narrowed["series"]} == {EAST}
+    assert series(narrowed, EAST, "new_customers") == series(drift, EAST, "new_customers")
+    assert (await strategist.get(path, params={"org": "hq.elsewhere"})).status_code == 404
+    assert (await strategist.get(path, params={"months": 99})).status_code == 422
+
+
+async def test_months_before_the_facts_are_not_judged(town: Town, strategist: httpx.AsyncClient) -> None:
+    profile = await declared(strategist)
+    path = f"/v1/target-profiles/{profile['id']}/drift"
+    drift = (await strategist.get(path, params={"months": 20})).json()
+    known = {point["period"]: point["known"] for point in series(drift, "hq.td", "contacts")}
+    since = date.fromisoformat(drift["facts_since"])
+    assert {date.fromisoformat(each) >= since for each, known in known.items() if known} == {True}
+    assert False in known.values()
+    by_file = await declared(strategist, definition={"sql": "occupation = 'engineer'"})
+    path = f"/v1/target-profiles/{by_file['id']}/drift"
+    assert (await strategist.get(path)).json()["facts_since"] is None
+
+
+async def test_adherence_now_and_who_comes_instead(town: Town, strategist: httpx.AsyncClient) -> None:
+    profile = await declared(strategist)
+    path = f"/v1/target-profiles/{profile['id']}"
+    now = (await strategist.get(f"{path}/adherence")).json()
+    assert (now["customers"], now["inside"], now["unknown"]) == (45, 25, 0)
+    assert (now["aum"], now["aum_inside"]) == ("210000.00", "125000.00")
+    assert now["share"] == pytest.approx(25 / 45)
+    assert now["stream_position"] > 0
+    instead = (await strategist.get(f"{path}/profile", params={"months": 2, "org": EAST})).json()
+    # Of the 20 who came 3 have no money any more.
+    assert (instead["newcomers"], instead["outsiders"], instead["target"]) == (20, 20, 12)
+    gaps = {each["outsiders"]["feature"]: each["gap"] for each in instead["contrasts"]}
+    assert gaps["contact_count_90d"] > 0
+    assert [abs(each["gap"]) for each in instead["contrasts"]] == sorted(
+        (abs(gap) for gap in gaps.values()), reverse=True
+    )
+
+
+async def test_a_unit_is_told_once_of_a_month(
+    town: Town, strategist: httpx.AsyncClient, segmentation: Running, periods: list[Period]
+) -> None:
+    profile = await declared(strategist)
+    first = (await strategist.post(f"/v1/target-profiles/{profile['id']}:check")).json()
+    assert [(each["org"], each["period"]) for each in first["alerts"]] == [
+        (EAST, periods[1].first.isoformat())
+    ]
+    (share,) = first["alerts"][0]["shares"]
+    assert (share["measure"], share["share"], share["evidence"]) == ("new_customers", 0.15, "interval")
+    again = (await strategist.post(f"/v1/target-profiles/{profile['id']}:check")).json()
+    assert (again["alerts"], again["judged"]) == ([], first["judged"])
+    listed = (await strategist.get(f"/v1/target-profiles/{profile['id']}/alerts")).json()["items"]
+    assert listed == first["alerts"]
+    told = await _told(segmentation, profile["id"])
+    assert [(each["org"], each["shares"][0]["measure"]) for each in told] == [(EAST, "new_customers")]
+    async with segmentation.client(Role.branch_head, org=WEST) as west:
+        assert (await west.get(f"/v1/target-profiles/{profile['id']}/alerts")).json()["items"] == []
+        assert (await west.get(f"/v1/target-profiles/{profile['id']}")).json()["alerts"] == 0
+
+
+async def _told(segmentation: Running, profile_id: str) -> list[dict[str, Any]]:
+    async with segmentation.runtime.db.transaction() as session:
+        rows = await session.execute(
+            text(
+                "SELECT convert_from(payload, 'UTF8')::jsonb -> 'data' FROM outbox"
+                " WHERE subject LIKE 'segmentation.target_drift_detected.%'"
+            )
+        )
+        return [data for (data,) in rows if data["profile_id"] == profile_id]
+
+
+async def test_the_worker_checks_each_profile_once_a_day(
+    town: Town, strategist: httpx.AsyncClient, segmentation: Running
+) -> None:
+    valid = await declared(strategist)
+    over = await declared(strategist, valid_until="2020-12-31")
+    assert await check_due(segmentation.runtime) >= 1
+    assert await check_due(segmentation.runtime) == 0
+    assert len(await _told(segmentation, valid["id"])) == 1
+    for profile, checked in ((valid, True), (over, False)):
+        view = (await strategist.get(f"/v1/target-profiles/{profile['id']}")).json()
+        assert (view["checked_at"] is not None, view["alerts"]) == (checked, int(checked))
+
+
+async def test_changes_are_versions(strategist: httpx.AsyncClient) -> None:
+    created = await strategist.post("/v1/target-profiles", json=body())
+    profile, etag = created.json(), created.headers["ETag"]
+    path = f"/v1/target-profiles/{profile['id']}"
+    assert created.headers["Location"] == path
+    renamed = {"name": {"zh": "新", "en": "New"}, "valid_until": "2031-01-01"}
+    assert (await strategist.patch(path, json=renamed)).status_code == 428
+    first = await strategist.patch(path, json=renamed, headers={"If-Match": etag})
+    assert (first.json()["version"], first.json()["valid_until"]) == (1, "2031-01-01")
+    assert (await strategist.patch(path, json=renamed, headers={"If-Match": etag})).status_code == 412
+    wider = {
+        "definition": {"feature": "occupation", "op": "in", "value": ["engineer", "poet"]},
+        "tolerances": {"contacts": 0.9},
+        "valid_until": None,
+    }
+    second = await strategist.patch(path, json=wider, headers={"If-Match": first.headers["ETag"]})
+    assert second.status_code == 200, second.text
+    assert (second.json()["version"], second.json()["valid_until"]) == (2, None)
+    versions = (await strategist.get(f"{path}/versions")).json()["items"]
+    assert [each["definition"]["sql"] for each in versions] == ["occupation in ('engineer', 'poet')", RULE]
+    assert versions[1]["tolerances"]["new_customers"] == 0.6
+    wrong = {"valid_until": "2019-01-01"}
+    answer = await strategist.patch(path, json=wrong, headers={"If-Match": second.headers["ETag"]})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/valid_until"
+
+
+async def test_bad_declarations_are_problems_with_a_place(strategist: httpx.AsyncClient) -> None:
+    for change, pointer in (
+        ({"definition": {"sql": "aumm > 1"}}, "/definition/sql"),
+        ({"definition": {"segment": "no-such-segment"}}, "/definition"),
+        ({"tolerances": {}}, "/tolerances"),
+        ({"tolerances": {"contacts": 1.5}}, "/tolerances/contacts"),
+        ({"rationale": "a\0b"}, "/rationale"),
+        ({"valid_from": "2026-02-30"}, "/valid_from"),
+        ({"org": "HQ; drop"}, "/org"),
+    ):
+        answer = await strategist.post("/v1/target-profiles", json=body(**change))
+        assert answer.status_code == 422, (change, answer.text)
+        assert answer.json()["errors"][0]["pointer"] == pointer
+    assert (await strategist.get("/v1/target-profiles/nonsense")).status_code == 422
+
+
+async def test_who_may_see_and_change_what(
+    town: Town, strategist: httpx.AsyncClient, segmentation: Running
+) -> None:
+    profile = await declared(strategist, name={"zh": "总行", "en": "From above"})
+    path = f"/v1/target-profiles/{profile['id']}"
+    async with segmentation.client(Role.branch_head, org=EAST) as head:
+        seen = await head.get(path)
+        assert seen.status_code == 200
+        drift = (await head.get(f"{path}/drift", params={"months": 2})).json()
+        assert {one["org"] for one in drift["series"]} == {EAST}
+        assert (await head.get(f"{path}/drift", params={"org": WEST})).status_code == 404
+        headers = {"If-Match": seen.headers["ETag"]}
+        assert (await head.patch(path, json={"rationale": "x"}, headers=headers)).status_code == 403
+        assert (await head.post(f"{path}:check")).status_code == 403
+        assert (await head.post("/v1/target-profiles", json=body())).status_code == 403
+        own = await declared(head, org=EAST)
+    async with segmentation.client(Role.branch_head, org=WEST) as other:
+        assert (await other.get(f"/v1/target-profiles/{own['id']}")).status_code == 404
+        listed = (await other.get("/v1/target-profiles")).json()["items"]
+        assert profile["id"] in {each["id"] for each in listed}
+        assert own["id"] not in {each["id"] for each in listed}
+    async with segmentation.client(Role.manager, org=EAST) as manager:
+        assert (await manager.post("/v1/target-profiles", json=body(org=EAST))).status_code == 403
+
+
+async def test_a_segment_counts_as_it_was(
+    segmentation: Running, strategist: httpx.AsyncClient, live: Live, town: Town
+) -> None:
+    """Members joined today: at the end of past months the segment was empty."""
+    await live("td-engineers", "occupation = 'engineer'")
+
+    async def filled() -> bool:
+        return bool((await strategist.get("/v1/segments/td-engineers")).json()["size"])
+
+    await eventually(filled, what="the members")
+    profile = await declared(strategist, definition={"sql": "in_segment('td-engineers')"})
+    path = f"/v1/target-profiles/{profile['id']}"
+    assert (await strategist.get(f"{path}/adherence")).json()["inside"] == 28
+    drift = (await strategist.get(f"{path}/drift", params={"months": 3})).json()
+    assert series(drift, "hq.td", "new_customers")[1]["inside"] == 0
+    etag = (await strategist.get("/v1/segments/td-engineers")).headers["ETag"]
+    archived = await strategist.request("DELETE", "/v1/segments/td-engineers", headers={"If-Match": etag})
+    assert archived.status_code == 200, archived.text
+    answer = await strategist.get(f"{path}/drift")
+    assert answer.status_code == 409
+    assert "td-engineers" in answer.json()["detail"]
