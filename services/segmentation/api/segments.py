@@ -15,6 +15,7 @@ from services.segmentation.api.access import (
 )
 from services.segmentation.domain.definitions import read_definition
 from services.segmentation.models import EvaluationState, Segment
+from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.preview import preview
 from services.segmentation.queries.segments import row_view, segments_with_definition, show_segment
 from services.segmentation.usecases import segments as usecase
@@ -71,8 +72,9 @@ async def preview_segment(
     session: Session, principal: Reader, store: FeatureStore, body: PreviewRequest
 ) -> PreviewView:
     """Exact count of an unsaved rule now, within your organisation, and how many each condition passes."""
-    rule = read_definition(body.definition)
-    return await preview(session, store, rule, principal.org, body.sample)
+    catalogue = await load_catalogue(session)
+    rule = read_definition(body.definition, catalogue)
+    return await preview(session, store, rule, principal.org, body.sample, catalogue)
 
 
 @router.get("/segments/{segment}", responses=problem_responses(404))
@@ -121,6 +123,16 @@ async def publish_segment(
     job = await usecase.publish_segment(session, principal, segment)
     if job is not None:
         response.headers["Location"] = location_of(job)
+    set_etag(response, segment.revision)
+    return await show_segment(session, segment)
+
+
+@router.post("/segments/{segment}:restore", responses=problem_responses(404, 409, 422))
+async def restore_segment(
+    session: Session, principal: Strategist, segment: LockedSegment, response: Response
+) -> SegmentView:
+    """Take an archived rule segment out of the archive, as a draft; `:publish` brings its members back."""
+    await usecase.restore_segment(session, principal, segment)
     set_etag(response, segment.revision)
     return await show_segment(session, segment)
 

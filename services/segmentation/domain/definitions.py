@@ -2,15 +2,16 @@
 
 from functools import lru_cache
 
+from services.segmentation.domain.expressions.defined import any_number
 from services.segmentation.domain.feature_catalogue import BUILT_IN
-from services.segmentation.domain.features import Catalogue, Feature, FeatureType, Source
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.json_form import from_condition
 from services.segmentation.domain.rules.sql_form import parse_sql
 from services.segmentation.domain.rules.tree import Rule
 from shared.contracts.conditions import SegmentDefinition, SqlDefinition
 
 
-def read_definition(definition: SegmentDefinition, catalogue: Catalogue = BUILT_IN) -> Rule:
+def read_definition(definition: SegmentDefinition, catalogue: Catalogue) -> Rule:
     """The checked tree of either form; `RuleError` points into the request."""
     if isinstance(definition, SqlDefinition):
         return parse_sql(definition.sql, catalogue)
@@ -21,22 +22,7 @@ def pointer_of(definition: SegmentDefinition) -> str:
     return "/definition/sql" if isinstance(definition, SqlDefinition) else "/definition"
 
 
-class _Stored(Catalogue):
-    """For texts that were checked when they were stored: a name not built in was a user's feature.
-
-    Those are numbers, which is all that reading a text needs to know of them.
-    """
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str)
-
-    def __getitem__(self, key: str) -> Feature:
-        if super().__contains__(key):
-            return super().__getitem__(key)
-        return Feature(key, key, key, FeatureType.number, Source.defined, key)
-
-
-_STORED = _Stored(BUILT_IN)
+_STORED = any_number(BUILT_IN)
 
 
 @lru_cache(maxsize=4096)

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.segmentation.domain.expressions.tree import Expression
+from services.segmentation.domain.expressions.tree import Expression, operands
+from services.segmentation.domain.rules.tree import ProductBalance
 from shared.contracts.segmentation import FeatureType
 
 __all__ = ["Catalogue", "Dated", "Feature", "FeatureType", "Missing", "Source", "Turn"]
@@ -105,7 +106,10 @@ class Feature:
             case Source.event:
                 return [f"event:{name}" for name in self.types]
             case Source.derived | Source.defined:
-                return [*(f"feature:{name}" for name in self.uses), *(f"event:{name}" for name in self.types)]
+                measured = operands(self.tree) if self.tree else ()
+                held = ["holding"] if any(isinstance(each, ProductBalance) for each in measured) else []
+                used = [f"feature:{name}" for name in self.uses]
+                return [*used, *(f"event:{name}" for name in self.types), *held]
             case Source.past | Source.day:
                 return ["holding"]
             case _:

@@ -8,10 +8,11 @@ import duckdb
 import numpy as np
 from pyroaring import BitMap
 
-from services.segmentation.domain.feature_catalogue import BUILT_IN
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Compiler, Moment
 from services.segmentation.domain.rules.text import to_sql
 from services.segmentation.domain.rules.tree import (
+    Again,
     EventValue,
     FeatureValue,
     Leaf,
@@ -19,6 +20,7 @@ from services.segmentation.domain.rules.tree import (
     Never,
     Op,
     Rule,
+    Sequence,
     Stopped,
     Test,
     leaves,
@@ -35,9 +37,10 @@ def explain_rule(
     ordinal: int,
     members: Mapping[str, BitMap],
     moment: Moment,
+    catalogue: Catalogue,
 ) -> tuple[bool | None, list[LeafExplained]]:
     """Whether the rule holds for this customer at `moment`, and each of its conditions."""
-    compiler = Compiler(BUILT_IN, moment)
+    compiler = Compiler(catalogue, moment)
     compiler.add_rule("rule", rule)
     parts = list(leaves(rule))
     for number, leaf in enumerate(parts):
@@ -47,47 +50,43 @@ def explain_rule(
     if not len(columns["ordinal"]):
         return None, []
     return _truth(columns["rule"]), [
-        _explained(
-            cursor, leaf, columns[f"value{number}"], _truth(columns[f"holds{number}"]), ordinal, moment
+        LeafExplained(
+            text=to_sql(leaf),
+            value=_plain(columns[f"value{number}"]),
+            holds=(holds := _truth(columns[f"holds{number}"])),
+            evidence=[name for name, _ in found],
+            until=_until(leaf, [at for _, at in found]) if holds else None,
         )
         for number, leaf in enumerate(parts)
+        for found in [_evidence(cursor, leaf, ordinal, moment, catalogue)]
     ]
 
 
-def _explained(
-    cursor: duckdb.DuckDBPyConnection,
-    leaf: Leaf,
-    value: np.ndarray[tuple[int], np.dtype[np.generic]],
-    holds: bool | None,  # noqa: FBT001 - three-valued
-    ordinal: int,
-    moment: Moment,
-) -> LeafExplained:
-    measured = _events_of(leaf)
-    found = []
-    if measured is not None:
-        query = Compiler(BUILT_IN, moment).events_behind(measured, ordinal)
-        found = reading.evidence(cursor, query, _EVIDENCE)
-    return LeafExplained(
-        text=to_sql(leaf),
-        value=_plain(value),
-        holds=holds,
-        evidence=[name for name, _ in found],
-        until=_until(leaf, [at for _, at in found]) if holds else None,
-    )
+def _evidence(
+    cursor: duckdb.DuckDBPyConnection, leaf: Leaf, ordinal: int, moment: Moment, catalogue: Catalogue
+) -> list[tuple[str, datetime]]:
+    """The events behind a condition, newest first."""
+    found: list[tuple[str, datetime]] = []
+    for measured in _events_of(leaf, catalogue):
+        query = Compiler(catalogue, moment).events_behind(measured, ordinal)
+        found += reading.evidence(cursor, query, _EVIDENCE)
+    return sorted(found, key=lambda event: event[1], reverse=True)[:_EVIDENCE]
 
 
-def _events_of(leaf: Leaf) -> EventValue | None:
-    """The events a condition looks at; of a feature those of its first event type and window."""
+def _events_of(leaf: Leaf, catalogue: Catalogue) -> list[EventValue]:
+    """The events a condition looks at; of a feature those of its event types and longest window."""
     match leaf:
         case Test(EventValue() as value):
-            return value
-        case Test(FeatureValue(key)) if BUILT_IN[key].types:
-            feature = BUILT_IN[key]
-            return EventValue(Measure.count, feature.types[0], days=feature.days)
-        case Never(type_) | Stopped(type_):
-            return EventValue(Measure.last, type_)
+            return [value]
+        case Test(FeatureValue(key)):
+            feature = catalogue[key]
+            return [EventValue(Measure.count, type_, days=feature.days) for type_ in feature.types]
+        case Sequence(first, then):
+            return [EventValue(Measure.last, type_) for type_ in dict.fromkeys((first, then))]
+        case Never(type_) | Stopped(type_) | Again(type_):
+            return [EventValue(Measure.last, type_)]
         case _:
-            return None
+            return []
 
 
 def _until(leaf: Leaf, times: list[datetime]) -> datetime | None:

@@ -8,7 +8,7 @@ import numpy as np
 from pyroaring import BitMap
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segmentation.domain.feature_catalogue import BUILT_IN
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Compiler, Moment
 from services.segmentation.domain.rules.json_text import to_condition
 from services.segmentation.domain.rules.text import to_sql
@@ -21,13 +21,15 @@ from shared import clock
 from shared.contracts.segmentation import LeafPreview, PreviewView
 
 
-async def preview(session: AsyncSession, store: Store, rule: Rule, org: str, sample: int) -> PreviewView:
+async def preview(
+    session: AsyncSession, store: Store, rule: Rule, org: str, sample: int, catalogue: Catalogue
+) -> PreviewView:
     """Counts within the organisation scope `org`; referred segments count with their stored members."""
     moment = Moment(clock.now(), clock.ZONE)
     members = await members_by_key(session, segment_keys(rule))
     parts = list(leaves(rule))
     columns, ids = await store.run(
-        lambda cursor: _evaluate(cursor, rule, parts, members, moment, org, sample)
+        lambda cursor: _evaluate(cursor, catalogue, rule, parts, members, moment, org, sample)
     )
     return PreviewView(
         count=int(reading.holds(columns["rule"]).sum()),
@@ -39,7 +41,7 @@ async def preview(session: AsyncSession, store: Store, rule: Rule, org: str, sam
         leaves=[
             LeafPreview(
                 text=to_sql(leaf),
-                freshness=freshness(leaf, BUILT_IN),
+                freshness=freshness(leaf, catalogue),
                 passing=int(reading.holds(columns[f"leaf{number}"]).sum()),
             )
             for number, leaf in enumerate(parts)
@@ -49,6 +51,7 @@ async def preview(session: AsyncSession, store: Store, rule: Rule, org: str, sam
 
 def _evaluate(
     cursor: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
     rule: Rule,
     parts: list[Leaf],
     members: Mapping[str, BitMap],
@@ -56,7 +59,7 @@ def _evaluate(
     org: str,
     sample: int,
 ) -> tuple[reading.Columns, list[UUID]]:
-    compiler = Compiler(BUILT_IN, moment)
+    compiler = Compiler(catalogue, moment)
     compiler.add_rule("rule", rule)
     for number, leaf in enumerate(parts):
         compiler.add_rule(f"leaf{number}", leaf)

@@ -9,23 +9,36 @@ from pyroaring import BitMap
 
 from services.segmentation.domain.contrast import Contrast, contrasts
 from services.segmentation.domain.feature_catalogue import BUILT_IN
-from services.segmentation.domain.features import FeatureType
+from services.segmentation.domain.features import Catalogue, FeatureType
 from services.segmentation.domain.rules.compiler import Compiler, Moment
 from services.segmentation.store import reading
 from shared.contracts.base import LocalText
 from shared.contracts.segmentation import FeatureContrast
 
 NUMERIC = {FeatureType.number, FeatureType.integer, FeatureType.money, FeatureType.boolean}
-PROFILED = tuple(feature.key for feature in BUILT_IN if feature.type in NUMERIC)
+PROFILED = (
+    *("age", "tenure_months", "aum", "deposit_balance", "wealth_balance", "loan_balance", "product_count"),
+    *("days_to_maturity", "aum_90d_ago", "txn_count_30d", "txn_count_90d", "inflow_30d", "outflow_30d"),
+    *("net_inflow_30d", "net_inflow_90d", "avg_txn_amount_90d", "max_txn_amount_90d", "last_txn_days"),
+    *("card_spend_30d", "card_spend_90d", "aum_change_90d", "wealth_share", "digital_share_90d"),
+    *("login_count_30d", "last_login_days", "complaint_count_180d", "contact_count_90d", "salary_flag"),
+    *("branch_visit_count_90d", "max_days_overdue_180d", "contribution_12m", "relation_count"),
+    *("consent_call", "consent_sms", "consent_email"),
+)
+"""What a profile compares by itself: one of each kind, as all would take gigabytes of a large bank."""
 
 Matrix = dict[str, NDArray[np.float64]]
 
 
 def feature_matrix(
-    cursor: duckdb.DuckDBPyConnection, keys: Sequence[str], moment: Moment, org: str | None = None
+    cursor: duckdb.DuckDBPyConnection,
+    keys: Sequence[str],
+    moment: Moment,
+    org: str | None = None,
+    catalogue: Catalogue = BUILT_IN,
 ) -> tuple[NDArray[np.uint32], Matrix]:
     """Ordinals and the features as float columns, NaN where unknown, of every active customer."""
-    compiler = Compiler(BUILT_IN, moment)
+    compiler = Compiler(catalogue, moment)
     for number, key in enumerate(keys):
         compiler.add_feature(f"f{number}", key, numeric=True)
     columns = reading.columns(cursor, compiler.query(org=org), _no_members)

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from pyroaring import BitMap
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segmentation.domain.definitions import pointer_of, read_definition
+from services.segmentation.domain.definitions import pointer_of, read_definition, stored_rule
 from services.segmentation.domain.rules.references import check_references
 from services.segmentation.domain.rules.text import digest, to_sql
 from services.segmentation.domain.rules.tree import Rule, segment_keys
-from services.segmentation.models import Membership, Segment, SegmentVersion
+from services.segmentation.models import Membership, MembershipDelta, Segment, SegmentVersion
+from services.segmentation.queries.features import load_catalogue
+from services.segmentation.queries.past_members import last_members
 from services.segmentation.queries.segments import references, users_of
 from shared import clock
 from shared.audit import audit
@@ -106,11 +109,52 @@ async def archive_segment(session: AsyncSession, principal: Principal, segment: 
     segment.state = SegmentState.archived
     segment.revision += 1
     segment.updated_at = clock.now()
-    await session.execute(delete(Membership).where(Membership.segment_id == segment.id))
+    await _let_go(session, segment)
     await session.flush()
     if segment.live_version is not None:
         await emit(session, published(segment))
     await audit(session, principal, "archive", f"segment/{segment.key}")
+
+
+async def restore_segment(session: AsyncSession, principal: Principal, segment: Segment) -> None:
+    """Makes an archived segment a draft again, with its versions and its history."""
+    if segment.state != SegmentState.archived:
+        raise Conflict(f"The segment is {segment.state}: only an archived one can be restored.")
+    if segment.kind != SegmentKind.rule:
+        raise Conflict("The members of a cluster come from its model run: publish the run again.")
+    sql = await session.scalar(
+        select(SegmentVersion.sql).where(
+            SegmentVersion.segment_id == segment.id, SegmentVersion.version == segment.version
+        )
+    )
+    if sql is not None:
+        check_references(segment.key, segment_keys(stored_rule(sql)), await references(session), "")
+    await _let_go(session, segment)
+    segment.state = SegmentState.draft
+    segment.live_version = segment.evaluated_version = segment.evaluated_at = segment.size = None
+    segment.revision += 1
+    segment.updated_at = clock.now()
+    await session.flush()
+    await audit(session, principal, "restore", f"segment/{segment.key}", {"version": segment.version})
+
+
+async def _let_go(session: AsyncSession, segment: Segment) -> None:
+    """Nobody is a member any more, and the log says that they left."""
+    members = await last_members(session, segment)
+    await session.execute(delete(Membership).where(Membership.segment_id == segment.id))
+    if members:
+        session.add(
+            MembershipDelta(
+                segment_id=segment.id,
+                version=segment.live_version or segment.version,
+                run_id=new_id(),
+                cause="edit",
+                evaluated_at=clock.now(),
+                size=0,
+                joined=BitMap().serialize(),
+                left=members.serialize(),
+            )
+        )
 
 
 def published(segment: Segment) -> SegmentPublished:
@@ -131,7 +175,7 @@ async def request_refresh(session: AsyncSession, principal: Principal, segments:
 
 
 async def _checked_rule(session: AsyncSession, key: str, definition: SegmentDefinition) -> Rule:
-    rule = read_definition(definition)
+    rule = read_definition(definition, await load_catalogue(session))
     check_references(key, segment_keys(rule), await references(session), pointer_of(definition))
     return rule
 

@@ -9,12 +9,23 @@ from services.segmentation.domain.rules.tree import Rule, related_keys, segment_
 
 def evaluation_order(references: Mapping[str, set[str]]) -> list[str]:
     """Keys so that each comes after those it refers to; unknown keys referred to are left out."""
-    known = {key: sorted(uses & references.keys()) for key, uses in sorted(references.items())}
+    if circle := find_circle(references):
+        path = " → ".join(circle)
+        raise RuleError(f"segments refer to each other in a circle: {path}", "/definition")
+    return list(TopologicalSorter(_known(references)).static_order())
+
+
+def find_circle(references: Mapping[str, set[str]]) -> list[str] | None:
+    """Keys that refer each to the next, the last to the first; `None` if there is no such circle."""
     try:
-        return list(TopologicalSorter(known).static_order())
+        TopologicalSorter(_known(references)).prepare()
     except CycleError as error:
-        path = " → ".join(error.args[1])
-        raise RuleError(f"segments refer to each other in a circle: {path}", "/definition") from None
+        return list(error.args[1])
+    return None
+
+
+def _known(references: Mapping[str, set[str]]) -> dict[str, list[str]]:
+    return {key: sorted(uses & references.keys()) for key, uses in sorted(references.items())}
 
 
 def stages(rules: Mapping[str, Rule]) -> list[list[str]]:

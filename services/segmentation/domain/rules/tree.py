@@ -235,6 +235,16 @@ def segment_keys(rule: Rule) -> set[str]:
     return {leaf.key for leaf in leaves(rule) if isinstance(leaf, InSegment | Related)}
 
 
+def feature_keys(rule: Rule) -> set[str]:
+    """The features this rule names."""
+    found = set()
+    for leaf in leaves(rule):
+        match leaf:
+            case Test(FeatureValue(key) | Ranked(_, key)):
+                found.add(key)
+    return found
+
+
 def related_keys(rule: Rule) -> set[str]:
     """The segments whose members decide about others than themselves."""
     return {leaf.key for leaf in leaves(rule) if isinstance(leaf, Related)}

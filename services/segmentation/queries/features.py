@@ -1,0 +1,161 @@
+"""The catalogue as it is now: built-in features and those that people defined."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import duckdb
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.segmentation.domain.definitions import stored_rule
+from services.segmentation.domain.expressions.defined import Definition, with_defined
+from services.segmentation.domain.feature_catalogue import BUILT_IN
+from services.segmentation.domain.features import Catalogue, Feature
+from services.segmentation.domain.rules.compiler import Compiler, Moment
+from services.segmentation.domain.rules.tree import feature_keys
+from services.segmentation.domain.rules.windows import feature_freshness
+from services.segmentation.models import DefinedFeature, Model, Segment, SegmentVersion
+from services.segmentation.store.store import Store
+from shared import clock
+from shared.contracts.base import LocalText
+from shared.contracts.segmentation import FeatureView, SegmentState
+from shared.contracts.segmentation.features import FeatureDetail, FeatureTrialView
+from shared.errors import NotFound
+
+
+async def load_catalogue(session: AsyncSession) -> Catalogue:
+    """With every feature that was ever defined: archived ones too, marked, for what still refers to them."""
+    found = await session.scalars(select(DefinedFeature).order_by(DefinedFeature.key))
+    return _catalogue(tuple(_definition(each) for each in found))
+
+
+@lru_cache(maxsize=8)
+def _catalogue(definitions: tuple[Definition, ...]) -> Catalogue:
+    return with_defined(BUILT_IN, definitions)
+
+
+def _definition(stored: DefinedFeature) -> Definition:
+    name = LocalText.model_validate(stored.name)
+    return Definition(stored.key, name.zh, name.en, stored.unit, stored.expression, stored.archived)
+
+
+async def find_feature(session: AsyncSession, key: str, *, for_update: bool = False) -> DefinedFeature:
+    """A feature that people defined."""
+    statement = select(DefinedFeature).where(DefinedFeature.key == key)
+    found = await session.scalar(statement.with_for_update() if for_update else statement)
+    if found is None:
+        raise NotFound(f"There is no feature '{key}' that people defined.")
+    return found
+
+
+async def list_features(session: AsyncSession, *, archived: bool) -> list[FeatureView]:
+    catalogue = await load_catalogue(session)
+    stored = {each.key: each for each in await session.scalars(select(DefinedFeature))}
+    return [
+        _view(feature, catalogue, stored.get(feature.key))
+        for feature in catalogue
+        if archived or not feature.archived
+    ]
+
+
+async def show_feature(session: AsyncSession, key: str) -> FeatureDetail:
+    catalogue = await load_catalogue(session)
+    if key not in catalogue:
+        near = catalogue.nearest(key)
+        raise NotFound(f"There is no feature '{key}'" + (f"; did you mean '{near}'?" if near else "."))
+    stored = await session.get(DefinedFeature, key)
+    used_by = await users_of_feature(session, key, catalogue)
+    return FeatureDetail(**_view(catalogue[key], catalogue, stored).model_dump(), used_by=used_by)
+
+
+def _view(feature: Feature, catalogue: Catalogue, stored: DefinedFeature | None) -> FeatureView:
+    return FeatureView(
+        key=feature.key,
+        name=LocalText(zh=feature.zh, en=feature.en),
+        description=stored.description if stored else "",
+        type=feature.type,
+        unit=feature.unit,
+        expression=feature.expression,
+        lineage=feature.lineage,
+        freshness=feature_freshness(feature.key, catalogue),
+        missing=feature.missing,
+        built_in=stored is None,
+        archived=feature.archived,
+        created_by=stored.created_by if stored else None,
+        updated_at=stored.updated_at if stored else None,
+    )
+
+
+async def users_of_feature(session: AsyncSession, key: str, catalogue: Catalogue) -> list[str]:
+    """`feature:`, `model:` and `segment:` keys of what is made of it, directly or not; archived ones not."""
+    reached = _made_of(key, catalogue)
+    features = [f"feature:{each}" for each in reached - {key} if not catalogue[each].archived]
+    models = [
+        f"model:{name}"
+        for name, parameters in await session.execute(select(Model.key, Model.parameters))
+        if reached & set(parameters.get("features") or ())
+    ]
+    rules = await session.execute(
+        select(Segment.key, SegmentVersion.sql)
+        .join(SegmentVersion, SegmentVersion.segment_id == Segment.id)
+        .where(
+            Segment.state != SegmentState.archived,
+            SegmentVersion.sql.is_not(None),
+            SegmentVersion.version.in_([Segment.version, Segment.live_version]),
+        )
+    )
+    segments = {f"segment:{name}" for name, sql in rules if reached & feature_keys(stored_rule(sql))}
+    return sorted([*features, *models, *segments])
+
+
+def _made_of(key: str, catalogue: Catalogue) -> set[str]:
+    """The feature and all that use it, over any number of steps."""
+    users: Mapping[str, set[str]] = {feature.key: set(feature.uses) for feature in catalogue}
+    reached: set[str] = set()
+    stack = [key]
+    while stack:
+        found = stack.pop()
+        if found not in reached:
+            reached.add(found)
+            stack += [user for user, used in users.items() if found in used]
+    return reached
+
+
+async def try_feature(store: Store, catalogue: Catalogue, feature: Feature, org: str) -> FeatureTrialView:
+    """What an expression gives for the customers of a scope."""
+    tried = catalogue.with_features([feature])
+    moment = Moment(clock.now(), clock.ZONE)
+    values = await store.run(lambda cursor: _values(cursor, tried, feature.key, moment, org))
+    known = values[~np.isnan(values)]
+    summary = [float(each) for each in _summary(known)] if len(known) else [None] * 4
+    return FeatureTrialView(
+        expression=feature.expression,
+        lineage=feature.lineage,
+        freshness=feature_freshness(feature.key, tried),
+        of=len(values),
+        known=len(known),
+        mean=summary[0],
+        minimum=summary[1],
+        median=summary[2],
+        maximum=summary[3],
+    )
+
+
+Column = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+
+def _values(
+    cursor: duckdb.DuckDBPyConnection, catalogue: Catalogue, key: str, moment: Moment, org: str
+) -> Column:
+    compiler = Compiler(catalogue, moment)
+    compiler.add_feature("tried", key, numeric=True)
+    query = compiler.query(org=org)
+    column = cursor.execute(query.sql, dict(query.parameters)).fetchnumpy()["tried"]
+    filled: Column = np.ma.filled(column.astype(np.float64), np.nan)
+    return filled
+
+
+def _summary(known: Column) -> list[np.float64]:
+    with np.errstate(over="ignore"):
+        return [known.mean(), known.min(), np.median(known), known.max()]
