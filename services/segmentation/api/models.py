@@ -1,37 +1,27 @@
-"""Models: declare, run, look at the clusters, publish them as segments."""
+"""Models: declare, list, run."""
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Header, Path, Response
+from fastapi import Path, Query, Response
 
 from services.segmentation.api.access import FeatureStore, Reader, Strategist
-from services.segmentation.models import Model
+from services.segmentation.models import Model, ModelRun
 from services.segmentation.queries.models import (
-    cluster_profile,
-    clusters_of,
     find_model,
-    find_run,
-    finished_run,
     model_row,
     models_with_last_run,
+    runs_of,
     show_model,
     show_run,
 )
-from services.segmentation.queries.run_members import RUN_EXPORT, run_member_batches, run_member_page
-from services.segmentation.queries.segments import show_segment
+from services.segmentation.queries.run_results import customer_scores
+from services.segmentation.store import reading
 from services.segmentation.usecases import models as usecase
-from shared.columnar import ARROW, CSV, NDJSON, arrow_response
 from shared.contracts.base import Page
-from shared.contracts.segmentation import (
-    ModelCreate,
-    ModelRunView,
-    ModelView,
-    PublishedClusters,
-    PublishRun,
-    RunMember,
-    RunProfile,
-)
+from shared.contracts.segmentation import ModelCreate, ModelKind, ModelRunView, ModelView
+from shared.contracts.segmentation.models import CustomerScores
+from shared.errors import NotFound
 from shared.jobs import location_of
 from shared.pagination import PageParams, paginate
 from shared.web import Router, Session, problem_responses
@@ -39,8 +29,7 @@ from shared.web import Router, Session, problem_responses
 router = Router(tags=["models"])
 
 ModelId = Annotated[UUID, Path(description="Id of the model")]
-RunId = Annotated[UUID, Path(description="Id of the model run")]
-_COLUMNAR = (ARROW, CSV, NDJSON)
+CustomerId = Annotated[UUID, Path(description="Id of the customer")]
 
 
 @router.post("/models", status_code=201, responses=problem_responses(409))
@@ -54,9 +43,17 @@ async def create_model(
 
 
 @router.get("/models")
-async def list_models(session: Session, principal: Reader, page: PageParams) -> Page[ModelView]:
+async def list_models(
+    session: Session,
+    principal: Reader,
+    page: PageParams,
+    kind: Annotated[ModelKind | None, Query(description="Only models of this kind")] = None,
+) -> Page[ModelView]:
     """Models by key, each with its newest run."""
-    return await paginate(session, models_with_last_run(), [Model.key], page, model_row)
+    statement = models_with_last_run()
+    if kind is not None:
+        statement = statement.where(Model.kind == kind)
+    return await paginate(session, statement, [Model.key], page, model_row)
 
 
 @router.get("/models/{model_id}", responses=problem_responses(404))
@@ -69,58 +66,33 @@ async def get_model(session: Session, principal: Reader, model_id: ModelId) -> M
 async def run_model(
     session: Session, principal: Strategist, model_id: ModelId, response: Response
 ) -> ModelRunView:
-    """Train the model on the customers as they are now; the job in `Location` shows its progress."""
+    """Train the model on the customers as they are now. The job in `Location` shows its progress, and
+    cancels it: nothing of a cancelled run is kept.
+    """
     model = await find_model(session, model_id, for_update=True)
     run, job = await usecase.start_run(session, principal, model)
     response.headers["Location"] = location_of(job)
     return await show_run(session, run)
 
 
-@router.get("/model-runs/{run_id}", responses=problem_responses(404))
-async def get_model_run(session: Session, principal: Reader, run_id: RunId) -> ModelRunView:
-    """The record of a run: parameters, data window, metrics, sizes."""
-    return await show_run(session, await find_run(session, run_id))
-
-
-@router.get("/model-runs/{run_id}/profile", responses=problem_responses(404, 409))
-async def get_run_profile(session: Session, principal: Reader, run_id: RunId) -> RunProfile:
-    """Per cluster size, means and standardised differences, and a description in words."""
-    run = await finished_run(session, run_id)
-    clusters = await clusters_of(session, run.id)
-    return RunProfile(run_id=run.id, clusters=[cluster_profile(each) for each in clusters])
-
-
-@router.get(
-    "/model-runs/{run_id}/members",
-    response_model=Page[RunMember],
-    responses={
-        200: {"content": {media: {"schema": {"type": "string", "format": "binary"}} for media in _COLUMNAR}},
-        **problem_responses(404, 409),
-    },
-)
-async def list_run_members(
-    session: Session,
-    principal: Reader,
-    store: FeatureStore,
-    run_id: RunId,
-    page: PageParams,
-    accept: Annotated[str | None, Header(description="Arrow, CSV or NDJSON: all customers at once")] = None,
-) -> Page[RunMember] | Response:
-    """Each customer's cluster, within your organisation."""
-    run = await finished_run(session, run_id)
-    clusters = await clusters_of(session, run.id)
-    if accept is not None and any(media in accept for media in _COLUMNAR):
-        return arrow_response(RUN_EXPORT, run_member_batches(store, clusters, principal.org), accept)
-    return await run_member_page(store, clusters, principal.org, page)
-
-
-@router.post("/model-runs/{run_id}:publish", status_code=201, responses=problem_responses(404, 409))
-async def publish_run(
-    session: Session, principal: Strategist, store: FeatureStore, run_id: RunId, body: PublishRun
-) -> PublishedClusters:
-    """Every cluster becomes a live segment of kind `cluster` with the members of this run."""
-    run = await finished_run(session, run_id)
-    segments = await usecase.publish_run(session, store, principal, run, body)
-    return PublishedClusters(
-        run_id=run.id, segments=[await show_segment(session, segment) for segment in segments]
+@router.get("/models/{model_id}/runs", responses=problem_responses(404))
+async def list_model_runs(
+    session: Session, principal: Reader, model_id: ModelId, page: PageParams
+) -> Page[ModelRunView]:
+    """Runs of the model, newest first."""
+    model = await find_model(session, model_id)
+    listed = await paginate(
+        session, runs_of(model.id), [ModelRun.number], page, lambda row: row[0], descending=True
     )
+    return Page(items=[await show_run(session, run) for run in listed.items], next_cursor=listed.next_cursor)
+
+
+@router.get("/customers/{customer_id}/scores", responses=problem_responses(404))
+async def list_customer_scores(
+    session: Session, principal: Reader, store: FeatureStore, customer_id: CustomerId
+) -> CustomerScores:
+    """What the newest successful run of each model says about this customer."""
+    ordinal = await store.run(lambda cursor: reading.ordinal_of(cursor, customer_id, principal.org))
+    if ordinal is None:
+        raise NotFound(f"There is no customer {customer_id} in your organisation.")
+    return CustomerScores(customer_id=customer_id, models=await customer_scores(session, ordinal))

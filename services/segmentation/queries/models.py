@@ -18,7 +18,7 @@ from shared.contracts.segmentation import (
     ModelView,
     RunState,
 )
-from shared.contracts.segmentation.models import ModelParameters
+from shared.contracts.segmentation.models import Approval, GroupRule, ModelParameters
 from shared.db import Job
 from shared.errors import Conflict, NotFound
 
@@ -34,15 +34,15 @@ async def find_model(session: AsyncSession, model_id: UUID, *, for_update: bool 
     return model
 
 
-async def find_run(session: AsyncSession, run_id: UUID) -> ModelRun:
-    run = await session.get(ModelRun, run_id)
+async def find_run(session: AsyncSession, run_id: UUID, *, for_update: bool = False) -> ModelRun:
+    run = await session.get(ModelRun, run_id, with_for_update=for_update or None)
     if run is None:
         raise NotFound(f"There is no model run {run_id}.")
     return run
 
 
-async def finished_run(session: AsyncSession, run_id: UUID) -> ModelRun:
-    run = await find_run(session, run_id)
+async def finished_run(session: AsyncSession, run_id: UUID, *, for_update: bool = False) -> ModelRun:
+    run = await find_run(session, run_id, for_update=for_update)
     if run.state != RunState.succeeded:
         raise Conflict(f"The run is {run.state}: it has no result.")
     return run
@@ -56,6 +56,10 @@ async def clusters_of(session: AsyncSession, run_id: UUID) -> list[ModelCluster]
 async def next_number(session: AsyncSession, model_id: UUID) -> int:
     last = await session.scalar(select(func.max(ModelRun.number)).where(ModelRun.model_id == model_id))
     return (last or 0) + 1
+
+
+def runs_of(model_id: UUID) -> Select[Any]:
+    return cast("Select[Any]", select(ModelRun).where(ModelRun.model_id == model_id))
 
 
 def models_with_last_run() -> Select[Any]:
@@ -112,12 +116,25 @@ async def show_run(session: AsyncSession, run: ModelRun) -> ModelRunView:
             ClusterSize(cluster=each.cluster, size=each.size, share=each.size / total if total else 0.0)
             for each in clusters
         ],
+        needs_approval=model.needs_approval,
+        approval=approval_of(run),
         problem=run.problem,
+        created_by=run.created_by,
         created_at=run.created_at,
         finished_at=run.finished_at,
         job_id=run.job_id,
     )
 
 
+def approval_of(run: ModelRun) -> Approval | None:
+    if run.approved_by is None or run.approved_at is None:
+        return None
+    return Approval(by=run.approved_by, at=run.approved_at, note=run.approval_note or "")
+
+
 def cluster_profile(cluster: ModelCluster) -> ClusterProfile:
-    return ClusterProfile.model_validate(cluster.profile)
+    profile = ClusterProfile.model_validate(cluster.profile)
+    profile.name = LocalText.model_validate(cluster.name) if cluster.name else None
+    if cluster.rule is not None and cluster.rule_quality is not None:
+        profile.rule = GroupRule(sql=cluster.rule, **cluster.rule_quality)
+    return profile

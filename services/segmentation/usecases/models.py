@@ -1,46 +1,31 @@
-"""Models: declare, run, publish the clusters of a run as segments."""
+"""Models: declare, run, approve a run, train it again to see that it comes out the same."""
 
-from uuid import UUID
+from collections.abc import Sequence
 
-import duckdb
-from pyroaring import BitMap
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segmentation.models import Model, ModelCluster, ModelRun, Segment, SegmentVersion
-from services.segmentation.queries.models import clusters_of, next_number
-from services.segmentation.store import reading
-from services.segmentation.store.bitmaps import to_array
-from services.segmentation.store.families import gone
-from services.segmentation.store.store import Store
-from services.segmentation.usecases.membership import Change, save_changes, settled
-from services.segmentation.usecases.segments import published
+from services.segmentation.models import Model, ModelInput, ModelRun, Segment
+from services.segmentation.queries.models import next_number
 from services.segmentation.usecases.training.kinds import KINDS
-from services.segmentation.usecases.training.running import RUN
+from services.segmentation.usecases.training.running import REPRODUCE, RUN
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
-from shared.contracts.base import JobView, LocalText
-from shared.contracts.segmentation import (
-    ClusterProfile,
-    ModelCreate,
-    ModelKind,
-    PublishRun,
-    Refresh,
-    RunState,
-    SegmentKind,
-    SegmentState,
-)
-from shared.errors import Conflict, FieldError, Unprocessable
+from shared.contracts.base import JobView
+from shared.contracts.segmentation import ModelCreate, ModelKind, RunState, SegmentState
+from shared.errors import Conflict, FieldError, Forbidden, Unprocessable
 from shared.ids import new_id
 from shared.jobs import defer
-from shared.outbox import emit
 
 
 async def create_model(session: AsyncSession, principal: Principal, wanted: ModelCreate) -> Model:
     """Raises `Unprocessable` for parameters the kind cannot use, `Conflict` for a taken key."""
-    if errors := KINDS[ModelKind(wanted.kind)].check(wanted.parameters):
+    kind = KINDS[ModelKind(wanted.kind)]
+    if errors := kind.check(wanted.parameters):
         raise Unprocessable("The model cannot be trained like this.", errors=errors)
+    await _check_segments(session, kind.segments(wanted.parameters))
     created: Model | None = await session.scalar(
         insert(Model)
         .values(
@@ -84,81 +69,38 @@ async def start_run(session: AsyncSession, principal: Principal, model: Model) -
     return run, job
 
 
-async def publish_run(
-    session: AsyncSession, store: Store, principal: Principal, run: ModelRun, wanted: PublishRun
-) -> list[Segment]:
-    """Each cluster becomes a live segment with the run's members. All or nothing."""
-    clusters = await clusters_of(session, run.id)
-    if wanted.names is not None and len(wanted.names) != len(clusters):
-        detail = f"the run has {len(clusters)} clusters"
-        raise Unprocessable("One name per cluster is needed.", errors=[FieldError("/names", detail)])
-    now = clock.now()
-    segments = [await _cluster_segment(session, principal, each, wanted, run) for each in clusters]
+async def approve_run(session: AsyncSession, principal: Principal, run: ModelRun, note: str) -> None:
+    """Somebody other than who trained it takes the result for good. `run` is locked."""
+    if run.approved_at is not None:
+        raise Conflict(f"The run was approved by {run.approved_by}.")
+    if run.created_by == principal.id:
+        raise Forbidden("Who trained a model does not approve it.")
+    run.approved_by, run.approved_at, run.approval_note = principal.id, clock.now(), note
     await session.flush()
-    await emit(session, *(published(segment) for segment in segments))
-    absent = await store.run(gone)
-    changes = [
-        settled(segment, BitMap(), BitMap.deserialize(each.members), absent, "full")
-        for segment, each in zip(segments, clusters, strict=True)
+    await audit(session, principal, "approve", f"model-run/{run.id}")
+
+
+async def request_reproduction(session: AsyncSession, principal: Principal, run: ModelRun) -> JobView:
+    """Trains again from what the run had read. Raises `Conflict` when that is no longer kept."""
+    kept = await session.scalar(select(ModelInput.run_id).where(ModelInput.run_id == run.id).limit(1))
+    if kept is None:
+        raise Conflict("What the run read is kept for the newest runs of a model and for approved ones only.")
+    job = await defer(session, principal, REPRODUCE, {"run_id": str(run.id)})
+    await audit(session, principal, "reproduce", f"model-run/{run.id}")
+    return job
+
+
+async def _check_segments(session: AsyncSession, keys: Sequence[str]) -> None:
+    """The segments a kind reads exist and are live."""
+    live = set(
+        await session.scalars(
+            select(Segment.key).where(Segment.key.in_(keys), Segment.state == SegmentState.live)
+        )
+    )
+    errors = [
+        FieldError(f"/parameters/strategic/{index}", f"there is no live segment '{key}'")
+        for index, key in enumerate(keys)
+        if key not in live
     ]
-    ids = await store.run(lambda cursor: _ids_of(cursor, changes))
-    # Members this process's store does not know yet would be published without their id.
-    if len(ids) < sum(len(change.after) for change in changes):
-        raise Conflict("This process has not caught up with the customers of the run: try again.")
-    await save_changes(session, changes, ids, now, new_id())
-    await audit(session, principal, "publish", f"model-run/{run.id}", {"prefix": wanted.prefix})
-    for segment in segments:
-        await session.refresh(segment)
-    return segments
-
-
-def _ids_of(cursor: duckdb.DuckDBPyConnection, changes: list[Change]) -> dict[int, UUID]:
-    everyone = BitMap()
-    for change in changes:
-        everyone |= change.after
-    return reading.customer_ids(cursor, to_array(everyone))
-
-
-async def _cluster_segment(
-    session: AsyncSession, principal: Principal, found: ModelCluster, wanted: PublishRun, run: ModelRun
-) -> Segment:
-    key = f"{wanted.prefix}-{found.cluster}"
-    profile = ClusterProfile.model_validate(found.profile)
-    name = wanted.names[found.cluster - 1] if wanted.names else _made_up(profile)
-    now = clock.now()
-    segment: Segment | None = await session.scalar(
-        insert(Segment)
-        .values(
-            id=new_id(),
-            key=key,
-            name=name.model_dump(),
-            kind=SegmentKind.cluster,
-            refresh=Refresh.on_demand,
-            description=profile.description.zh + "\n" + profile.description.en,
-            state=SegmentState.live,
-            version=1,
-            live_version=1,
-            created_by=principal.id,
-            created_at=now,
-            updated_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=[Segment.key])
-        .returning(Segment)
-    )
-    if segment is None:
-        raise Conflict(f"There is a segment '{key}' already.", errors=[FieldError("/prefix", "is taken")])
-    session.add(
-        SegmentVersion(
-            segment_id=segment.id,
-            version=1,
-            run_id=run.id,
-            cluster=found.cluster,
-            created_by=principal.id,
-            created_at=now,
-        )
-    )
-    return segment
-
-
-def _made_up(profile: ClusterProfile) -> LocalText:
-    return LocalText(zh=f"第{profile.cluster}类客群", en=f"Cluster {profile.cluster}")
+    if errors:
+        raise Unprocessable("The model cannot be trained like this.", errors=errors)

@@ -75,6 +75,7 @@ class Previous:
     number: int
     groups: Sequence[Group]
     preparation: Mapping[str, Any]
+    report: Mapping[str, Any]
     ordinals: NDArray[np.uint32]
     labels: NDArray[np.int32] | None
     scores: Mapping[str, NDArray[np.float32]]

@@ -2,12 +2,11 @@
 
 from dataclasses import asdict
 
-from services.segmentation.domain.description import describe
 from services.segmentation.domain.kmeans import cluster
-from services.segmentation.queries.profile import contrast_views
+from services.segmentation.domain.preparation import as_prepared
+from services.segmentation.usecases.training import grouping
 from services.segmentation.usecases.training.features import numeric_features
-from services.segmentation.usecases.training.framework import Group, Kind, Trained, Training
-from shared.contracts.base import LocalText
+from services.segmentation.usecases.training.framework import Kind, Trained, Training
 from shared.contracts.segmentation.clusters import KMeansParameters
 from shared.errors import FieldError
 
@@ -22,21 +21,15 @@ def train(training: Training) -> Trained:
     ordinals, matrix = training.features(parameters.features)
     training.progress(0.2, "clustering")
     found = cluster(matrix, parameters.k, training.seed, parameters.sample)
-    training.progress(0.8, "describing groups")
-    groups = []
-    for number in range(1, parameters.k + 1):
-        inside = found.labels == number
-        contrasts = contrast_views(matrix, inside)
-        groups.append(
-            Group(
-                number=number,
-                name=made_up_name(number),
-                size=int(inside.sum()),
-                description=describe(contrasts),
-                profile=contrasts,
-                centre=dict(zip(parameters.features, found.centres[number - 1].tolist(), strict=True)),
-            )
-        )
+    training.progress(0.7, "describing groups")
+    result = grouping.numbered(ordinals, found.labels, training.previous)
+    rules = grouping.described(matrix, result.labels, training.seed)
+    centres = {
+        result.kept.get(number, number): dict(zip(parameters.features, centre.tolist(), strict=True))
+        for number, centre in enumerate(found.centres, 1)
+    }
+    training.progress(0.9, "comparing with the run before")
+    x = as_prepared(found.preparation, matrix)
     return Trained(
         ordinals=ordinals,
         metrics={
@@ -44,15 +37,17 @@ def train(training: Training) -> Trained:
             "inertia": found.inertia,
             "fitted_on": found.fitted_on,
             "iterations": found.iterations,
+            "fidelity": rules.fidelity,
         },
         preparation={key: asdict(how) for key, how in found.preparation.items()},
-        labels=found.labels,
-        groups=groups,
+        labels=result.labels,
+        groups=grouping.groups_of(matrix, result.labels, rules, centres),
+        report={
+            "populations": grouping.populations(matrix),
+            "drift": grouping.drift(matrix, result, training.previous),
+            "projection": grouping.projection(ordinals, x, parameters.features, training.seed),
+        },
     )
-
-
-def made_up_name(number: int) -> LocalText:
-    return LocalText(zh=f"第{number}类客群", en=f"Cluster {number}")
 
 
 KMEANS = Kind(KMeansParameters, check, train)

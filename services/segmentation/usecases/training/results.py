@@ -137,7 +137,7 @@ def _group_row(group: Group, customers: int = 0) -> dict[str, Any]:
     return {
         "cluster": group.number,
         "size": group.size,
-        "profile": profile.model_dump(mode="json"),
+        "profile": profile.model_dump(mode="json", exclude={"name", "rule"}),
         "centre": dict(group.centre),
         "name": group.name.model_dump(),
         "rule": group.rule,

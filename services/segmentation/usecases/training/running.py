@@ -23,16 +23,18 @@ from services.segmentation.store.store import Store, position
 from services.segmentation.usecases.feed import STREAM
 from services.segmentation.usecases.training.framework import Inputs, Kind, Previous, Pulse, Training
 from services.segmentation.usecases.training.kinds import KINDS
-from services.segmentation.usecases.training.results import Outcome, group_of, store_result
+from services.segmentation.usecases.training.results import Outcome, group_of, result_digest, store_result
 from shared import clock
 from shared.contracts.base import Schema
 from shared.contracts.segmentation import DataWindow, ModelKind, RunState
+from shared.contracts.segmentation.models import Reproduction
 from shared.errors import Unavailable, Unprocessable
 from shared.jobs import CancelledJobError, JobRun
 
 Result = TypeVar("Result")
 
 RUN = "run-model"
+REPRODUCE = "reproduce-model-run"
 _LOOK_SECONDS = 0.4
 _TRAINED_SHARE = 0.9
 _TURN = threading.Semaphore(1)
@@ -86,6 +88,34 @@ async def _train(job: JobRun, run_id: UUID) -> Outcome:
         return Outcome(trained, inputs, window, previous.run_id if previous else None)
 
     return await in_thread(job, work)
+
+
+async def reproduce_run(job: JobRun) -> dict[str, Any]:
+    """Trains a run again from what it had read, with its seed, and notes whether all came out the same."""
+    run_id = UUID(job.args["run_id"])
+    async with job.runtime.db.transaction() as session:
+        run = await session.get_one(ModelRun, run_id)
+        kind, parameters = await asked(session, run)
+        previous = None
+        if run.previous_run_id is not None:
+            previous = await _as_previous(session, await session.get_one(ModelRun, run.previous_run_id))
+        inputs = Inputs(await kept_inputs(session, run_id), replayed=True)
+        window = DataWindow.model_validate(run.window)
+        before = run.result_digest
+    moment = Moment(window.evaluated_at, clock.ZONE)
+
+    def work(pulse: Pulse) -> str:
+        with job.runtime.resource(Store).read() as cursor:
+            return result_digest(
+                kind.train(Training(cursor, parameters, moment, seed_of(parameters), previous, inputs, pulse))
+            )
+
+    digest = await in_thread(job, work)
+    found = Reproduction(at=clock.now(), same=digest == before, result_digest=digest)
+    async with job.runtime.db.transaction() as session:
+        told = found.model_dump(mode="json")
+        await session.execute(update(ModelRun).where(ModelRun.id == run_id).values(reproduction=told))
+    return {"run_id": str(run_id), "same": found.same}
 
 
 async def in_thread(job: JobRun, work: Callable[[Pulse], Result]) -> Result:
@@ -143,6 +173,7 @@ async def _as_previous(session: AsyncSession, run: ModelRun) -> Previous:
         number=run.number,
         groups=[group_of(row) for row in await clusters_of(session, run.id)],
         preparation=run.preparation or {},
+        report=run.report or {},
         ordinals=columns["ordinal"],
         labels=columns.get(GROUP),
         scores={name: values for name, values in columns.items() if name not in {"ordinal", GROUP}},
