@@ -56,6 +56,24 @@ def ordinal_of(cursor: duckdb.DuckDBPyConnection, customer_id: UUID, org: str) -
     return int(rows[0][0]) if rows else None
 
 
+def scope_of(cursor: duckdb.DuckDBPyConnection, org: str) -> BitMap | None:
+    """Everybody below `org`, also who was merged into another; `None` for the whole bank."""
+    if org == "hq":
+        return None
+    found = cursor.execute(f"SELECT ordinal FROM customer WHERE {_IN_SCOPE}", {"org": org}).fetchnumpy()  # noqa: S608 - a constant
+    return BitMap(found["ordinal"].astype(np.uint32))
+
+
+def active_customers(cursor: duckdb.DuckDBPyConnection, org: str) -> int:
+    """How many stand for themselves below `org`."""
+    rows = cursor.execute(
+        "SELECT count(*) FROM customer WHERE status = 'active' AND merged_into IS NULL "  # noqa: S608 - ours
+        f"AND {_IN_SCOPE}",
+        {"org": org},
+    ).fetchall()
+    return int(rows[0][0])
+
+
 def members_in_scope(
     cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.uint32], org: str, limit: int
 ) -> list[tuple[int, UUID, str]]:

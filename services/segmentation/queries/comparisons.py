@@ -1,0 +1,100 @@
+"""Live segments beside each other, as their bitmaps have them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from pyroaring import BitMap
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.segmentation.domain.overlap import overlap
+from services.segmentation.models import Membership, Segment
+from services.segmentation.store import reading
+from services.segmentation.store.store import Store
+from shared.contracts.base import LocalText
+from shared.contracts.segmentation import SegmentState
+from shared.contracts.segmentation.comparisons import OverlapSegment, OverlapView
+from shared.errors import FieldError, Unprocessable
+
+_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A live segment and its members within the caller's organisation."""
+
+    segment: Segment
+    members: BitMap
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Who is in the caller's organisation (`None`: everybody), and how many stand for themselves."""
+
+    customers: BitMap | None
+    of: int
+
+    def within(self, members: BitMap) -> BitMap:
+        return members if self.customers is None else members & self.customers
+
+
+async def scope_for(store: Store, org: str) -> Scope:
+    return await store.run(
+        lambda cursor: Scope(reading.scope_of(cursor, org), reading.active_customers(cursor, org))
+    )
+
+
+async def compared(session: AsyncSession, names: Sequence[str], scope: Scope) -> list[Compared]:
+    """In the order named. 422 for a segment that does not exist, is not live, or is named twice."""
+    ids = {UUID(name): name for name in names if _ID.fullmatch(name)}
+    rows = await session.execute(
+        select(Segment, Membership.members)
+        .outerjoin(Membership, Membership.segment_id == Segment.id)
+        .where(or_(Segment.key.in_(names), Segment.id.in_(list(ids))))
+    )
+    found: dict[str, Compared] = {}
+    for segment, members in rows:
+        one = Compared(segment, scope.within(BitMap.deserialize(members) if members else BitMap()))
+        found[segment.key] = one
+        found[ids.get(segment.id, segment.key)] = one
+    _refuse(names, found)
+    return [found[name] for name in names]
+
+
+def _refuse(names: Sequence[str], found: dict[str, Compared]) -> None:
+    errors, seen = [], set()
+    for index, name in enumerate(names):
+        one = found.get(name)
+        if one is None:
+            errors.append(FieldError(f"/segments/{index}", "is no segment"))
+        elif one.segment.state != SegmentState.live:
+            errors.append(FieldError(f"/segments/{index}", f"is {one.segment.state}, not live"))
+        elif one.segment.id in seen:
+            errors.append(FieldError(f"/segments/{index}", "is named twice"))
+        else:
+            seen.add(one.segment.id)
+    if errors:
+        raise Unprocessable("Name live segments, each once", errors=errors)
+
+
+async def overlap_view(session: AsyncSession, store: Store, names: Sequence[str], org: str) -> OverlapView:
+    scope = await scope_for(store, org)
+    found = await compared(session, names, scope)
+    matrices = overlap([each.members for each in found], scope.of)
+    return OverlapView(
+        of=scope.of,
+        segments=[
+            OverlapSegment(
+                segment_id=each.segment.id,
+                key=each.segment.key,
+                name=LocalText.model_validate(each.segment.name),
+                size=len(each.members),
+            )
+            for each in found
+        ],
+        counts=matrices.counts,
+        jaccard=matrices.jaccard,
+        lift=matrices.lift,
+    )

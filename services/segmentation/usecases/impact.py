@@ -1,0 +1,154 @@
+"""What a change of one segment would do to it and to all that lean on it, without doing it."""
+
+import asyncio
+from collections.abc import Mapping
+from uuid import UUID
+
+import duckdb
+from pyroaring import BitMap
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.segmentation.domain.definitions import pointer_of, read_definition, stored_rule
+from services.segmentation.domain.rules.compiler import Moment
+from services.segmentation.domain.rules.references import check_references
+from services.segmentation.domain.rules.tree import Rule, segment_keys
+from services.segmentation.models import Membership, Segment, SegmentVersion
+from services.segmentation.queries.comparisons import Scope, scope_for
+from services.segmentation.queries.features import load_catalogue
+from services.segmentation.queries.memberships import members_by_key, members_of
+from services.segmentation.queries.segments import references, users_of
+from services.segmentation.store import reading
+from services.segmentation.store.bitmaps import to_array
+from services.segmentation.store.store import Store
+from services.segmentation.usecases.passes import EVERYBODY, evaluate_rules
+from shared import clock
+from shared.contracts.base import LocalText
+from shared.contracts.segmentation import Refresh, SegmentKind, SegmentState
+from shared.contracts.segmentation.comparisons import (
+    DependantImpact,
+    DependantsView,
+    DependantView,
+    ImpactRequest,
+    ImpactView,
+)
+from shared.errors import Conflict
+
+
+async def dependants(session: AsyncSession, store: Store, segment: Segment, org: str) -> DependantsView:
+    """Who refers to the segment, directly or through others, by key."""
+    uses = await references(session)
+    direct = users_of(segment.key, uses)
+    scope = await scope_for(store, org)
+    rows = await session.execute(
+        select(Segment, Membership.members)
+        .outerjoin(Membership, Membership.segment_id == Segment.id)
+        .where(Segment.key.in_(_leaning_on(segment.key, uses)))
+        .order_by(Segment.key)
+    )
+    return DependantsView(
+        segment_id=segment.id,
+        key=segment.key,
+        archivable=not direct,
+        dependants=[
+            DependantView(
+                segment_id=each.id,
+                key=each.key,
+                name=LocalText.model_validate(each.name),
+                state=SegmentState(each.state),
+                refresh=Refresh(each.refresh),
+                direct=each.key in direct,
+                size=None if members is None else len(scope.within(BitMap.deserialize(members))),
+            )
+            for each, members in rows
+        ],
+    )
+
+
+def _leaning_on(key: str, uses: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    new = {key}
+    while new:
+        new = {user for user, used in uses.items() if used & new} - found - {key}
+        found |= new
+    return found
+
+
+async def impact(
+    session: AsyncSession, store: Store, segment: Segment, wanted: ImpactRequest, org: str
+) -> ImpactView:
+    """Exact, as of now: the unsaved definition and the live rules leaning on it, asked of everybody."""
+    if segment.kind != SegmentKind.rule and wanted.definition is not None:
+        raise Conflict("The members of a cluster come from its model run: it has no rule to edit.")
+    catalogue = await load_catalogue(session)
+    uses = await references(session)
+    rules: dict[str, Rule] = {}
+    if wanted.definition is not None:
+        rule = read_definition(wanted.definition, catalogue)
+        check_references(segment.key, segment_keys(rule), uses, pointer_of(wanted.definition))
+        rules[segment.key] = rule
+    live = await _live_rules(session, _leaning_on(segment.key, uses))
+    rules |= {each.key: stored_rule(sql) for each, sql in live}
+    referred = {key for rule in rules.values() for key in segment_keys(rule)}
+    before = await members_by_key(session, rules.keys() | referred)
+    before[segment.key] = await members_of(session, segment.id)
+    start = {**before, segment.key: BitMap()}
+    moment = Moment(clock.now(), clock.ZONE)
+
+    def evaluate() -> dict[str, BitMap]:
+        with store.read() as cursor:
+            return evaluate_rules(cursor, rules, start, catalogue, moment, EVERYBODY)
+
+    after = {segment.key: BitMap(), **await asyncio.to_thread(evaluate)}
+    scope = await scope_for(store, org)
+    moves = {key: _Moves(before[key], after[key], scope) for key in after}
+    own = moves[segment.key]
+    samples = await store.run(lambda cursor: own.samples(cursor, wanted.sample))
+    return ImpactView(
+        **own.counts,
+        joined_sample=samples[0],
+        left_sample=samples[1],
+        dependants=[
+            DependantImpact(
+                segment_id=each.id,
+                key=each.key,
+                name=LocalText.model_validate(each.name),
+                refresh=Refresh(each.refresh),
+                **moves[each.key].counts,
+            )
+            for each, _ in live
+        ],
+        evaluated_at=moment.at,
+    )
+
+
+class _Moves:
+    """Who would join and leave one segment, within a scope."""
+
+    def __init__(self, before: BitMap, after: BitMap, scope: Scope) -> None:
+        before, after = scope.within(before), scope.within(after)
+        self.joined, self.left = after - before, before - after
+        self.counts = {
+            "before": len(before),
+            "after": len(after),
+            "joined": len(self.joined),
+            "left": len(self.left),
+        }
+
+    def samples(self, cursor: duckdb.DuckDBPyConnection, size: int) -> tuple[list[UUID], list[UUID]]:
+        firsts = [BitMap(moved[:size]) for moved in (self.joined, self.left)]
+        joined, left = (list(reading.customer_ids(cursor, to_array(first)).values()) for first in firsts)
+        return joined, left
+
+
+async def _live_rules(session: AsyncSession, keys: set[str]) -> list[tuple[Segment, str]]:
+    rows = await session.execute(
+        select(Segment, SegmentVersion.sql)
+        .join(
+            SegmentVersion,
+            (SegmentVersion.segment_id == Segment.id) & (SegmentVersion.version == Segment.live_version),
+        )
+        .where(Segment.key.in_(keys), Segment.state == SegmentState.live, SegmentVersion.sql.is_not(None))
+        .order_by(Segment.key)
+    )
+    return [(segment, sql) for segment, sql in rows if sql is not None]
