@@ -1,6 +1,6 @@
 """Cluster ensemble at the scale of a bank's customers (methods.md §3).
 
-    labels = base_partitions(x, 20, (6, 24), seed)
+    labels = base_partitions(x, 20, seed=seed)
     groups = consensus_partition(labels, 8, seed)
     degree = membership_degree(labels, groups, 8)
 

@@ -1,5 +1,6 @@
 """Base partitions: many quick k-means views of the same customers (methods.md §3)."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -12,12 +13,14 @@ from services.segmentation.domain.ensemble_threads import Progress, side_by_side
 Rows = NDArray[np.float32]
 _MOST_CLUSTERS = 1_000
 _PREDICTED = 65_536
+# A base partition need not be the best of its kind: the ensemble lives on their differences.
+_ITERATIONS = 25
 
 
 def base_partitions(
     x: ArrayLike,
     m: int = 20,
-    k_range: tuple[int, int] = (6, 24),
+    k_range: tuple[int, int] = (2, 40),
     seed: int = 0,
     *,
     sample: int = 50_000,
@@ -28,7 +31,7 @@ def base_partitions(
     """(m, N) labels, 0..k_p−1 in partition p.
 
     `x`: (N, d) prepared features. Each partition draws k_p uniformly from `k_range` (both ends
-    included, at most the distinct customers of its sample), a subset of at least the share
+    included, but no more than √N or the distinct customers of its sample), a subset of at least the share
     `features` of the features, a sample of at most `sample` customers and its first centres; it
     is fitted on the sample and labels everybody. The result depends on the seed, not on
     `threads`. `progress` is told the finished share after each partition; what it raises ends
@@ -68,13 +71,15 @@ def _partition(
     seed: np.random.SeedSequence,
 ) -> NDArray[np.int16]:
     rng = np.random.default_rng(seed)
-    wanted = int(rng.integers(k_range[0], k_range[1] + 1))
+    low, high = k_range
+    wanted = min(int(rng.integers(low, high + 1)), max(low, math.isqrt(len(rows))))
     count = int(rng.integers(least, len(varying) + 1))
     subset = np.sort(rng.choice(varying, count, replace=False))
     chosen = rng.choice(len(rows), min(len(rows), sample), replace=False, shuffle=False)
     fitted_on = rows[np.ix_(chosen, subset)]
     k = min(wanted, distinct(fitted_on, wanted))
-    model = KMeans(k, n_init=1, random_state=int(rng.integers(2**31))).fit(fitted_on)
+    start = int(rng.integers(2**31))
+    model = KMeans(k, init="random", n_init=1, max_iter=_ITERATIONS, random_state=start).fit(fitted_on)
     labels = np.empty(len(rows), dtype=np.int16)
     for chunk in chunks(len(rows), _PREDICTED):
         labels[chunk] = model.predict(np.ascontiguousarray(rows[chunk][:, subset]))

@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 THETA = 0.4
 _MOST_SLOTS = 6_000
 _SAMPLE = 20_000
+_RELIABILITY_SAMPLE = 200_000
 _STARTS = 10
 
 
@@ -127,8 +128,12 @@ def contingency(labels: LabelSet, each: Floats | None = None) -> Floats:
 def reliability(labels: LabelSet, theta: float = THETA) -> Floats:
     """Ensemble-driven index of each base cluster, exp(−H/(θ·m)) in (0, 1], by slot.
 
-    H is the entropy, in bits, of how the other partitions scatter the cluster's members.
+    H is the entropy, in bits, of how the other partitions scatter the cluster's members; measured
+    on at most 200,000 customers, evenly spread.
     """
+    step = -(-labels.customers // _RELIABILITY_SAMPLE)
+    if step > 1:
+        labels = labels.take(np.arange(0, labels.customers, step))
     shared = contingency(labels)[:, labels.real]
     owner = np.repeat(np.arange(labels.partitions), labels.sizes)
     entropy = np.zeros(labels.width)
