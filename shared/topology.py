@@ -96,6 +96,7 @@ DURABLES = {
         Durable("customer__erased_in_evaluation", "EVALUATION", (EvaluationErasureConfirmed,)),
         Durable("customer__intake", "INTAKE", ()),
         Durable("segmentation__erasures", "CUSTOMER", (CustomerErased,)),
+        Durable("segmentation__warnings", "CUSTOMER", (OwnershipChanged, CustomersMerged, CustomersUnmerged)),
         Durable("evaluation__erasures", "CUSTOMER", (CustomerErased,)),
         Durable(
             "evaluation__campaigns",

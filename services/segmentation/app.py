@@ -1,13 +1,16 @@
 """The segmentation service: see the customers."""
 
 from services.segmentation.api import (
+    churn_warnings,
     comparisons,
     features,
     ge_matrices,
     insights,
+    life_cycle,
     members,
     model_runs,
     models,
+    predictions,
     segment_history,
     segments,
     snapshots,
@@ -18,11 +21,11 @@ from services.segmentation.api import (
 from services.segmentation.consumers import FEEDS, HANDLERS
 from services.segmentation.jobs import TASKS
 from services.segmentation.settings import SegmentationSettings
+from services.segmentation.usecases.engine import open_engine
 from services.segmentation.usecases.erasures import keep_confirming
-from services.segmentation.usecases.evaluation import keep_evaluated
-from services.segmentation.usecases.feed import open_store
 from services.segmentation.usecases.targets import keep_checking
 from services.segmentation.usecases.tier_upkeep import keep_tiers
+from services.segmentation.usecases.upkeep import keep_evaluated
 from shared.service import Service
 from shared.web import create_app
 
@@ -42,13 +45,16 @@ service = Service(
         snapshots.router,
         models.router,
         model_runs.router,
+        predictions.router,
         ge_matrices.router,
         targets.router,
         insights.router,
+        churn_warnings.router,
+        life_cycle.router,
     ],
     handlers=HANDLERS,
     tasks=TASKS,
-    resources=open_store,
+    resources=open_engine,
     feeds=FEEDS,
     background=[keep_evaluated, keep_confirming, keep_checking, keep_tiers],
 )

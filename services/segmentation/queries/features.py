@@ -8,6 +8,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.segmentation.domain.catalogue.life_cycle import stage_feature
 from services.segmentation.domain.definitions import stored_rule
 from services.segmentation.domain.expressions.defined import Definition, with_defined
 from services.segmentation.domain.feature_catalogue import BUILT_IN
@@ -15,24 +16,31 @@ from services.segmentation.domain.features import Catalogue, Feature
 from services.segmentation.domain.rules.compiler import Compiler, Moment
 from services.segmentation.domain.rules.tree import feature_keys
 from services.segmentation.domain.rules.windows import feature_freshness
-from services.segmentation.models import DefinedFeature, Model, Segment, SegmentVersion
+from services.segmentation.models import DefinedFeature, LifeCycleScheme, Model, Segment, SegmentVersion
 from services.segmentation.store.store import Store
 from shared import clock
 from shared.contracts.base import LocalText
 from shared.contracts.segmentation import FeatureView, SegmentState
 from shared.contracts.segmentation.features import FeatureDetail, FeatureTrialView
+from shared.contracts.segmentation.life_cycle import Thresholds
 from shared.errors import NotFound
 
 
 async def load_catalogue(session: AsyncSession) -> Catalogue:
-    """With every feature that was ever defined: archived ones too, marked, for what still refers to them."""
+    """With every feature that was ever defined: archived ones too, marked, for what still refers to them;
+    the life-cycle stage by the thresholds in force.
+    """
     found = await session.scalars(select(DefinedFeature).order_by(DefinedFeature.key))
-    return _catalogue(tuple(_definition(each) for each in found))
+    newest = select(LifeCycleScheme.thresholds).order_by(LifeCycleScheme.version.desc()).limit(1)
+    changed = await session.scalar(newest)
+    limits = Thresholds.model_validate(changed).model_dump_json() if changed else None
+    return _catalogue(tuple(_definition(each) for each in found), limits)
 
 
 @lru_cache(maxsize=8)
-def _catalogue(definitions: tuple[Definition, ...]) -> Catalogue:
-    return with_defined(BUILT_IN, definitions)
+def _catalogue(definitions: tuple[Definition, ...], limits: str | None) -> Catalogue:
+    stages = [stage_feature(Thresholds.model_validate_json(limits))] if limits else []
+    return with_defined(BUILT_IN.with_features(stages), definitions)
 
 
 def _definition(stored: DefinedFeature) -> Definition:

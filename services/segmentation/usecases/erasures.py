@@ -20,9 +20,12 @@ from services.segmentation.queries.memberships import any_member
 from services.segmentation.settings import SegmentationSettings
 from services.segmentation.store import families, touched
 from services.segmentation.store.store import Store
+from services.segmentation.usecases.churn_warnings import forget_warnings
 from services.segmentation.usecases.feed import STREAM, CustomerFeed
 from services.segmentation.usecases.ge_scores import forget_scores
+from services.segmentation.usecases.snapshots import forget_in_snapshots
 from services.segmentation.usecases.tier_moving import forget_tiers
+from services.segmentation.usecases.training.forgetting import forget_in_runs
 from shared import clock
 from shared.contracts.events import CustomerErased, CustomerRef, SegmentationErasureConfirmed
 from shared.outbox import emit
@@ -73,6 +76,9 @@ async def confirm_open(runtime: Runtime) -> None:
             ordinals = [each.ordinal for each in refs]
             await forget_scores(session, ordinals)
             await forget_tiers(session, ordinals)
+            await forget_warnings(session, ordinals)
+            await forget_in_runs(session, ordinals)
+            await forget_in_snapshots(session, ordinals)
             erasure.confirmed_at = clock.now()
             await session.flush()
             await emit(

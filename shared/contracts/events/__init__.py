@@ -37,6 +37,7 @@ from shared.contracts.events.identity import (
     SegmentationErasureConfirmed,
     SeparatedCustomer,
 )
+from shared.contracts.events.predictions import ChurnWarningRaised, RaisedWarning
 from shared.contracts.events.relation import RelationEnd, RelationsChanged, RelationState
 from shared.contracts.events.segmentation import SegmentPublished, SegmentUpdated
 from shared.contracts.events.stewardship import (
@@ -72,6 +73,7 @@ EVENTS: dict[str, type[EventData]] = {
         SegmentPublished,
         SegmentUpdated,
         TierChanged,
+        ChurnWarningRaised,
         TargetDriftDetected,
         CampaignApproved,
         CampaignLaunched,
@@ -98,6 +100,7 @@ __all__ = [
     "CampaignPaused",
     "CampaignResumed",
     "Channel",
+    "ChurnWarningRaised",
     "ConsentChanged",
     "ConsentPurpose",
     "ConsentState",
@@ -124,6 +127,7 @@ __all__ = [
     "Owners",
     "OwnershipChange",
     "OwnershipChanged",
+    "RaisedWarning",
     "RecommendationIssued",
     "RecordedEvent",
     "RegisteredArm",

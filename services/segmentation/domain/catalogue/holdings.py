@@ -6,7 +6,7 @@ from services.segmentation.domain.features import FeatureType as Type
 
 _DEPOSITS = "category IN ('demand', 'time_deposit', 'payroll')"
 _INVESTED = "category IN ('wealth', 'fund', 'insurance')"
-_ASSETS = "category IN ('demand', 'time_deposit', 'payroll', 'wealth', 'fund', 'insurance')"
+ASSETS = "category IN ('demand', 'time_deposit', 'payroll', 'wealth', 'fund', 'insurance')"
 _LOANS = "category = 'loan'"
 
 
@@ -16,7 +16,7 @@ def _held(key: str, zh: str, en: str, expression: str, unit: str) -> Feature:
 
 def _maturing(key: str, zh: str, en: str, days: int) -> Feature:
     """From today to so many days ahead."""
-    condition = f"{_ASSETS} AND matures_on BETWEEN $today AND $today + {days}"
+    condition = f"{ASSETS} AND matures_on BETWEEN $today AND $today + {days}"
     return Feature(
         key,
         zh,
@@ -31,7 +31,7 @@ def _maturing(key: str, zh: str, en: str, days: int) -> Feature:
 
 
 HOLDINGS: tuple[Feature, ...] = (
-    summed_balance("aum", "管理资产", "Assets under management", _ASSETS),
+    summed_balance("aum", "管理资产", "Assets under management", ASSETS),
     summed_balance("deposit_balance", "存款余额", "Deposit balance", _DEPOSITS),
     summed_balance("demand_balance", "活期余额", "Demand deposit balance", "category = 'demand'"),
     summed_balance("time_deposit_balance", "定期余额", "Time deposit balance", "category = 'time_deposit'"),
@@ -54,7 +54,7 @@ HOLDINGS: tuple[Feature, ...] = (
         "Largest balance in one account",
         Type.money,
         Source.holding,
-        f"max(balance) FILTER ({_ASSETS})",
+        f"max(balance) FILTER ({ASSETS})",
         "CNY",
     ),
     Feature(
@@ -80,14 +80,14 @@ HOLDINGS: tuple[Feature, ...] = (
         dated=(Dated("holding_latest", "opened_on", Turn.since),),
     ),
     summed_balance(
-        "aum_90d_ago", "90天前管理资产", "Assets under management 90 days ago", _ASSETS, Source.past
+        "aum_90d_ago", "90天前管理资产", "Assets under management 90 days ago", ASSETS, Source.past
     ),
     summed_balance(
         "deposit_90d_ago", "90天前存款余额", "Deposit balance 90 days ago", _DEPOSITS, Source.past
     ),
     summed_balance("loan_90d_ago", "90天前贷款余额", "Loan balance 90 days ago", _LOANS, Source.past),
-    mean_balance("avg_aum_30d", "30天日均管理资产", "Mean daily assets in 30 days", _ASSETS, 30),
-    mean_balance("avg_aum_90d", "90天日均管理资产", "Mean daily assets in 90 days", _ASSETS, 90),
+    mean_balance("avg_aum_30d", "30天日均管理资产", "Mean daily assets in 30 days", ASSETS, 30),
+    mean_balance("avg_aum_90d", "90天日均管理资产", "Mean daily assets in 90 days", ASSETS, 90),
     mean_balance("avg_deposit_30d", "30天日均存款", "Mean daily deposits in 30 days", _DEPOSITS, 30),
     mean_balance("avg_deposit_90d", "90天日均存款", "Mean daily deposits in 90 days", _DEPOSITS, 90),
     mean_balance("avg_loan_90d", "90天日均贷款", "Mean daily loans in 90 days", _LOANS, 90),
