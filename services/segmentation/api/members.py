@@ -12,6 +12,7 @@ from services.segmentation.domain.definitions import stored_rule
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.domain.rules.tree import segment_keys
 from services.segmentation.models import Segment, SegmentVersion
+from services.segmentation.queries.category_shares import category_shares
 from services.segmentation.queries.changes import Wanted, change_page
 from services.segmentation.queries.explain import explain_rule
 from services.segmentation.queries.features import load_catalogue
@@ -117,6 +118,9 @@ async def get_segment_profile(
         of=len(ordinals),
         evaluated_at=moment.at,
         contrasts=contrast_views(matrix, group),
+        categories=await store.run(
+            lambda cursor: category_shares(cursor, ordinals[group], moment, principal.org)
+        ),
     )
 
 

@@ -16,7 +16,6 @@ class SegmentSnapshot(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     segment_id: Mapped[UUID] = mapped_column(ForeignKey("segment.id"))
     version: Mapped[int]
-    run_id: Mapped[UUID]
     evaluated_at: Mapped[datetime]
     org_path: Mapped[str]
     purpose: Mapped[str]

@@ -10,7 +10,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.overlap import overlap
-from services.segmentation.models import Membership, Segment
+from services.segmentation.models import Segment
+from services.segmentation.queries.kept_members import kept_members
 from services.segmentation.store import reading
 from services.segmentation.store.store import Store
 from shared.contracts.base import LocalText
@@ -49,14 +50,15 @@ async def scope_for(store: Store, org: str) -> Scope:
 async def compared(session: AsyncSession, names: Sequence[str], scope: Scope) -> list[Compared]:
     """In the order named. 422 for a segment that does not exist, is not live, or is named twice."""
     ids = {UUID(name): name for name in names if _ID.fullmatch(name)}
-    rows = await session.execute(
-        select(Segment, Membership.members)
-        .outerjoin(Membership, Membership.segment_id == Segment.id)
-        .where(or_(Segment.key.in_(names), Segment.id.in_(list(ids))))
+    rows = await session.scalars(
+        select(Segment).where(or_(Segment.key.in_(names), Segment.id.in_(list(ids))))
     )
+    segments = rows.all()
+    kept = await kept_members(session, [segment.id for segment in segments])
     found: dict[str, Compared] = {}
-    for segment, members in rows:
-        one = Compared(segment, scope.within(BitMap.deserialize(members) if members else BitMap()))
+    for segment in segments:
+        members = kept[segment.id].members if segment.id in kept else BitMap()
+        one = Compared(segment, scope.within(members))
         found[segment.key] = one
         found[ids.get(segment.id, segment.key)] = one
     _refuse(names, found)

@@ -12,7 +12,8 @@ from pyroaring import BitMap
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segmentation.models import Membership, MembershipDelta, Segment
+from services.segmentation.models import MembershipDelta, Segment
+from services.segmentation.queries.kept_members import kept_members
 from shared.contracts.segmentation import SegmentState
 
 _AT_ONCE = 500
@@ -31,9 +32,9 @@ async def members_at(session: AsyncSession, segment: Segment, at: datetime) -> B
 
 async def last_members(session: AsyncSession, segment: Segment) -> BitMap:
     """Where all changes lead to: the present members, or of a segment without any what its log adds up to."""
-    stored = await session.scalar(select(Membership.members).where(Membership.segment_id == segment.id))
-    if stored is not None:
-        return BitMap.deserialize(stored)
+    kept = (await kept_members(session, [segment.id])).get(segment.id)
+    if kept is not None:
+        return kept.members
     members = BitMap()
     log = await session.execute(
         select(MembershipDelta.joined, MembershipDelta.left)
@@ -69,18 +70,14 @@ async def changes_after(
 
 async def segments_containing_at(session: AsyncSession, ordinal: int, at: datetime) -> list[Segment]:
     """The segments the customer was in, by key, also those archived since."""
-    rows = await session.execute(
-        select(Segment, Membership.members)
-        .outerjoin(Membership, Membership.segment_id == Segment.id)
-        .order_by(Segment.key)
-    )
+    segments = (await session.scalars(select(Segment).order_by(Segment.key))).all()
+    kept = await kept_members(session)
     found: list[Segment] = []
-    stored: list[tuple[Segment, bytes | None]] = [(segment, members) for segment, members in rows]
-    for segment, members in stored:
-        if members is None:
-            inside = ordinal in await members_at(session, segment, at)
+    for segment in segments:
+        if segment.id in kept:
+            inside = await _was_inside(session, segment.id, kept[segment.id].members, ordinal, at)
         else:
-            inside = await _was_inside(session, segment.id, BitMap.deserialize(members), ordinal, at)
+            inside = ordinal in await members_at(session, segment, at)
         if inside:
             found.append(segment)
     return found

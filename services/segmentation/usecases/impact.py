@@ -13,9 +13,10 @@ from services.segmentation.domain.definitions import pointer_of, read_definition
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.domain.rules.references import check_references
 from services.segmentation.domain.rules.tree import Rule, segment_keys
-from services.segmentation.models import Membership, Segment, SegmentVersion
+from services.segmentation.models import Segment, SegmentVersion
 from services.segmentation.queries.comparisons import Scope, scope_for
 from services.segmentation.queries.features import load_catalogue
+from services.segmentation.queries.kept_members import kept_members
 from services.segmentation.queries.memberships import members_by_key, members_of
 from services.segmentation.queries.segments import references, users_of
 from services.segmentation.store import reading
@@ -40,12 +41,11 @@ async def dependants(session: AsyncSession, store: Store, segment: Segment, org:
     uses = await references(session)
     direct = users_of(segment.key, uses)
     scope = await scope_for(store, org)
-    rows = await session.execute(
-        select(Segment, Membership.members)
-        .outerjoin(Membership, Membership.segment_id == Segment.id)
-        .where(Segment.key.in_(_leaning_on(segment.key, uses)))
-        .order_by(Segment.key)
+    rows = await session.scalars(
+        select(Segment).where(Segment.key.in_(_leaning_on(segment.key, uses))).order_by(Segment.key)
     )
+    leaning = rows.all()
+    kept = await kept_members(session, [each.id for each in leaning])
     return DependantsView(
         segment_id=segment.id,
         key=segment.key,
@@ -58,9 +58,9 @@ async def dependants(session: AsyncSession, store: Store, segment: Segment, org:
                 state=SegmentState(each.state),
                 refresh=Refresh(each.refresh),
                 direct=each.key in direct,
-                size=None if members is None else len(scope.within(BitMap.deserialize(members))),
+                size=len(scope.within(kept[each.id].members)) if each.id in kept else None,
             )
-            for each, members in rows
+            for each in leaning
         ],
     )
 

@@ -9,7 +9,8 @@ from pyroaring import BitMap
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segmentation.models import Membership, Segment, SegmentSnapshot
+from services.segmentation.models import Segment, SegmentSnapshot
+from services.segmentation.queries.kept_members import kept_members
 from services.segmentation.store import reading
 from services.segmentation.store.bitmaps import to_array
 from services.segmentation.store.store import Store
@@ -25,17 +26,15 @@ async def freeze(
     session: AsyncSession, principal: Principal, store: Store, segment: Segment, wanted: SnapshotCreate
 ) -> SegmentSnapshot:
     """The members as last evaluated, of the caller's organisation. `Conflict` where there are none yet."""
-    stored = await session.scalar(select(Membership).where(Membership.segment_id == segment.id))
-    if stored is None:
+    kept = (await kept_members(session, [segment.id])).get(segment.id)
+    if kept is None or segment.evaluated_at is None:
         raise Conflict(f"The segment is {segment.state} and has no members that could be frozen.")
-    every = BitMap.deserialize(stored.members)
-    members, ids = await store.run(lambda cursor: _known(cursor, every, principal.org))
+    members, ids = await store.run(lambda cursor: _known(cursor, kept.members, principal.org))
     snapshot = SegmentSnapshot(
         id=new_id(),
         segment_id=segment.id,
-        version=stored.version,
-        run_id=stored.run_id,
-        evaluated_at=stored.evaluated_at,
+        version=kept.version,
+        evaluated_at=segment.evaluated_at,
         org_path=principal.org,
         purpose=wanted.purpose,
         size=len(members),

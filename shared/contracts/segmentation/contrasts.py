@@ -20,6 +20,18 @@ class FeatureContrast(Schema):
     known: Share = Field(description="Share of the group for whom the feature is known")
 
 
+class CategoryContrast(Schema):
+    """How often one word of a text feature is found in a group, and among everybody."""
+
+    feature: Key
+    name: LocalText
+    value: str = Field(examples=["teacher"])
+    share: Share = Field(description="Of those in the group for whom the feature is known")
+    share_all: Share
+    lift: float = Field(description="share / share_all")
+    standardised_difference: float = Field(description="(share − share_all) / √(share_all (1 − share_all))")
+
+
 class SegmentProfile(Schema):
     segment_id: UUID
     key: Key
@@ -27,3 +39,6 @@ class SegmentProfile(Schema):
     of: int
     evaluated_at: Timestamp
     contrasts: list[FeatureContrast] = Field(description="Largest difference first")
+    categories: list[CategoryContrast] = Field(
+        default_factory=list, description="The same of features that are words; largest difference first"
+    )

@@ -1,0 +1,186 @@
+"""Segments against each other: combined, overlapping, and what changing one does to the others."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from pyroaring import BitMap
+
+from services.segmentation.domain.contrast import share_contrasts
+from services.segmentation.domain.overlap import combined, overlap
+from shared.auth import Role
+from tests.segmentation.conftest import Bank, Live, members
+from tests.support import Running, eventually
+
+PUXI = "hq.sh.puxi"
+
+
+@pytest.fixture
+async def client(segmentation: Running) -> AsyncIterator[httpx.AsyncClient]:
+    async with segmentation.client(Role.strategist) as client:
+        yield client
+
+
+async def post(client: httpx.AsyncClient, path: str, **body: Any) -> Any:
+    answer = await client.post(f"/v1/{path}", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_overlap_by_hand() -> None:
+    """A = {1, 2, 3}, B = {2, 3, 4, 5}, C empty, among 10."""
+    found = overlap([BitMap([1, 2, 3]), BitMap([2, 3, 4, 5]), BitMap()], 10)
+    assert found.counts == [[3, 2, 0], [2, 4, 0], [0, 0, 0]]
+    assert found.jaccard == [[1.0, 0.4, 0.0], [0.4, 1.0, 0.0], [0.0, 0.0, None]]
+    assert found.lift[0] == [10 / 3, pytest.approx(2 * 10 / 12), None]
+    assert combined("difference", [BitMap([1, 2, 3]), BitMap([2]), BitMap([3])]) == BitMap([1])
+
+
+async def test_combining_counts_and_keeps_a_segment(
+    segmentation: Running, bank: Bank, live: Live, client: httpx.AsyncClient
+) -> None:
+    people = [
+        bank.customer(occupation="mason", gender=gender, org=org)
+        for gender, org in (("F", "hq.sh.pudong"), ("M", "hq.sh.pudong"), ("F", PUXI))
+    ]
+    await bank.tell(customers=people)
+    await live("masons", "occupation = 'mason'")
+    await live("masons-f", "occupation = 'mason' and gender = 'F'")
+    both = ["masons", "masons-f"]
+    ids = [str(each.customer_id) for each in people]
+    counts = {
+        operation: (await post(client, "segments:combine", operation=operation, segments=both))["count"]
+        for operation in ("union", "intersection", "difference")
+    }
+    assert counts == {"union": 3, "intersection": 2, "difference": 1}
+    kept = await post(
+        client,
+        "segments:combine",
+        operation="difference",
+        segments=both,
+        save_as={"key": "masons-not-f", "name": {"zh": "男石匠", "en": "Masons, men"}},
+    )
+    assert (kept["sample"], kept["saved"]["state"]) == ([ids[1]], "draft")
+    assert kept["sql"] == kept["saved"]["definition"]["sql"]
+    await client.post("/v1/segments/masons-not-f:publish")
+
+    async def evaluated() -> bool:
+        return await members(segmentation, "masons-not-f") == {people[1].customer_id}
+
+    await eventually(evaluated, what="the combination")
+    async with segmentation.client(Role.branch_head, org=PUXI) as puxi:
+        seen = await post(puxi, "segments:combine", operation="union", segments=both)
+        assert (seen["count"], seen["sample"]) == (1, [ids[2]])
+        body = {
+            "operation": "union",
+            "segments": both,
+            "save_as": {"key": "x", "name": {"zh": "x", "en": "x"}},
+        }
+        assert (await puxi.post("/v1/segments:combine", json=body)).status_code == 403
+
+
+async def test_overlap_is_of_the_callers_customers(
+    segmentation: Running, bank: Bank, live: Live, client: httpx.AsyncClient
+) -> None:
+    people = [
+        bank.customer(occupation=occupation, org=org, industry="oil")
+        for occupation, org in (("miner", "hq.sh.pudong"), ("miner", PUXI), ("driller", PUXI))
+    ]
+    await bank.tell(customers=people)
+    first = await live("oil-miners", "occupation = 'miner' and industry = 'oil'")
+    await live("oil-all", "industry = 'oil'")
+    found = await post(client, "segments:overlap", segments=[first["id"], "oil-all"])
+    assert [each["key"] for each in found["segments"]] == ["oil-miners", "oil-all"]
+    assert found["counts"] == [[2, 2], [2, 3]]
+    assert found["jaccard"][0][1] == pytest.approx(2 / 3)
+    assert found["lift"][0][1] == pytest.approx(found["of"] * 2 / (2 * 3))
+    async with segmentation.client(Role.manager, org=PUXI) as puxi:
+        here = await post(puxi, "segments:overlap", segments=["oil-miners", "oil-all"])
+    assert here["counts"] == [[1, 1], [1, 2]]
+    assert here["of"] < found["of"]
+
+
+@pytest.mark.parametrize(
+    ("segments", "pointer"),
+    [
+        (["ships", "nowhere"], "/segments/1"),
+        (["ships", "ships"], "/segments/1"),
+        (["ships"], "/segments"),
+        (["ships", "a\x00b"], "/segments/1"),
+        (["ships", "01900000-0000-7000-8000-000000000000"], "/segments/1"),
+        (["ships"] * 51, "/segments"),
+    ],
+)
+async def test_what_cannot_be_compared_is_named(
+    live: Live, client: httpx.AsyncClient, segments: list[str], pointer: str
+) -> None:
+    if (await client.get("/v1/segments/ships")).status_code == 404:
+        await live("ships", "industry = 'ships'")
+    for path, more in (("segments:overlap", {}), ("segments:combine", {"operation": "union"})):
+        answer = await client.post(f"/v1/{path}", json={"segments": segments, **more})
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+async def test_the_impact_of_an_edit_reaches_whoever_leans_on_it(
+    segmentation: Running, bank: Bank, live: Live, client: httpx.AsyncClient
+) -> None:
+    people = [
+        bank.customer(occupation="sailor", gender=gender, org=org)
+        for gender, org in (("F", "hq.sh.pudong"), ("M", "hq.sh.pudong"), ("F", PUXI))
+    ]
+    await bank.tell(customers=people)
+    await live("sailors", "occupation = 'sailor'")
+    await live("sailors-f", "in_segment('sailors') and gender = 'F'")
+    await live("sailors-not-f", "in_segment('sailors') and not in_segment('sailors-f')")
+    leaning = (await client.get("/v1/segments/sailors/impact")).json()
+    assert not leaning["archivable"]
+    assert [(each["key"], each["direct"], each["size"]) for each in leaning["dependants"]] == [
+        ("sailors-f", True, 2),
+        ("sailors-not-f", True, 1),
+    ]
+    indirect = (await client.get("/v1/segments/sailors-not-f/impact")).json()
+    assert (indirect["archivable"], indirect["dependants"]) == (True, [])
+    edit = {"sql": "occupation = 'sailor' and gender = 'M'"}
+    found = await post(client, "segments/sailors:impact", definition=edit)
+    assert [found[name] for name in ("before", "after", "joined", "left")] == [3, 1, 0, 2]
+    assert set(found["left_sample"]) == {str(people[0].customer_id), str(people[2].customer_id)}
+    moves = {each["key"]: (each["before"], each["after"], each["left"]) for each in found["dependants"]}
+    assert moves == {"sailors-f": (2, 0, 2), "sailors-not-f": (1, 1, 0)}
+    absent = await post(client, "segments/sailors:impact")
+    assert (absent["after"], [each["after"] for each in absent["dependants"]]) == (0, [0, 0])
+    async with segmentation.client(Role.branch_head, org=PUXI) as puxi:
+        here = await post(puxi, "segments/sailors:impact", definition=edit)
+    assert (here["before"], here["left"], here["left_sample"]) == (1, 1, [str(people[2].customer_id)])
+    assert await members(segmentation, "sailors") == {each.customer_id for each in people}
+    for bad in ({"sql": "in_segment('sailors-f')"}, {"sql": "nonsense ="}):
+        refused = await client.post("/v1/segments/sailors:impact", json={"definition": bad})
+        assert refused.status_code == 422, bad
+
+
+def test_shares_of_words_by_hand() -> None:
+    """2 of 4 in the group are teachers, 3 of 12 of all: .5 against .25, √(.25 × .75) apart."""
+    counts = {"teacher": (2, 3), "nurse": (2, 9), None: (5, 20)}
+    found = {each.value: each for each in share_contrasts("occupation", counts)}
+    teacher = found["teacher"]
+    assert (teacher.share, teacher.share_all) == (0.5, 0.25)
+    assert teacher.difference == pytest.approx(0.25 / 0.1875**0.5)
+    assert found["nurse"].difference == pytest.approx(-teacher.difference)
+    assert share_contrasts("occupation", {"teacher": (1, 5)}) == []
+    assert share_contrasts("occupation", {"teacher": (0, 5), "nurse": (0, 5)}) == []
+
+
+async def test_a_profile_tells_of_words_too(
+    segmentation: Running, bank: Bank, live: Live, client: httpx.AsyncClient
+) -> None:
+    cellists = [bank.customer(occupation="cellist", org=org) for org in ("hq.sh.pudong", PUXI)]
+    await bank.tell(customers=[*cellists, bank.customer(occupation="oboist", org=PUXI)])
+    await live("cellists", "occupation = 'cellist'")
+    async with segmentation.client(Role.strategist, org=PUXI) as puxi:
+        found = (await puxi.get("/v1/segments/cellists/profile")).json()
+    first = next(each for each in found["categories"] if each["value"] == "cellist")
+    known = [each["share_all"] for each in found["categories"] if each["feature"] == "occupation"]
+    assert (first["feature"], first["share"]) == ("occupation", 1.0)
+    assert first["lift"] == pytest.approx(1 / first["share_all"])
+    assert sum(known) == pytest.approx(1.0)
