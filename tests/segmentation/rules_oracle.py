@@ -1,13 +1,29 @@
 """The rule language done naively: one customer at a time, in plain Python, from its definition."""
 
-from datetime import datetime, time, timedelta
+import math
+from collections.abc import Collection, Mapping
+from collections.abc import Sequence as Many
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from services.segmentation.domain.expressions.tree import (
+    Arithmetic,
+    Call,
+    Constant,
+    Expression,
+    Function,
+    Measured,
+    Negative,
+    Sign,
+)
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.tree import (
+    Again,
     All,
     AnyOf,
+    Direction,
     EventValue,
     FeatureValue,
     FieldTest,
@@ -20,29 +36,115 @@ from services.segmentation.domain.rules.tree import (
     Op,
     Operand,
     ProductBalance,
+    Ranked,
+    Related,
     Rule,
+    Scope,
+    Sequence,
     Stopped,
     Test,
+    Unknown,
 )
-from tests.segmentation.rules_random import NOW, TODAY, Customer, Event, Holding
+from tests.segmentation.rules_oracle_features import ZONE, open_holdings, past
+from tests.segmentation.rules_oracle_features import feature as built_in
+from tests.segmentation.rules_random import NOW, TODAY, Customer, Event, Relation
 
-ZONE = ZoneInfo("Asia/Shanghai")
+__all__ = ["ZONE", "World", "holds"]
+
 Truth = bool | None
 
 
-def holds(rule: Rule, customer: Customer, member_of: set[str]) -> Truth:  # noqa: PLR0911
+@dataclass
+class World:
+    """Everybody, members of the segments by ordinal, and features that users defined."""
+
+    everybody: Many[Customer] = ()
+    members: Mapping[str, Collection[int]] = field(default_factory=dict)
+    defined: Catalogue = field(default_factory=lambda: Catalogue([]))
+    values: dict[str, dict[int, Any]] = field(default_factory=dict)
+    """Features by key and identity of the customer, computed once."""
+
+    def feature(self, key: str, customer: Customer) -> Any:
+        known = self.values.setdefault(key, {})
+        if id(customer) not in known:
+            tree = self.defined[key].tree if key in self.defined else None
+            known[id(customer)] = built_in(key, customer) if tree is None else self.computed(tree, customer)
+        return known[id(customer)]
+
+    def computed(self, tree: Expression, customer: Customer) -> float | None:
+        value = self._number(tree, customer)
+        return value if value is not None and math.isfinite(value) else None
+
+    def _number(self, tree: Expression, customer: Customer) -> float | None:
+        match tree:
+            case Constant(value):
+                return float(value)
+            case Measured(operand):
+                found = value_of(operand, customer, self)
+                return None if found is None else float(found)
+            case Negative(item):
+                found = self._number(item, customer)
+                return None if found is None else -found
+            case Arithmetic(sign, left, right):
+                return _calculated(sign, self._number(left, customer), self._number(right, customer))
+            case Call(function, items):
+                return _called(function, [self._number(item, customer) for item in items])
+
+
+def _calculated(sign: Sign, left: float | None, right: float | None) -> float | None:
+    if left is None or right is None or (sign is Sign.over and right == 0):
+        return None
+    match sign:
+        case Sign.plus:
+            return left + right
+        case Sign.minus:
+            return left - right
+        case Sign.times:
+            return left * right
+        case Sign.over:
+            return left / right
+
+
+def _called(  # noqa: PLR0911 - a list of definitions
+    function: Function, values: list[float | None]
+) -> float | None:
+    known = [value for value in values if value is not None]
+    match function:
+        case Function.coalesce:
+            return known[0] if known else None
+        case Function.nullif:
+            return None if values[0] == values[1] else values[0]
+        case Function.greatest:
+            return max(known, default=None)
+        case Function.least:
+            return min(known, default=None)
+        case Function.abs:
+            return None if values[0] is None else abs(values[0])
+        case Function.round:
+            if values[0] is None:
+                return None
+            shifted = 10 ** int(values[1] or 0)
+            return math.copysign(math.floor(abs(values[0]) * shifted + 0.5) / shifted, values[0])
+
+
+def holds(  # noqa: C901, PLR0911, PLR0912 - a list of definitions
+    rule: Rule, customer: Customer, member_of: set[str], world: World | None = None
+) -> Truth:
+    world = world or World()
     match rule:
         case All(items):
-            found = [holds(item, customer, member_of) for item in items]
+            found = [holds(item, customer, member_of, world) for item in items]
             return False if False in found else None if None in found else True
         case AnyOf(items):
-            found = [holds(item, customer, member_of) for item in items]
+            found = [holds(item, customer, member_of, world) for item in items]
             return True if True in found else None if None in found else False
         case Not(item):
-            inner = holds(item, customer, member_of)
+            inner = holds(item, customer, member_of, world)
             return None if inner is None else not inner
+        case Unknown(item):
+            return holds(item, customer, member_of, world) is None
         case Test(operand, op, values):
-            return compared(value_of(operand, customer), op, values)
+            return compared(value_of(operand, customer, world), op, values)
         case Never(type_):
             return not past(customer, type_)
         case Stopped(type_, days):
@@ -50,14 +152,66 @@ def holds(rule: Rule, customer: Customer, member_of: set[str]) -> Truth:  # noqa
             return bool(times) and max(times) <= NOW - timedelta(days=days)
         case HasProduct(code):
             return any(each.product == code for each in open_holdings(customer))
-        case MaturesWithin(days):
-            last = TODAY + timedelta(days=days)
+        case MaturesWithin(days, after):
+            first, last = TODAY + timedelta(days=after), TODAY + timedelta(days=days)
             return any(
-                each.matures_on is not None and TODAY <= each.matures_on <= last
+                each.matures_on is not None and first <= each.matures_on <= last
                 for each in open_holdings(customer)
             )
         case InSegment(key):
             return key in member_of
+        case Sequence(first_type, then, days, recent):
+            return any(
+                timedelta(0) < later.time - earlier.time <= timedelta(days=days)
+                for earlier in past(customer, first_type)
+                for later in past(customer, then, recent)
+            )
+        case Again(type_, gap, recent):
+            times = [event.time for event in past(customer, type_)]
+            return any(
+                max((time for time in times if time < event.time), default=datetime.max.replace(tzinfo=UTC))
+                <= event.time - timedelta(days=gap)
+                for event in past(customer, type_, recent)
+            )
+        case Related(relation, key, direction):
+            return any(
+                each.type == relation
+                and each.other in world.members.get(key, ())
+                and (
+                    each.symmetric
+                    or direction is Direction.both
+                    or each.forward is (direction is Direction.out)
+                )
+                for each in relations_today(customer)
+            )
+
+
+def relations_today(customer: Customer) -> list[Relation]:
+    return [
+        each
+        for each in customer.relations
+        if (each.valid_from is None or each.valid_from <= TODAY)
+        and (each.valid_until is None or each.valid_until > TODAY)
+    ]
+
+
+def place(ranked: Ranked, customer: Customer, world: World) -> float | None:
+    mine = world.feature(ranked.feature, customer)
+    if mine is None:
+        return None
+    peers = [each for each in world.everybody if _scope(each, ranked.scope) == _scope(customer, ranked.scope)]
+    found = [world.feature(ranked.feature, each) for each in peers]
+    known = [float(value) for value in found if value is not None]
+    if ranked.by == "rank":
+        return 1 + sum(value > float(mine) for value in known)
+    below = sum(value < float(mine) for value in known)
+    return 100 * (below / (len(known) - 1)) if len(known) > 1 else 0.0
+
+
+def _scope(customer: Customer, scope: Scope) -> object:
+    parts = customer.attributes["org"].split(".")
+    depth = {Scope.bank: 0, Scope.tier1: 2, Scope.tier2: 3, Scope.org: len(parts)}[scope]
+    return parts[:depth]
 
 
 def compared(value: Any, op: Op, constants: tuple[Any, ...]) -> Truth:  # noqa: C901, PLR0911
@@ -93,10 +247,12 @@ def _like(value: Any, constant: Any) -> Any:
     return constant
 
 
-def value_of(operand: Operand, customer: Customer) -> Any:
+def value_of(operand: Operand, customer: Customer, world: World) -> Any:
     match operand:
         case FeatureValue(key):
-            return feature(key, customer)
+            return world.feature(key, customer)
+        case Ranked():
+            return place(operand, customer, world)
         case ProductBalance(code):
             return sum((each.balance for each in open_holdings(customer) if each.product == code), Decimal(0))
         case EventValue(Measure.first, type_):
@@ -105,16 +261,6 @@ def value_of(operand: Operand, customer: Customer) -> Any:
             return max((event.time for event in past(customer, type_)), default=None)
         case EventValue():
             return windowed(operand, customer)
-
-
-def past(customer: Customer, type_: str, days: int | None = None) -> list[Event]:
-    return [
-        event
-        for event in customer.events
-        if event.type == type_
-        and event.time <= NOW
-        and (days is None or event.time > NOW - timedelta(days=days))
-    ]
 
 
 def windowed(value: EventValue, customer: Customer) -> Any:
@@ -144,112 +290,3 @@ def field_holds(event: Event, test: FieldTest) -> Truth:
     if test.field in {"amount", "days"} and value is not None:
         value = Decimal(str(value))
     return compared(value, test.op, test.values)
-
-
-def open_holdings(customer: Customer, until: Any = None) -> list[Holding]:
-    """The latest state of each account; of two for one date the later told."""
-    latest: dict[str, Holding] = {}
-    for each in customer.holdings:
-        if until is not None and each.as_of > until:
-            continue
-        if each.account not in latest or each.as_of >= latest[each.account].as_of:
-            latest[each.account] = each
-    return [each for each in latest.values() if not each.closed]
-
-
-_ASSETS = {"demand", "time_deposit", "payroll", "wealth", "fund", "insurance"}
-_INVESTED = {"wealth", "fund", "insurance"}
-
-
-def _balance(customer: Customer, categories: set[str], until: Any = None) -> Decimal:
-    return sum(
-        (each.balance for each in open_holdings(customer, until) if each.category in categories), Decimal(0)
-    )
-
-
-def _amounts(customer: Customer, type_: str, days: int, direction: str | None = None) -> list[Decimal]:
-    return [
-        Decimal(event.data["amount"])
-        for event in past(customer, type_, days)
-        if "amount" in event.data and (direction is None or event.data.get("direction") == direction)
-    ]
-
-
-def feature(key: str, customer: Customer) -> Any:  # noqa: C901, PLR0911, PLR0912 - a list of definitions
-    total = Decimal(0)
-    posted = "transaction.posted"
-    match key:
-        case "kind":
-            return "person"
-        case "org":
-            return "hq.test"
-        case "gender" | "occupation" | "birth_date" | "customer_since" | "consent_sms":
-            return customer.attributes[key]
-        case "industry" | "risk_level" | "primary_manager" | "risk_valid_until":
-            return None
-        case "consent_call" | "consent_email":
-            return False
-        case "age":
-            return _full_months(customer.attributes["birth_date"], 12)
-        case "tenure_months":
-            return _full_months(customer.attributes["customer_since"], 1)
-        case "aum":
-            return _balance(customer, _ASSETS)
-        case "deposit_balance":
-            return _balance(customer, {"demand", "time_deposit", "payroll"})
-        case "wealth_balance":
-            return _balance(customer, _INVESTED)
-        case "loan_balance":
-            return _balance(customer, {"loan"})
-        case "aum_90d_ago":
-            return _balance(customer, _ASSETS, TODAY - timedelta(days=90))
-        case "aum_change_90d":
-            return _balance(customer, _ASSETS) - _balance(customer, _ASSETS, TODAY - timedelta(days=90))
-        case "wealth_share":
-            aum = _balance(customer, _ASSETS)
-            return float(_balance(customer, _INVESTED)) / float(aum) if aum else None
-        case "product_count":
-            return len({each.product for each in open_holdings(customer)})
-        case "days_to_maturity":
-            ahead = [each.matures_on for each in open_holdings(customer) if each.matures_on]
-            return min(((day - TODAY).days for day in ahead if day >= TODAY), default=None)
-        case "txn_count_30d" | "txn_count_90d":
-            return len(past(customer, posted, int(key[-3:-1])))
-        case "inflow_30d":
-            return sum(_amounts(customer, posted, 30, "in"), total)
-        case "outflow_30d":
-            return sum(_amounts(customer, posted, 30, "out"), total)
-        case "net_inflow_30d" | "net_inflow_90d":
-            days = int(key[-3:-1])
-            return sum(_amounts(customer, posted, days, "in"), total) - sum(
-                _amounts(customer, posted, days, "out"), total
-            )
-        case "avg_txn_amount_90d":
-            amounts = _amounts(customer, posted, 90)
-            return float(sum(amounts)) / len(amounts) if amounts else None
-        case "max_txn_amount_90d":
-            return max(_amounts(customer, posted, 90), default=None)
-        case "last_txn_days":
-            return min(((NOW - event.time).days for event in past(customer, posted)), default=None)
-        case "last_login_days":
-            return min(((NOW - event.time).days for event in past(customer, "login")), default=None)
-        case "login_count_30d":
-            return len(past(customer, "login", 30))
-        case "complaint_count_180d":
-            return len(past(customer, "complaint.filed", 180))
-        case "card_spend_30d" | "card_spend_90d":
-            return total
-        case "contact_count_90d" | "branch_visit_count_90d" | "max_days_overdue_180d":
-            return 0
-        case "salary_flag":
-            return False
-        case _:
-            raise AssertionError(f"the oracle does not know {key}")
-
-
-def _full_months(since: Any, per: int) -> int | None:
-    """Whole months from `since` to today, in units of `per` months; the last of a month counts as full."""
-    if since is None:
-        return None
-    months = (TODAY.year - since.year) * 12 + TODAY.month - since.month
-    return (months - (TODAY.day < since.day)) // per

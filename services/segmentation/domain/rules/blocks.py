@@ -99,9 +99,9 @@ def related(relation: str, members: str, direction: Direction) -> str:
     forward, backward = end("ordinal_from", "ordinal_to"), end("ordinal_to", "ordinal_from")
     match direction:
         case Direction.out:
-            ends = [forward, f"{backward} AND symmetric"]
+            ends = [forward, f"{backward} AND mutual"]
         case Direction.in_:
-            ends = [f"{forward} AND symmetric", backward]
+            ends = [f"{forward} AND mutual", backward]
         case Direction.both:
             ends = [forward, backward]
     return f"SELECT DISTINCT ordinal FROM ({' UNION ALL '.join(ends)})"  # noqa: S608 - ours

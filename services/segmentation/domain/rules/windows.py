@@ -195,17 +195,18 @@ def _dates(leaf: Leaf, catalogue: Catalogue) -> Iterator[DateWindow]:
         case Test(FeatureValue(key), _, values):
             direct = catalogue[key].source not in {Source.derived, Source.defined}
             for part in _basics(key, catalogue):
-                yield from (_window(part, each, values if direct else None) for each in part.dated)
+                yield from _windows(part, values if direct else None)
         case Test(Ranked(_, key)):
             for part in _basics(key, catalogue):
-                yield from (_window(part, each, None) for each in part.dated)
+                yield from _windows(part, None)
 
 
-def _window(feature: Feature, dated: Dated, values: tuple[Value, ...] | None) -> DateWindow:
+def _windows(feature: Feature, values: tuple[Value, ...] | None) -> Iterator[DateWindow]:
     """`values`: the constants the feature is compared with, `None` where it is part of something else."""
-    event = feature.types[0] if dated.table == "event" else None
-    days, months = _turns(dated, values)
-    return DateWindow(dated.table, dated.column, days, months, event)
+    for dated in feature.dated:
+        days, months = _turns(dated, values)
+        for event in feature.types if dated.table == "event" else (None,):
+            yield DateWindow(dated.table, dated.column, days, months, event)
 
 
 _START = frozenset({0})
