@@ -21,7 +21,7 @@ class Entry(NamedTuple):
 
 GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ("", (Entry("board", "/", "board", OVERSEERS),)),
-    ("insight", (Entry("segments", "/segments", "segments"),)),
+    ("insight", (Entry("segments", "/segments", "segments"), Entry("models", "/models", "models"))),
     (
         "campaigns",
         (
