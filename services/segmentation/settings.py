@@ -12,10 +12,16 @@ class SegmentationSettings(Settings):
     """Customers, holdings and events, under `data_dir`. Every process needs a file of its own."""
     store_memory: str = "2GB"
     store_threads: Annotated[int, Field(ge=1)] = 2
-    evaluate_after_seconds: Annotated[float, Field(gt=0)] = 0.5
+    evaluate_after_seconds: Annotated[float, Field(gt=0)] = 0.1
     """Facts that arrive within this time are evaluated together."""
+    tick_seconds: Annotated[float, Field(gt=0)] = 1.0
+    """Windows and dates expire within this time when no fact arrives."""
     evaluate_every_seconds: Annotated[float, Field(gt=0)] = 30.0
-    """Windows and dates expire at least this often when no fact arrives."""
+    """How often the worker looks whether segments wait to be evaluated for everybody."""
+    rank_every_seconds: Annotated[float, Field(gt=0)] = 300.0
+    """How often rules are evaluated that compare customers with each other."""
+    audit_every_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    """How often the worker compares the members with a full evaluation."""
     confirm_every_seconds: Annotated[float, Field(gt=0)] = 1.0
     """How often the worker looks for erasures that it has to carry out and confirm."""
     look_for_drift_every_seconds: Annotated[float, Field(gt=0)] = 600.0

@@ -51,7 +51,7 @@ def _failing_before_commit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def _fails(running: Running) -> bool:
     """Whether a pass fails as arranged; `False` when it did not get its turn."""
     try:
-        await evaluate(running.runtime, "events")
+        await evaluate(running.runtime)
     except ConnectionError:
         return True
     return False
@@ -67,7 +67,7 @@ async def test_a_pass_that_dies_before_the_commit_is_made_up_for(
         await bank.tell(customers=[customer])
         await eventually(lambda: _fails(segmentation), what="a failing pass")
     assert await _deltas(segmentation, "sailors") == before
-    await evaluate(segmentation.runtime, "events")
+    await evaluate(segmentation.runtime)
 
     async def caught_up() -> bool:
         return await members(segmentation, "sailors") == {customer.customer_id}
@@ -80,7 +80,7 @@ async def test_concurrent_passes_publish_a_change_once(segmentation: Running, ba
     customer = bank.customer(occupation="twin")
     await live("twins", "occupation = 'twin'")
     await bank.tell(customers=[customer])
-    await asyncio.gather(*(evaluate(segmentation.runtime, "events") for _ in range(4)))
+    await asyncio.gather(*(evaluate(segmentation.runtime) for _ in range(4)))
 
     async def told() -> bool:
         return await members(segmentation, "twins") == {customer.customer_id}
@@ -98,7 +98,7 @@ async def test_a_store_behind_the_last_pass_changes_nothing(
         applied = await session.scalar(select(EvaluationState.applied))
         await session.execute(update(EvaluationState).values(applied=10**12))
     try:
-        done = await evaluate(segmentation.runtime, "events")
+        done = await evaluate(segmentation.runtime)
         assert done.again
         assert done.skipped is not None
     finally:

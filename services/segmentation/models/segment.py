@@ -47,7 +47,11 @@ class SegmentVersion(Base):
 
 
 class Membership(Base):
-    """The present members as a roaring bitmap of customer ordinals."""
+    """Members as a roaring bitmap of customer ordinals, as of the delta `upto`.
+
+    The present ones follow with the later deltas: rewriting large bitmaps for a few customers at every
+    pass would cost more than the pass. Read them with `queries.memberships`.
+    """
 
     __tablename__ = "membership"
     segment_id: Mapped[UUID] = mapped_column(ForeignKey("segment.id"), primary_key=True)
@@ -57,6 +61,8 @@ class Membership(Base):
     evaluated: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Members as evaluated, with those merged since, who come back when their merge is taken back."""
     evaluated_at: Mapped[datetime]
+    upto: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """The last delta of the segment that `members` contains."""
 
 
 class MembershipDelta(Base):
@@ -75,10 +81,28 @@ class MembershipDelta(Base):
     __table_args__ = (Index("ix_membership_delta_segment_id_id", "segment_id", "id"),)
 
 
+class UnseenChange(Base):
+    """Who joined or left a segment that passes do not evaluate, until a pass has looked at them: rules that
+    refer to the segment may hold for them now, or no longer.
+    """
+
+    __tablename__ = "membership_unseen"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    segment_id: Mapped[UUID] = mapped_column(ForeignKey("segment.id"))
+    moved: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class EvaluationState(Base):
-    """The last pass over the live segments: one row."""
+    """The last pass over the live segments: one row.
+
+    Segments with the same `evaluated_at` and their live version evaluated are in step with it: the next
+    pass goes on from here. Others are evaluated for everybody first.
+    """
 
     __tablename__ = "evaluation_state"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     applied: Mapped[int] = mapped_column(BigInteger)
     evaluated_at: Mapped[datetime]
+    run_id: Mapped[UUID | None]
+    language: Mapped[str | None]
+    """Digest of what rules mean: the features and the product's version. Another makes all be evaluated."""

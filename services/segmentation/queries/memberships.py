@@ -27,7 +27,7 @@ async def members_by_key(session: AsyncSession, keys: Iterable[str]) -> dict[str
     rows = await session.execute(
         select(Segment.key, Segment.id).where(Segment.key.in_(wanted), Segment.state == SegmentState.live)
     )
-    ids = {key: id_ for key, id_ in rows}
+    ids: dict[str, UUID] = dict(rows.all())
     kept = await kept_members(session, ids.values())
     found = {key: kept[id_].members for key, id_ in ids.items() if id_ in kept}
     return {key: found.get(key, BitMap()) for key in wanted}

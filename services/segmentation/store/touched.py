@@ -21,7 +21,9 @@ from shared.contracts.events import (
     CustomerRef,
     CustomerState,
     HoldingState,
+    MonthOfCustomer,
     RecordedEvent,
+    RelationEnd,
     RelationState,
     ValuesCalculated,
 )
@@ -82,11 +84,15 @@ def named(
     values: Iterable[ValuesCalculated] = (),
     erased: Iterable[CustomerRef] = (),
 ) -> Named:
-    facts = [*holdings, *events, *(each for told in values for each in told.values)]
-    ends = [end for each in relations for end in (each.from_customer, each.to_customer)]
+    facts: list[HoldingState | RecordedEvent | MonthOfCustomer | RelationEnd] = [
+        *holdings,
+        *events,
+        *(each for told in values for each in told.values),
+        *(end for each in relations for end in (each.from_customer, each.to_customer)),
+    ]
     return Named(
         own={each.ordinal for each in customers},
-        homes={each.ordinal if each.home_ordinal is None else each.home_ordinal for each in (*facts, *ends)},
+        homes={each.ordinal if each.home_ordinal is None else each.home_ordinal for each in facts},
         relations={each.relation_id for each in relations},
         erased={each.ordinal for each in erased},
         times=[each.time for each in events],
@@ -95,9 +101,7 @@ def named(
 
 def note(cursor: duckdb.DuckDBPyConnection, told: Named, applied: int) -> None:
     """Before the facts are written and anybody is erased, but after merges: whose a fact is then is known."""
-    cursor.execute(
-        f"INSERT INTO touch_from {_FLOOR} WHERE NOT EXISTS (FROM touch_from)"
-    )
+    cursor.execute(f"INSERT INTO touch_from {_FLOOR} WHERE NOT EXISTS (FROM touch_from)")
     owners = _found(cursor, _OWNERS, {"homes": list(told.homes | told.erased)})
     if told.relations:
         owners |= _found(cursor, _ENDS, {"ids": [str(each) for each in told.relations]})

@@ -1,4 +1,4 @@
-"""Writing memberships: the new bitmap, the difference for the history, the events for others."""
+"""Writing memberships: differences for the history, bitmaps from time to time, events for others."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,16 +7,31 @@ from typing import Literal
 from uuid import UUID
 
 from pyroaring import BitMap
-from sqlalchemy import insert as plain_insert
-from sqlalchemy import select, update
+from sqlalchemy import Executable, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segmentation.models import Membership, MembershipDelta, Segment
+from services.segmentation.models import Membership, Segment, UnseenChange
 from services.segmentation.store.families import Gone
 from shared.contracts.events import BATCH_ITEMS, SegmentUpdated
 from shared.contracts.segmentation import SegmentState
+from shared.db import fetch
 from shared.outbox import emit
+
+Cause = Literal["events", "expiry", "profile", "edit", "full", "merge"]
+
+_INSERT_DELTAS = """
+INSERT INTO membership_delta (segment_id, version, run_id, cause, evaluated_at, size, joined, "left")
+SELECT segment_id, version, %(run_id)s, cause, %(at)s, size, joined, leaving
+FROM unnest(%(segment_id)b::uuid[], %(version)b::int[], %(cause)b::text[], %(size)b::int[],
+  %(joined)b::bytea[], %(leaving)b::bytea[]) AS change(segment_id, version, cause, size, joined, leaving)
+RETURNING segment_id, id
+"""
+_MARK = """
+UPDATE segment SET evaluated_version = done.version, evaluated_at = %(at)s, size = done.size
+FROM unnest(%(segment_id)b::uuid[], %(version)b::int[], %(size)b::int[]) AS done(segment_id, version, size)
+WHERE segment.id = done.segment_id
+"""
 
 
 @dataclass(frozen=True)
@@ -26,9 +41,11 @@ class Change:
     segment: Segment
     before: BitMap
     after: BitMap
-    cause: Literal["events", "edit", "full", "merge"]
+    cause: Cause
     evaluated: BitMap | None = None
     """What the evaluation found, where `after` lacks those of it who have been merged since."""
+    fold: bool = True
+    """Write the whole bitmap; otherwise readers apply the difference to the one that is there."""
 
     @property
     def joined(self) -> BitMap:
@@ -53,7 +70,7 @@ def settled(
     before: BitMap,
     evaluated: BitMap,
     gone: Gone,
-    cause: Literal["full", "merge"],
+    cause: Cause,
 ) -> Change:
     """From `before` to the evaluated members less those who belong to no segment any more."""
     kept = evaluated - gone.erased
@@ -68,59 +85,101 @@ async def save_changes(
     at: datetime,
     run_id: UUID,
 ) -> set[UUID]:
-    """Stores what changed and publishes it; returns the segments that did. `ids` knows all who moved."""
-    current = await _still_live(session, changes)
-    changes = [change for change in changes if (change.segment.id, change.version) in current]
-    news = [change for change in changes if change.is_news]
+    """Stores what changed and publishes it; returns the segments that did. `ids` knows all who moved.
+
+    For segments that passes do not evaluate: the next pass looks at who moved, because of rules that refer
+    to them.
+    """
+    current = await lock_live(session, [change.segment for change in changes])
+    changes = [change for change in changes if change.segment.id in current]
+    news = await write_changes(session, changes, ids, at, run_id)
+    await mark_evaluated(session, changes, at)
     for change in news:
-        await _store_members(session, change, at, run_id)
-        await emit(session, *_updates(change, ids, at, run_id))
-    for change in changes:
-        await session.execute(
-            update(Segment)
-            .where(Segment.id == change.segment.id)
-            .values(evaluated_version=change.version, evaluated_at=at, size=len(change.after))
-        )
+        if moved := change.before ^ change.after:
+            session.add(UnseenChange(segment_id=change.segment.id, moved=moved.serialize()))
+    await session.flush()
     return {change.segment.id for change in news}
 
 
-async def _still_live(session: AsyncSession, changes: Sequence[Change]) -> set[tuple[UUID, int]]:
-    """Locks the segments: what was archived or published anew during the evaluation is left alone."""
+async def lock_live(session: AsyncSession, segments: Sequence[Segment]) -> set[UUID]:
+    """Locks them: what was archived or published anew during the evaluation is left alone."""
     rows = await session.execute(
         select(Segment.id, Segment.live_version)
-        .where(Segment.id.in_([change.segment.id for change in changes]), Segment.state == SegmentState.live)
+        .where(Segment.id.in_([segment.id for segment in segments]), Segment.state == SegmentState.live)
         .order_by(Segment.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
-    return {(id_, version) for id_, version in rows if version is not None}
+    current: dict[UUID, int | None] = dict(rows.all())
+    return {segment.id for segment in segments if current.get(segment.id) == segment.live_version is not None}
 
 
-async def _store_members(session: AsyncSession, change: Change, at: datetime, run_id: UUID) -> None:
-    values = {
+async def write_changes(
+    session: AsyncSession,
+    changes: Sequence[Change],
+    ids: Mapping[int, UUID],
+    at: datetime,
+    run_id: UUID,
+) -> list[Change]:
+    """Of locked segments; returns those with news."""
+    news = [change for change in changes if change.is_news]
+    if not news:
+        return []
+    rows = await fetch(session, _INSERT_DELTAS, {"run_id": run_id, "at": at, **_columns(news)})
+    deltas: dict[UUID, int] = dict(rows)
+    folded = [change for change in news if change.fold]
+    if folded:
+        await session.execute(
+            _upsert(), [_membership(change, at, run_id, deltas[change.segment.id]) for change in folded]
+        )
+    updates = [update for change in news for update in _updates(change, ids, at, run_id)]
+    await emit(session, *updates)
+    return news
+
+
+async def mark_evaluated(session: AsyncSession, changes: Sequence[Change], at: datetime) -> None:
+    """These segments are what their live version says at `at`."""
+    columns = {
+        "segment_id": [change.segment.id for change in changes],
+        "version": [change.version for change in changes],
+        "size": [len(change.after) for change in changes],
+    }
+    await fetch(session, _MARK, {"at": at, **columns})
+
+
+async def forget_unseen(session: AsyncSession, seen: Sequence[int]) -> None:
+    if seen:
+        await session.execute(delete(UnseenChange).where(UnseenChange.id.in_(seen)))
+
+
+def _columns(changes: Sequence[Change]) -> dict[str, list[object]]:
+    return {
+        "segment_id": [change.segment.id for change in changes],
+        "version": [change.version for change in changes],
+        "cause": [change.cause for change in changes],
+        "size": [len(change.after) for change in changes],
+        "joined": [change.joined.serialize() for change in changes],
+        "leaving": [change.left.serialize() for change in changes],
+    }
+
+
+def _membership(change: Change, at: datetime, run_id: UUID, delta: int) -> dict[str, object]:
+    return {
         "segment_id": change.segment.id,
         "version": change.version,
         "run_id": run_id,
         "evaluated_at": at,
+        "members": change.after.serialize(),
+        "evaluated": None if change.evaluated is None else change.evaluated.serialize(),
+        "upto": delta,
     }
-    evaluated = None if change.evaluated is None else change.evaluated.serialize()
-    current = insert(Membership).values(**values, members=change.after.serialize(), evaluated=evaluated)
-    await session.execute(
-        current.on_conflict_do_update(
-            index_elements=[Membership.segment_id],
-            set_={
-                name: current.excluded[name]
-                for name in ("version", "run_id", "evaluated_at", "members", "evaluated")
-            },
-        )
-    )
-    await session.execute(
-        plain_insert(MembershipDelta).values(
-            **values,
-            cause=change.cause,
-            size=len(change.after),
-            joined=change.joined.serialize(),
-            left=change.left.serialize(),
-        )
+
+
+def _upsert() -> Executable:
+    stored = insert(Membership)
+    fields = ("version", "run_id", "evaluated_at", "members", "evaluated", "upto")
+    return stored.on_conflict_do_update(
+        index_elements=[Membership.segment_id],
+        set_={name: stored.excluded[name] for name in fields},
     )
 
 

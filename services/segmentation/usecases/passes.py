@@ -47,6 +47,7 @@ class Shadow:
     seen: Seen
     leant_on: Mapping[str, BitMap]
     """Members of the segments it refers to, as they were taken."""
+    catalogue: Catalogue
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ def take_pass(
     """Bring all rules from where they stand, and the shadows from where they were made, to `moment`."""
     rules = {**standing.rules, **{key: shadow.rule for key, shadow in shadows.items()}}
     start = {**standing.members, **{key: shadow.members for key, shadow in shadows.items()}}
-    seen = _earliest([standing.seen, *(shadow.seen for shadow in shadows.values())])
+    stands = [standing.seen] if standing.rules else []
+    seen = _earliest([*stands, *(shadow.seen for shadow in shadows.values())])
     who = read_touched(cursor, rules.values(), catalogue, seen, moment, agenda)
     changed = _changed(standing, shadows, start)
     members = evaluate_rules(cursor, rules, start, catalogue, moment, who, changed)
@@ -145,14 +147,20 @@ def make_shadow(
     seen = Seen(position(cursor, STREAM) or 0, moment.at)
     known = {**members, **found}
     return {
-        key: Shadow(rule, found[key], seen, {each: known.get(each, NOBODY) for each in segment_keys(rule)})
+        key: Shadow(
+            rule,
+            found[key],
+            seen,
+            {each: known.get(each, NOBODY) for each in segment_keys(rule)},
+            catalogue,
+        )
         for key, rule in rules.items()
     }
 
 
 def _earliest(seen: Sequence[Seen | None]) -> Seen | None:
     known = [each for each in seen if each is not None]
-    if len(known) < len(seen):
+    if not known or len(known) < len(seen):
         return None
     return Seen(min(each.applied for each in known), min(each.at for each in known))
 

@@ -96,7 +96,7 @@ async def publish_segment(session: AsyncSession, principal: Principal, segment: 
     segment.updated_at = clock.now()
     await session.flush()
     await emit(session, published(segment))
-    job = await defer(session, principal, REFRESH, {"segments": [str(segment.id)], "cause": "edit"})
+    job = await defer(session, principal, REFRESH, {"segments": [str(segment.id)]})
     await audit(session, principal, "publish", f"segment/{segment.key}", {"version": segment.version})
     return job
 
@@ -169,9 +169,7 @@ def published(segment: Segment) -> SegmentPublished:
 
 
 async def request_refresh(session: AsyncSession, principal: Principal, segments: Sequence[UUID]) -> JobView:
-    return await defer(
-        session, principal, REFRESH, {"segments": [str(each) for each in segments], "cause": "full"}
-    )
+    return await defer(session, principal, REFRESH, {"segments": [str(each) for each in segments]})
 
 
 async def _checked_rule(session: AsyncSession, key: str, definition: SegmentDefinition) -> Rule:

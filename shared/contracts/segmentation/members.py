@@ -21,9 +21,13 @@ class ChangeKind(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why members moved: facts, an edit, a request or model run, a merge of customers or its undo."""
+    """Why members moved: facts, the passing of time, the customer's own file, an edit, a request or model
+    run, a merge of customers or its undo.
+    """
 
     events = "events"
+    expiry = "expiry"
+    profile = "profile"
     edit = "edit"
     full = "full"
     merge = "merge"
