@@ -23,7 +23,7 @@ _BEYOND_RULES = 1e15
 
 @dataclass(frozen=True)
 class GroupRule:
-    """`sql`: takes `size` customers; `None` when the tree gives the group no leaf.
+    """`sql`: takes `size` customers; `None` when the tree gives the group no leaf, or is one leaf.
 
     `precision`: share of them who are in the group; `recall`: share of the group it takes.
     """
@@ -220,6 +220,8 @@ class _Writer:
 
     def alternatives(self, tree: _Node) -> dict[int, Rule]:
         """The rule of each group that has a leaf."""
+        if not tree.feature:
+            return {}
         for group, way in _ways(tree, {}):
             tests = [self._tests(name, allowed) for name, allowed in way.items()]
             self.found.setdefault(group, []).append(all_of([test for test in tests if test is not None]))

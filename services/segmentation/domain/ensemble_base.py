@@ -20,11 +20,11 @@ _ITERATIONS = 25
 def base_partitions(
     x: ArrayLike,
     m: int = 20,
-    k_range: tuple[int, int] = (2, 40),
+    k_range: tuple[int, int] = (2, 20),
     seed: int = 0,
     *,
     sample: int = 50_000,
-    features: float = 0.5,
+    features: float = 0.75,
     progress: Progress | None = None,
     threads: int | None = None,
 ) -> NDArray[np.int16]:
@@ -35,8 +35,9 @@ def base_partitions(
     `features` of the features, a sample of at most `sample` customers and its first centres; it
     is fitted on the sample and labels everybody. The result depends on the seed, not on
     `threads`. `progress` is told the finished share after each partition; what it raises ends
-    the run. Raises `ValueError` for values that are not finite, for features in which nobody
-    differs and for arguments out of range.
+    the run. Few, large clusters suit groups that are round and differ in size, as kinds of
+    customers do; `k_range` up to √N suits groups of odd shapes. Raises `ValueError` for values
+    that are not finite, for features in which nobody differs and for arguments out of range.
     """
     rows = _rows(x)
     low, high = k_range
@@ -48,7 +49,7 @@ def base_partitions(
     if not varying.size:
         raise ValueError("no feature differs between customers")
     seeds = np.random.SeedSequence(seed).spawn(m)
-    least = max(1, round(features * len(varying)))
+    least = math.ceil(features * len(varying))
     works = [partial(_partition, rows, varying, least, k_range, sample, each) for each in seeds]
     return np.stack(side_by_side(works, progress, threads))
 
@@ -79,7 +80,7 @@ def _partition(
     fitted_on = rows[np.ix_(chosen, subset)]
     k = min(wanted, distinct(fitted_on, wanted))
     start = int(rng.integers(2**31))
-    model = KMeans(k, init="random", n_init=1, max_iter=_ITERATIONS, random_state=start).fit(fitted_on)
+    model = KMeans(k, n_init=1, max_iter=_ITERATIONS, random_state=start).fit(fitted_on)
     labels = np.empty(len(rows), dtype=np.int16)
     for chunk in chunks(len(rows), _PREDICTED):
         labels[chunk] = model.predict(np.ascontiguousarray(rows[chunk][:, subset]))

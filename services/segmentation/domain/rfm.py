@@ -129,9 +129,10 @@ def quantile_scale(values: Floats, bands: int, *, rising: bool) -> Scale:
     known = values[np.isfinite(values)]
     if not known.size:
         raise ValueError("nobody's value is known")
-    signed = known if rising else -known
-    found = np.quantile(signed, np.linspace(0, 1, bands + 1)[1:-1], method="inverted_cdf")
-    return Scale(tuple((found if rising else -found).tolist()), rising)
+    ordered = np.sort(known) if rising else np.sort(known)[::-1]
+    # In whole numbers: 0.6 · 10 customers are six, whatever the fraction is rounded to.
+    last = [-(-known.size * band // bands) - 1 for band in range(1, bands)]
+    return Scale(tuple(ordered[last].tolist()), rising)
 
 
 def fixed_scale(cuts: Sequence[float], *, rising: bool) -> Scale:

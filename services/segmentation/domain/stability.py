@@ -103,10 +103,10 @@ def population(values: NDArray[np.float64], bins: int = 10) -> Population:
     """Bins with equally many customers, fewer where values repeat; NaN is unknown."""
     if bins < 2:
         raise ValueError("at least two bins are needed")
-    known = values[np.isfinite(values)]
-    inner = np.linspace(0, 1, bins + 1)[1:-1]
-    edges = np.unique(np.quantile(known, inner, method="inverted_cdf")) if known.size else np.empty(0)
-    bounds = tuple(edges[edges < known.max()].tolist()) if known.size else ()
+    known = np.sort(values[np.isfinite(values)])
+    last = [max(-(-known.size * each // bins) - 1, 0) for each in range(1, bins)]
+    edges = np.unique(known[last]) if known.size else known
+    bounds = tuple(edges[edges < known.max(initial=-np.inf)].tolist())
     return Population(bounds, _counts(bounds, values))
 
 
