@@ -179,12 +179,19 @@ async def test_customers_of_others_are_not_shown(world: World, grouped: Grouped)
         assert (await other.get(f"/v1/customers/{one}/scores")).status_code == 404
 
 
-async def test_automatic_k_finds_the_planted_groups_and_shows_why(world: World) -> None:
+async def test_automatic_k_shows_why_also_over_own_features(world: World) -> None:
     async with world.running.client(Role.strategist) as client:
-        parameters = {"features": ["aum", "age"], "partitions": 10, "k_max": 4, "seed": 1}
+        own = {"key": "own_wealth", "name": NAME, "expression": "aum / (product_count + 1)"}
+        defined = await client.post("/v1/features", json=own)
+        assert defined.status_code == 201, defined.text
+        parameters = {"features": ["own_wealth", "age"], "partitions": 10, "k_max": 4, "seed": 1}
         model = await world.declare(client, "automatic", "ensemble", parameters)
         run = await world.run(client, model)
         table = (await client.get(f"/v1/model-runs/{run['id']}/k-table")).json()
+        assert run["state"] == "succeeded", run
+        profile = (await client.get(f"/v1/model-runs/{run['id']}/profile")).json()["clusters"]
+        contrasts = {each["feature"]: each["name"] for each in profile[0]["contrasts"]}
+        assert contrasts["own_wealth"] == NAME
         assert run["metrics"]["k"] == table["chosen"] == table["recommended"]
         assert run["metrics"]["chosen"] == f"recommended, runner-up {table['runner_up']}"
 
@@ -203,8 +210,8 @@ async def test_bands_and_their_exact_rules(world: World) -> None:
         body = {"key": "afr", "name": NAME, "kind": "rfm", "parameters": bad}
         refused = (await client.post("/v1/models", json=body)).json()
         assert [each["pointer"] for each in refused["errors"]] == [
-            "/parameters/monetary",
             "/parameters/cuts/recency",
+            "/parameters/monetary",
         ]
         model = await world.declare(client, "afr", "rfm", parameters)
         run = await world.run(client, model)

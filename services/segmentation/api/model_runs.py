@@ -95,7 +95,7 @@ async def get_run_k_table(session: Session, principal: Reader, run_id: RunId) ->
 @router.get("/model-runs/{run_id}/drift", responses=problem_responses(404, 409))
 async def get_run_drift(session: Session, principal: Reader, run_id: RunId) -> DriftView:
     """What changed since the run before: who moved between groups, and which features shifted."""
-    return drift_view(await finished_run(session, run_id))
+    return await drift_view(session, await finished_run(session, run_id))
 
 
 @router.get("/model-runs/{run_id}/projection", responses=problem_responses(404, 409))

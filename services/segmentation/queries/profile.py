@@ -53,12 +53,14 @@ def _no_members(key: str) -> BitMap:
     raise LookupError(key)
 
 
-def contrast_views(matrix: Matrix, group: NDArray[np.bool_]) -> list[FeatureContrast]:
-    return [contrast_view(each) for each in contrasts(matrix, group)]
+def contrast_views(
+    matrix: Matrix, group: NDArray[np.bool_], catalogue: Catalogue = BUILT_IN
+) -> list[FeatureContrast]:
+    return [contrast_view(each, catalogue) for each in contrasts(matrix, group)]
 
 
-def contrast_view(each: Contrast) -> FeatureContrast:
-    feature = BUILT_IN[each.feature]
+def contrast_view(each: Contrast, catalogue: Catalogue = BUILT_IN) -> FeatureContrast:
+    feature = catalogue[each.feature]
     return FeatureContrast(
         feature=each.feature,
         name=LocalText(zh=feature.zh, en=feature.en),

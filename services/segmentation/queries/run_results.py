@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segmentation.domain.feature_catalogue import BUILT_IN
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.models import Model, ModelCluster, ModelInput, ModelRun, Segment, SegmentVersion
+from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.models import PARAMETERS, approval_of
 from services.segmentation.queries.scores import GROUP, Row, rows_of, score_columns, split_group
 from services.segmentation.store import reading
@@ -42,9 +43,10 @@ def k_table_view(run: ModelRun) -> KTableView:
     )
 
 
-def drift_view(run: ModelRun) -> DriftView:
+async def drift_view(session: AsyncSession, run: ModelRun) -> DriftView:
     told = dict(_reported(run, "drift", "There is no run before of this model to compare with."))
-    told["features"] = [{**each, "name": _name(each["feature"])} for each in told["features"]]
+    catalogue = await load_catalogue(session)
+    told["features"] = [{**each, "name": _name(catalogue, each["feature"])} for each in told["features"]]
     return DriftView.model_validate(told)
 
 
@@ -55,10 +57,10 @@ def _reported(run: ModelRun, name: str, otherwise: str) -> Any:
     return found
 
 
-def _name(feature: str) -> LocalText:
-    if feature not in BUILT_IN:
+def _name(catalogue: Catalogue, feature: str) -> LocalText:
+    if feature not in catalogue:
         return LocalText(zh=feature, en=feature)
-    return LocalText(zh=BUILT_IN[feature].zh, en=BUILT_IN[feature].en)
+    return LocalText(zh=catalogue[feature].zh, en=catalogue[feature].en)
 
 
 async def projection_view(session: AsyncSession, store: Store, run: ModelRun, org: str) -> Projection:

@@ -7,7 +7,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.models import Model, ModelInput, ModelRun, Segment
+from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.models import next_number
+from services.segmentation.usecases.training.features import not_numeric
 from services.segmentation.usecases.training.kinds import KINDS
 from services.segmentation.usecases.training.running import REPRODUCE, RUN
 from shared import clock
@@ -23,7 +25,15 @@ from shared.jobs import defer
 async def create_model(session: AsyncSession, principal: Principal, wanted: ModelCreate) -> Model:
     """Raises `Unprocessable` for parameters the kind cannot use, `Conflict` for a taken key."""
     kind = KINDS[ModelKind(wanted.kind)]
-    if errors := kind.check(wanted.parameters):
+    catalogue = await load_catalogue(session)
+    errors = kind.check(wanted.parameters)
+    errors += [
+        FieldError(pointer, problem)
+        for pointer, key in kind.features(wanted.parameters)
+        if (problem := not_numeric(key, catalogue))
+    ]
+    if errors:
+        errors.sort(key=lambda error: error.pointer)
         raise Unprocessable("The model cannot be trained like this.", errors=errors)
     await _check_segments(session, kind.segments(wanted.parameters))
     created: Model | None = await session.scalar(

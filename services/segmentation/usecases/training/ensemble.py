@@ -17,7 +17,7 @@ from services.segmentation.domain.ensemble import (
 )
 from services.segmentation.domain.preparation import prepared
 from services.segmentation.usecases.training import grouping
-from services.segmentation.usecases.training.features import numeric_features
+from services.segmentation.usecases.training.features import pointed, twice
 from services.segmentation.usecases.training.framework import Kind, Trained, Training
 from shared.contracts.segmentation.clusters import EnsembleParameters
 from shared.errors import FieldError
@@ -26,7 +26,7 @@ Degrees = NDArray[np.float64]
 
 
 def check(parameters: EnsembleParameters) -> list[FieldError]:
-    return numeric_features(parameters.features)
+    return twice(parameters.features)
 
 
 def train(training: Training) -> Trained:
@@ -56,7 +56,7 @@ def train(training: Training) -> Trained:
     degree = membership_degree(labels, own, k)
     result = grouping.numbered(ordinals, (own + 1).astype(np.int32), training.previous)
     training.progress(0.88, "describing groups")
-    rules = grouping.described(matrix, result.labels, training.seed)
+    rules = grouping.described(training, matrix, result.labels)
     centres = {
         number: dict(zip(parameters.features, x[result.labels == number].mean(axis=0).tolist(), strict=True))
         for number in result.kept.values()
@@ -69,7 +69,7 @@ def train(training: Training) -> Trained:
         preparation={key: asdict(how) for key, how in preparation.items()},
         labels=result.labels,
         scores=scores,
-        groups=grouping.groups_of(matrix, result.labels, rules, centres),
+        groups=grouping.groups_of(training, matrix, result.labels, rules, centres),
         report={
             "k_table": {"chosen": k, **asdict(table)},
             "populations": grouping.populations(matrix),
@@ -113,4 +113,4 @@ def _belonging(
     return {name: values.astype(np.float32) for name, values in {**scores, **flags}.items()}, metrics
 
 
-ENSEMBLE = Kind(EnsembleParameters, check, train)
+ENSEMBLE = Kind(EnsembleParameters, check, train, features=lambda parameters: pointed(parameters.features))

@@ -1,27 +1,29 @@
-"""Checks and descriptions that every kind over features shares."""
+"""Checks that every kind over features shares."""
 
 from collections.abc import Sequence
 
 from services.segmentation.domain.feature_catalogue import BUILT_IN
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.queries.profile import NUMERIC
 from shared.errors import FieldError
 
 
-def numeric_features(keys: Sequence[str], pointer: str = "/parameters/features") -> list[FieldError]:
-    """Unknown, not numeric, or listed twice."""
-    errors = []
-    for index, key in enumerate(keys):
-        where = f"{pointer}/{index}"
-        if problem := not_numeric(key):
-            errors.append(FieldError(where, problem))
-        elif key in keys[:index]:
-            errors.append(FieldError(where, f"'{key}' is listed twice"))
-    return errors
+def twice(keys: Sequence[str], pointer: str = "/parameters/features") -> list[FieldError]:
+    return [
+        FieldError(f"{pointer}/{index}", f"'{key}' is listed twice")
+        for index, key in enumerate(keys)
+        if key in keys[:index]
+    ]
 
 
-def not_numeric(key: str) -> str | None:
-    if key not in BUILT_IN:
+def pointed(keys: Sequence[str], pointer: str = "/parameters/features") -> list[tuple[str, str]]:
+    """For `Kind.features`."""
+    return [(f"{pointer}/{index}", key) for index, key in enumerate(keys)]
+
+
+def not_numeric(key: str, catalogue: Catalogue = BUILT_IN) -> str | None:
+    if key not in catalogue:
         return f"there is no feature '{key}'"
-    if BUILT_IN[key].type not in NUMERIC:
-        return f"'{key}' is a {BUILT_IN[key].type}, not a number"
+    if catalogue[key].type not in NUMERIC:
+        return f"'{key}' is a {catalogue[key].type}, not a number"
     return None

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from services.segmentation.domain.feature_catalogue import BUILT_IN
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.queries.profile import Matrix, feature_matrix
 from services.segmentation.store.bitmaps import to_array
@@ -111,6 +113,7 @@ class Training:
     pulse: Pulse
     segments: Mapping[str, BitMap] = field(default_factory=dict)
     """Members of the live segments that `Kind.segments` named."""
+    catalogue: Catalogue = BUILT_IN
 
     def progress(self, share: float, step: str) -> None:
         """`share` 0..1. Raises `CancelledJobError` when the job was cancelled: let it through, call often."""
@@ -122,19 +125,18 @@ class Training:
 
     def features(self, keys: Sequence[str]) -> tuple[NDArray[np.uint32], Matrix]:
         """Ordinals of all active customers, ascending, and these features as columns, NaN where unknown."""
-        table = self.keep(FEATURES, lambda cursor: _features(cursor, keys, self.moment))
+        table = self.keep(FEATURES, lambda cursor: self._read(cursor, keys))
         return table["ordinal"], {key: table[key] for key in keys}
+
+    def _read(self, cursor: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> Table:
+        ordinals, matrix = feature_matrix(cursor, keys, self.moment, catalogue=self.catalogue)
+        order = np.argsort(ordinals)
+        return {"ordinal": ordinals[order], **{key: values[order] for key, values in matrix.items()}}
 
     def members(self, segment: str) -> NDArray[np.uint32]:
         """Ordinals of the members of a live segment, ascending."""
         ordinals = to_array(self.segments.get(segment, BitMap()))
         return self.keep(f"segment {segment}", lambda _: {"ordinal": ordinals})["ordinal"]
-
-
-def _features(cursor: duckdb.DuckDBPyConnection, keys: Sequence[str], moment: Moment) -> Table:
-    ordinals, matrix = feature_matrix(cursor, keys, moment)
-    order = np.argsort(ordinals)
-    return {"ordinal": ordinals[order], **{key: values[order] for key, values in matrix.items()}}
 
 
 @dataclass(frozen=True)
@@ -164,3 +166,5 @@ class Kind:
     train: Callable[[Training], Trained]
     segments: Callable[[Any], Sequence[str]] = lambda _: ()
     """Keys of the segments whose members the trainer needs."""
+    features: Callable[[Any], Sequence[tuple[str, str]]] = lambda _: ()
+    """JSON pointer and key of the features that may be any number of the catalogue, people's own too."""

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from services.segmentation.domain.cluster_description import Description, describe_by_tree
 from services.segmentation.domain.description import describe
-from services.segmentation.domain.feature_catalogue import BUILT_IN
 from services.segmentation.domain.stability import (
     Population,
     match_labels,
@@ -19,7 +18,7 @@ from services.segmentation.domain.stability import (
     renumbered,
 )
 from services.segmentation.queries.profile import Matrix, contrast_views
-from services.segmentation.usecases.training.framework import Group, Previous
+from services.segmentation.usecases.training.framework import Group, Previous, Training
 from shared.contracts.base import LocalText
 
 Labels = NDArray[np.int32]
@@ -64,21 +63,25 @@ def aligned(ordinals: NDArray[np.uint32], known: NDArray[np.uint32], values: NDA
     return found
 
 
-def described(matrix: Matrix, labels: Labels, seed: int) -> Description:
+def described(training: Training, matrix: Matrix, labels: Labels) -> Description:
     """A surrogate tree over the features as the catalogue has them."""
-    types = {key: BUILT_IN[key].type for key in matrix}
-    return describe_by_tree(matrix, labels, types=types, seed=seed)
+    types = {key: training.catalogue[key].type for key in matrix}
+    return describe_by_tree(matrix, labels, types=types, seed=training.seed)
 
 
 def groups_of(
-    matrix: Matrix, labels: Labels, rules: Description, centres: Mapping[int, Mapping[str, float]]
+    training: Training,
+    matrix: Matrix,
+    labels: Labels,
+    rules: Description,
+    centres: Mapping[int, Mapping[str, float]],
 ) -> list[Group]:
     """By number. `centres` in prepared units."""
     rule_of = {rule.number: rule for rule in rules.rules}
     found = []
     for number in sorted(centres):
         inside = labels == number
-        contrasts = contrast_views(matrix, inside)
+        contrasts = contrast_views(matrix, inside, training.catalogue)
         rule = rule_of.get(number)
         found.append(
             Group(

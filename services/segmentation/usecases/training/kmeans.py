@@ -5,14 +5,14 @@ from dataclasses import asdict
 from services.segmentation.domain.kmeans import cluster
 from services.segmentation.domain.preparation import as_prepared
 from services.segmentation.usecases.training import grouping
-from services.segmentation.usecases.training.features import numeric_features
+from services.segmentation.usecases.training.features import pointed, twice
 from services.segmentation.usecases.training.framework import Kind, Trained, Training
 from shared.contracts.segmentation.clusters import KMeansParameters
 from shared.errors import FieldError
 
 
 def check(parameters: KMeansParameters) -> list[FieldError]:
-    return numeric_features(parameters.features)
+    return twice(parameters.features)
 
 
 def train(training: Training) -> Trained:
@@ -23,7 +23,7 @@ def train(training: Training) -> Trained:
     found = cluster(matrix, parameters.k, training.seed, parameters.sample)
     training.progress(0.7, "describing groups")
     result = grouping.numbered(ordinals, found.labels, training.previous)
-    rules = grouping.described(matrix, result.labels, training.seed)
+    rules = grouping.described(training, matrix, result.labels)
     centres = {
         result.kept.get(number, number): dict(zip(parameters.features, centre.tolist(), strict=True))
         for number, centre in enumerate(found.centres, 1)
@@ -41,7 +41,7 @@ def train(training: Training) -> Trained:
         },
         preparation={key: asdict(how) for key, how in found.preparation.items()},
         labels=result.labels,
-        groups=grouping.groups_of(matrix, result.labels, rules, centres),
+        groups=grouping.groups_of(training, matrix, result.labels, rules, centres),
         report={
             "populations": grouping.populations(matrix),
             "drift": grouping.drift(matrix, result, training.previous),
@@ -50,4 +50,4 @@ def train(training: Training) -> Trained:
     )
 
 
-KMEANS = Kind(KMeansParameters, check, train)
+KMEANS = Kind(KMeansParameters, check, train, features=lambda parameters: pointed(parameters.features))

@@ -74,7 +74,7 @@ def columns_of(trained: Trained) -> dict[str, NDArray[Any]]:
 
 def result_digest(trained: Trained) -> str:
     """SHA-256 of all that a run says: labels, scores, groups and figures."""
-    said = [_group_row(group) | {"members": None} for group in trained.groups]
+    said = [_figures(group) for group in trained.groups]
     text = orjson.dumps(
         [said, _json(trained.metrics), _json(trained.preparation)], option=orjson.OPT_SORT_KEYS
     )
@@ -82,6 +82,17 @@ def result_digest(trained: Trained) -> str:
     return parts.digest(
         {"customers": {"ordinal": trained.ordinals, **columns_of(trained)}, "figures": {"json": figures}}
     )
+
+
+def _figures(group: Group) -> dict[str, Any]:
+    """Without words: what features are called may change."""
+    differences = {each.feature: [each.mean, each.standardised_difference] for each in group.profile}
+    quality = None if group.rule_quality is None else dict(group.rule_quality)
+    return {
+        "group": [group.number, group.size, group.rule, quality],
+        "centre": dict(group.centre),
+        "differences": differences,
+    }
 
 
 def understanding(inputs: Inputs) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from services.segmentation.domain.rfm_rules import segment_rule
 from services.segmentation.domain.rules.text import to_sql
 from services.segmentation.queries.profile import Matrix, contrast_views
 from services.segmentation.usecases.training import grouping
-from services.segmentation.usecases.training.features import not_numeric
 from services.segmentation.usecases.training.framework import Group, Kind, Trained, Training
 from shared.contracts.base import LocalText
 from shared.contracts.segmentation.clusters import RfmParameters
@@ -26,11 +25,7 @@ _DECIMALS = 6
 
 
 def check(parameters: RfmParameters) -> list[FieldError]:
-    errors = [
-        FieldError(f"/parameters/{name}", problem)
-        for name, key in _keys(parameters).items()
-        if (problem := not_numeric(key))
-    ]
+    errors = []
     if parameters.cuts is not None:
         for name in MEASURES:
             rising = name != "recency"
@@ -67,7 +62,7 @@ def train(training: Training) -> Trained:
             "total": scores.total,
             "code": scores.code.astype(np.float32),
         },
-        groups=list(_groups(matrix, labels, scales, keys)),
+        groups=list(_groups(training, matrix, labels, scales)),
         report={
             "bands": _bands(scores),
             "populations": grouping.populations(matrix),
@@ -101,12 +96,11 @@ def _preparation(scales: Scales) -> dict[str, Any]:
     return found
 
 
-def _groups(
-    matrix: Matrix, labels: NDArray[np.int32], scales: Scales, keys: dict[str, str]
-) -> Iterator[Group]:
+def _groups(training: Training, matrix: Matrix, labels: NDArray[np.int32], scales: Scales) -> Iterator[Group]:
+    keys = _keys(RfmParameters.model_validate(training.parameters))
     for number, segment in enumerate(SEGMENTS, 1):
         inside = labels == number
-        contrasts = contrast_views(matrix, inside)
+        contrasts = contrast_views(matrix, inside, training.catalogue)
         rule = segment_rule(segment, scales, keys)
         yield Group(
             number=number,
@@ -124,4 +118,8 @@ def _bands(scores: Scores) -> dict[str, list[int]]:
     return {name: np.bincount(getattr(scores, name))[1:].tolist() for name in MEASURES}
 
 
-RFM = Kind(RfmParameters, check, train)
+def _asked(parameters: RfmParameters) -> list[tuple[str, str]]:
+    return [(f"/parameters/{name}", key) for name, key in _keys(parameters).items()]
+
+
+RFM = Kind(RfmParameters, check, train, features=_asked)

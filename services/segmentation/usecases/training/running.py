@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.models import Model, ModelRun
+from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.memberships import members_by_key
 from services.segmentation.queries.models import clusters_of
 from services.segmentation.queries.scores import GROUP, kept_inputs, score_columns
@@ -75,13 +76,14 @@ async def _train(job: JobRun, run_id: UUID) -> Outcome:
         kind, parameters = await asked(session, run)
         previous = await previous_of(session, run)
         segments = await members_by_key(session, kind.segments(parameters))
+        catalogue = await load_catalogue(session)
     inputs, moment = Inputs(), Moment(clock.now(), clock.ZONE)
 
     def work(pulse: Pulse) -> Outcome:
         with job.runtime.resource(Store).read() as cursor:
             sequence = position(cursor, STREAM) or 0
             training = Training(
-                cursor, parameters, moment, seed_of(parameters), previous, inputs, pulse, segments
+                cursor, parameters, moment, seed_of(parameters), previous, inputs, pulse, segments, catalogue
             )
             trained = kind.train(training)
         window = DataWindow(evaluated_at=moment.at, stream_sequence=sequence, customers=len(trained.ordinals))
@@ -102,12 +104,24 @@ async def reproduce_run(job: JobRun) -> dict[str, Any]:
         inputs = Inputs(await kept_inputs(session, run_id), replayed=True)
         window = DataWindow.model_validate(run.window)
         before = run.result_digest
+        catalogue = await load_catalogue(session)
     moment = Moment(window.evaluated_at, clock.ZONE)
 
     def work(pulse: Pulse) -> str:
         with job.runtime.resource(Store).read() as cursor:
             return result_digest(
-                kind.train(Training(cursor, parameters, moment, seed_of(parameters), previous, inputs, pulse))
+                kind.train(
+                    Training(
+                        cursor,
+                        parameters,
+                        moment,
+                        seed_of(parameters),
+                        previous,
+                        inputs,
+                        pulse,
+                        catalogue=catalogue,
+                    )
+                )
             )
 
     digest = await in_thread(job, work)

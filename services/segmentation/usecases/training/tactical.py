@@ -18,7 +18,7 @@ from services.segmentation.domain.stability import match_labels
 from services.segmentation.domain.tactical import Split, TacticalGroup, tactical
 from services.segmentation.queries.profile import Matrix, contrast_views
 from services.segmentation.usecases.training import grouping
-from services.segmentation.usecases.training.features import numeric_features
+from services.segmentation.usecases.training.features import pointed, twice
 from services.segmentation.usecases.training.framework import Group, Kind, Previous, Trained, Training
 from shared.contracts.base import LocalText
 from shared.contracts.segmentation.clusters import TacticalParameters, TacticalSplit
@@ -38,7 +38,7 @@ class _Part:
 def check(parameters: TacticalParameters) -> list[FieldError]:
     errors = []
     for index, split in enumerate(parameters.splits):
-        errors += numeric_features(split.features, f"/parameters/splits/{index}/features")
+        errors += twice(split.features, f"/parameters/splits/{index}/features")
         if split.name in {each.name for each in parameters.splits[:index]}:
             errors.append(FieldError(f"/parameters/splits/{index}/name", f"'{split.name}' is taken"))
     for index, key in enumerate(parameters.strategic):
@@ -66,7 +66,7 @@ def train(training: Training) -> Trained:
         },
         preparation=preparation,
         scores={f"degree_{part.number}": part.found.degree for part in parts},
-        groups=sorted(_groups(parts, matrix, training.seed), key=lambda group: group.number),
+        groups=sorted(_groups(training, parts, matrix), key=lambda group: group.number),
         report={
             "parts": [
                 {"cluster": part.number, "segment": part.segment, "split": part.split.name} for part in parts
@@ -133,22 +133,24 @@ def _best(degree: NDArray[np.float32]) -> NDArray[np.int32]:
     return best
 
 
-def _groups(parts: list[_Part], matrix: Matrix, seed: int) -> Iterator[Group]:
+def _groups(training: Training, parts: list[_Part], matrix: Matrix) -> Iterator[Group]:
     """Each described against the other parts of its strategic segment in its split."""
     pairs = list(dict.fromkeys((part.segment, part.split.name) for part in parts))
     for pair in pairs:
         siblings = [part for part in parts if (part.segment, part.split.name) == pair]
         columns = {key: matrix[key] for key in siblings[0].split.features}
         best = _best(np.column_stack([part.found.degree for part in siblings]))
-        rules = grouping.described(columns, best, seed)
+        rules = grouping.described(training, columns, best)
         rule_of = {rule.number: rule.sql for rule in rules.rules}
         for own, part in enumerate(siblings, 1):
             taken = (rules.assigned == own) & (best > 0)
-            yield _group(part, columns, rule_of.get(own), taken)
+            yield _group(training, part, columns, rule_of.get(own), taken)
 
 
-def _group(part: _Part, columns: Matrix, tree: str | None, taken: NDArray[np.bool_]) -> Group:
-    contrasts = contrast_views(columns, part.found.members)
+def _group(
+    training: Training, part: _Part, columns: Matrix, tree: str | None, taken: NDArray[np.bool_]
+) -> Group:
+    contrasts = contrast_views(columns, part.found.members, training.catalogue)
     title = f"{part.segment} · {part.split.name} {part.found.part}"
     return Group(
         number=part.number,
@@ -167,4 +169,12 @@ def _quality(taken: NDArray[np.bool_], members: NDArray[np.bool_]) -> dict[str, 
     return {"precision": both / max(int(taken.sum()), 1), "recall": both / max(int(members.sum()), 1)}
 
 
-TACTICAL = Kind(TacticalParameters, check, train, lambda parameters: parameters.strategic)
+def _asked(parameters: TacticalParameters) -> list[tuple[str, str]]:
+    return [
+        each
+        for index, split in enumerate(parameters.splits)
+        for each in pointed(split.features, f"/parameters/splits/{index}/features")
+    ]
+
+
+TACTICAL = Kind(TacticalParameters, check, train, lambda parameters: parameters.strategic, _asked)
