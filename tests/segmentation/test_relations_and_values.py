@@ -89,7 +89,8 @@ class Histories:
                 contribution=Decimal(0 if gone else 100 * home + edition),
                 income=Decimal(0),
                 net_income=Decimal(0),
-                capital_years=Decimal(0),
+                capital_years=Decimal(home),
+                raroc=Decimal("0.124187"),
             )
             self.told.append(
                 ValuesCalculated(

@@ -69,6 +69,7 @@ def value_table(events: list[ValuesCalculated]) -> pa.Table:
         {
             **each.model_dump(exclude={"customer_id", "ordinal", "home_id", "home_ordinal"}),
             "home": each.ordinal if each.home_ordinal is None else each.home_ordinal,
+            "raroc": None if each.raroc is None else float(each.raroc),
             "model": event.model,
             "month": event.month,
             "edition": event.edition,
