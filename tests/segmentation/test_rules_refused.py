@@ -1,14 +1,11 @@
 """What the rule language refuses, always with a problem and a place, never with anything else."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from services.segmentation.domain.feature_catalogue import BUILT_IN
-from services.segmentation.domain.features import Feature
 from services.segmentation.domain.rules.compiler import Compiler, Moment
 from services.segmentation.domain.rules.problems import RuleError
-from services.segmentation.domain.rules.references import check_references, evaluation_order
+from services.segmentation.domain.rules.references import check_references, evaluation_order, stages
 from services.segmentation.domain.rules.sql_form import parse_sql
 from tests.segmentation.rules_oracle import ZONE
 from tests.segmentation.rules_random import NOW
@@ -20,6 +17,31 @@ INJECTIONS = (
     "exists (select 1 from customer)",
     "aum in (select balance from holding)",
     "aum > 1 union select 1",
+    "sequence('a', 'b')",
+    "sequence('a', 'b', 3) = true",
+    "sequence('a', 'b', 3, 0)",
+    "sequence('a', 'b', 3, 4, 5)",
+    "sequence('a', (select 'b'), 3)",
+    "again('x')",
+    "again('x', 3.5)",
+    "related('supplies')",
+    "related('owns', 'core')",
+    "related('supplies', 'core', 'up')",
+    "related('supplies', 'core', 3)",
+    "percentile(aum)",
+    "percentile(gender) > 3",
+    "percentile(aum + 1) > 3",
+    "percentile(aum, 'world') > 3",
+    "percentile(count_events('x', 3)) > 3",
+    "rank(aum) > 'x'",
+    "rank() over (order by aum) > 1",
+    "rank() > 1",
+    "percent_rank(aum) > 1",
+    "matures_within(30, 31)",
+    "matures_within(30, -1)",
+    "matures_within(0)",
+    "(aum) is unknown is unknown is",
+    "salary_flag is not true",
     "read_csv('/etc/passwd') = 'x'",
     "aum > 1 or read_text('/etc/passwd') like 'root%'",
     "gender = (select content from read_text('/etc/passwd'))",
@@ -151,70 +173,19 @@ def test_too_large_and_too_deep_are_refused() -> None:
             parse_sql(text, BUILT_IN)
 
 
-@given(
-    st.one_of(
-        st.text(max_size=60),
-        st.lists(
-            st.sampled_from(
-                [
-                    *"()=<>,.;'\"-+*/%|&!?$:[]{}~^@# \n",
-                    *[
-                        "aum",
-                        "age",
-                        "and",
-                        "or",
-                        "not",
-                        "in",
-                        "is",
-                        "null",
-                        "between",
-                        "like",
-                        "count_events",
-                        "'login'",
-                        "30",
-                        "1.5",
-                        "select",
-                    ],
-                    *[
-                        "from",
-                        "case",
-                        "--",
-                        "/*",
-                        "cast",
-                        "as",
-                        "date",
-                        "interval",
-                        "x'",
-                        "e'",
-                        "exists",
-                        "union",
-                        "true",
-                        "in_segment",
-                    ],
-                ]
-            ),
-            max_size=14,
-        ).map(" ".join),
-    )
-)
-@settings(max_examples=500, deadline=None)
-def test_any_text_becomes_a_rule_or_a_problem(text: str) -> None:
-    try:
-        rule = parse_sql(text, BUILT_IN)
-    except RuleError:
-        return
+def test_stages_put_related_segments_first() -> None:
+    texts = {
+        "core": "aum > 1",
+        "supplier": "related('supplies', 'core')",
+        "big-supplier": "in_segment('supplier') and aum > 5",
+        "of-suppliers": "related('employs', 'big-supplier', 'in') or in_segment('core')",
+    }
+    rules = {key: parse_sql(text, BUILT_IN) for key, text in texts.items()}
+    assert stages(rules) == [["core"], ["supplier", "big-supplier"], ["of-suppliers"]]
     compiler = Compiler(BUILT_IN, Moment(NOW, ZONE))
-    compiler.add_rule("s0", rule)
-    query = compiler.query()
-    texts = [value for value in query.parameters.values() if isinstance(value, str)]
-    assert all(each not in query.sql or each in _own_words() for each in texts if len(each) > 3)
-
-
-def _own_words() -> set[str]:
-    def words(feature: Feature) -> set[str]:
-        return {feature.key, *feature.types}
-
-    return set().union(*(words(feature) for feature in BUILT_IN))
+    compiler.add_rule("s0", rules["core"], segment="core")
+    with pytest.raises(ValueError, match="same query"):
+        compiler.add_rule("s1", rules["supplier"], segment="supplier")
 
 
 def test_order_and_cycles() -> None:

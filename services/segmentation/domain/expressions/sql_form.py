@@ -59,6 +59,8 @@ class _Reader(SqlReader):
             return self._arithmetic(node, depth)
         if type(node) in _CALLS:
             parts = [node.this, *([node.expression] if isinstance(node, exp.Nullif) else node.expressions)]
+            if None in parts:
+                raise self.wrong(f"'{_CALLS[type(node)]}' needs something to work on", node)
             items = tuple(self.expression(part, depth + 1) for part in parts)
             return Call(_CALLS[type(node)], items)
         if type(node) is exp.Round:
