@@ -18,4 +18,8 @@ WEBHOOK_ATTEMPTS = Histogram(
     ("outcome",),
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
 )
+SEGMENT_DIFFERENCES = Gauge(
+    "huanying_segment_differences",
+    "Members that the last audit of incremental evaluation found missing or extra; 0 is right",
+)
 OUTBOX_PUBLISHED = Counter("huanying_outbox_published_total", "Events the broker has taken")

@@ -1,6 +1,7 @@
 """The segmentation service: see the customers."""
 
 from services.segmentation.api import (
+    audits,
     churn_warnings,
     comparisons,
     features,
@@ -21,6 +22,7 @@ from services.segmentation.api import (
 from services.segmentation.consumers import FEEDS, HANDLERS
 from services.segmentation.jobs import TASKS
 from services.segmentation.settings import SegmentationSettings
+from services.segmentation.usecases.audits import keep_audited
 from services.segmentation.usecases.engine import open_engine
 from services.segmentation.usecases.erasures import keep_confirming
 from services.segmentation.usecases.targets import keep_checking
@@ -40,6 +42,7 @@ service = Service(
         tier_lists.router,
         comparisons.router,
         segments.router,
+        audits.router,
         segment_history.router,
         members.router,
         snapshots.router,
@@ -56,6 +59,6 @@ service = Service(
     tasks=TASKS,
     resources=open_engine,
     feeds=FEEDS,
-    background=[keep_evaluated, keep_confirming, keep_checking, keep_tiers],
+    background=[keep_evaluated, keep_audited, keep_confirming, keep_checking, keep_tiers],
 )
 app = create_app(service)

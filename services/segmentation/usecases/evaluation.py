@@ -67,7 +67,7 @@ async def evaluate(runtime: Runtime, shadows: Mapping[str, Shadow] | None = None
     engine = runtime.resource(Engine)
     async with engine.passing:
         async with runtime.db.transaction() as session:
-            if not await session.scalar(_LEADER):
+            if not await take_lead(session):
                 return Evaluated(skipped="another process evaluates", again=True)
             stand = await read_stand(session, engine)
             current = {key: each for key, each in (shadows or {}).items() if stand.takes(key, each)}
@@ -76,6 +76,11 @@ async def evaluate(runtime: Runtime, shadows: Mapping[str, Shadow] | None = None
         # Committed: only now is it what the next pass may go on from.
         engine.memory = memory or engine.memory
     return replace(done, waiting=bool(stand.waiting(_rank_every(runtime)) - current.keys()))
+
+
+async def take_lead(session: AsyncSession) -> bool:
+    """Nobody else evaluates until the transaction ends."""
+    return bool(await session.scalar(_LEADER))
 
 
 async def backfill(runtime: Runtime, only: Collection[UUID] = ()) -> Evaluated:
