@@ -49,9 +49,10 @@ def test_models_ask_for_features_that_exist(plot: Plot) -> None:
     from services.segmentation.domain.feature_catalogue import BUILT_IN
 
     assert set(plot.features) <= {feature.key for feature in BUILT_IN}
-    parameters = {"features": list(plot.features), "k": plot.clusters}
+    parameters = {"features": list(plot.features), "k": "auto"}
     name = {"zh": "原型", "en": "Archetypes"}
-    ModelCreate.model_validate({"key": "a", "name": name, "kind": "kmeans", "parameters": parameters})
+    body = {"key": "a", "name": name, "kind": "ensemble", "parameters": parameters}
+    TypeAdapter(ModelCreate).validate_python(body)
 
 
 def test_events_are_cloud_events(bank: Bank) -> None:

@@ -65,7 +65,13 @@ def train(training: Training) -> Trained:
     scores, metrics = _belonging(degree, own, result.kept)
     return Trained(
         ordinals=ordinals,
-        metrics={"k": k, "chosen": _chosen(parameters, table), "fidelity": rules.fidelity, **metrics},
+        metrics={
+            "k": k,
+            "chosen": _chosen(parameters, table),
+            "silhouette": _silhouette(table, k),
+            "fidelity": rules.fidelity,
+            **metrics,
+        },
         preparation={key: asdict(how) for key, how in preparation.items()},
         labels=result.labels,
         scores=scores,
@@ -93,6 +99,11 @@ def _chosen(parameters: EnsembleParameters, table: KTable) -> str:
     if parameters.k != "auto":
         return "given"
     return f"recommended, runner-up {table.runner_up}" if table.runner_up else "recommended"
+
+
+def _silhouette(table: KTable, k: int) -> float | None:
+    """Of the chosen number; `None` where the table does not go so far."""
+    return next((row.silhouette for row in table.rows if row.k == k), None)
 
 
 def _belonging(
