@@ -191,7 +191,7 @@ async def test_the_log_by_cause_time_direction_and_customer(
     assert await log() == [(first, "left"), (second, "joined"), (first, "joined")]
     assert await log(since=middle.isoformat()) == [(first, "left"), (second, "joined")]
     assert await log(until=middle.isoformat(), change="joined") == [(first, "joined")]
-    assert await log(cause="events") == [(first, "left"), (second, "joined")]
+    assert await log(cause="profile") == [(first, "left"), (second, "joined")]
     assert await log(change="left") == [(first, "left")]
     assert await log(customer=second) == [(second, "joined")]
     async with segmentation.client(Role.strategist, org=PUXI) as puxi:

@@ -20,7 +20,9 @@ _FIRST_RULE = "aum >= 500000 and age between 50 and 65"
 async def segments_page(view: View) -> None:
     t = view.t
     with heading(t("segments.title"), t("segments.note")):
-        pass
+        ui.button(t("overlap.title"), on_click=lambda: ui.navigate.to("/segment-overlap")).props(
+            "outline no-caps"
+        )
     with ui.element("div").classes("grid cols-wide").style("margin-bottom: 18px"):
         _preview_box(view)
         with ui.element("section").classes("panel"):

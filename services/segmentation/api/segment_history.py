@@ -46,10 +46,21 @@ async def get_segment_trend(
     """
     today = clock.today()
     last = until or today
+    _check_year(since, until)
     first = since or min(last, today) - timedelta(days=_DAYS - 1)
     _check(first, last, today, step)
     scope = await store.run(lambda cursor: reading.scope_of(cursor, principal.org))
     return await trend(session, segment, starts_of(first, last, step), step, scope)
+
+
+def _check_year(since: date | None, until: date | None) -> None:
+    errors = [
+        FieldError(f"/query/{name}", f"is before {_FIRST_YEAR}")
+        for name, given in (("since", since), ("until", until))
+        if given is not None and given.year < _FIRST_YEAR
+    ]
+    if errors:
+        raise Unprocessable("See `errors` for each field", errors=errors)
 
 
 def _check(first: date, last: date, today: date, step: TrendStep) -> None:

@@ -69,6 +69,7 @@ def segment_view(segment: Segment, version: SegmentVersion) -> SegmentView:
         refresh=Refresh(segment.refresh),
         description=segment.description,
         state=SegmentState(segment.state),
+        revision=segment.revision,
         version=segment.version,
         live_version=segment.live_version,
         evaluated_version=segment.evaluated_version,

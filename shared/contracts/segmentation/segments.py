@@ -70,6 +70,7 @@ class SegmentView(Schema):
     refresh: Refresh
     description: Note
     state: SegmentState
+    revision: int = Field(description="Grows with every edit: the ETag, to be sent as If-Match")
     version: int = Field(description="Newest version of the definition")
     live_version: int | None = Field(description="Version that decides membership; null while a draft")
     evaluated_version: int | None = Field(
