@@ -39,15 +39,19 @@ class _Shown:
 
 
 class InsightDialog:
-    """Loads again after everything that is done in it; the board behind follows."""
+    """Loads again after everything that is done in it; the board behind follows.
 
-    def __init__(self, view: View, insight_id: UUID, changed: Reload) -> None:
+    `place` outlives the board's cards, which are drawn anew.
+    """
+
+    def __init__(self, view: View, place: ui.element, insight_id: UUID, changed: Reload) -> None:
         self._view = view
+        self._place = place
         self._path = f"/v1/insights/{insight_id}"
         self._changed = changed
 
     def open(self) -> None:
-        with ui.dialog() as dialog, ui.card().classes("dialog wide"):
+        with self._place, ui.dialog() as dialog, ui.card().classes("dialog wide"):
             self._reload = self._view.section(self._fetch, self._draw, height=420)
         dialog.on("hide", dialog.delete)
         dialog.open()

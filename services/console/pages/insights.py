@@ -16,6 +16,7 @@ from shared.contracts.segmentation.insights import InsightState, InsightView
 
 _COLUMNS = tuple(state for state in InsightState if state is not InsightState.archived)
 Reload = Callable[[], Awaitable[None]]
+Opened = Callable[[InsightView], None]
 
 
 @page("/insights", title="insights.title", nav="insights")
@@ -35,13 +36,18 @@ async def insights_page(view: View) -> None:
             )
     with ui.element("div").classes("filters"):
         archived = ui.checkbox(t("insights.archived"))
+    place = ui.element("div")
+
+    def opened(insight: InsightView) -> None:
+        InsightDialog(view, place, insight.id, again).open()
+
     reload = view.section(
-        fetch, lambda found: _board(view, found.items, again, archived=bool(archived.value)), height=420
+        fetch, lambda found: _board(view, found.items, opened, archived=bool(archived.value)), height=420
     )
     archived.on_value_change(again)
 
 
-def _board(view: View, insights: list[InsightView], reload: Reload, *, archived: bool) -> None:
+def _board(view: View, insights: list[InsightView], opened: Opened, *, archived: bool) -> None:
     t = view.t
     columns = (*_COLUMNS, InsightState.archived) if archived else _COLUMNS
     shown = [insight for insight in insights if insight.state in columns]
@@ -51,20 +57,20 @@ def _board(view: View, insights: list[InsightView], reload: Reload, *, archived:
         return
     with ui.element("div").classes("board"):
         for state in columns:
-            _column(view, state, [insight for insight in shown if insight.state is state], reload)
+            _column(view, state, [insight for insight in shown if insight.state is state], opened)
 
 
-def _column(view: View, state: InsightState, insights: list[InsightView], reload: Reload) -> None:
+def _column(view: View, state: InsightState, insights: list[InsightView], opened: Opened) -> None:
     with ui.element("section").classes("lane"):
         html(Markup("<h2>{} <small>{}</small></h2>").format(view.t(f"insights.state.{state}"), len(insights)))
         for insight in insights:
-            _card(view, insight, reload)
+            _card(view, insight, opened)
 
 
-def _card(view: View, insight: InsightView, reload: Reload) -> None:
+def _card(view: View, insight: InsightView, opened: Opened) -> None:
     t = view.t
     button = ui.element("button").classes("pick").props('type="button"')
-    button.on("click", lambda: InsightDialog(view, insight.id, reload).open())
+    button.on("click", lambda: opened(insight))
     with button:
         html(Markup("<b>{}</b>").format(insight.title))
         marks = Markup(" ").join(tag(each) for each in insight.tags)

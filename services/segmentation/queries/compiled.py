@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.rules.compiler import Query
-from services.segmentation.models import Membership, MembershipDelta, Segment
+from services.segmentation.models import Segment
+from services.segmentation.queries.past_members import changes_after, last_members
 from services.segmentation.store.bitmaps import to_array
 from shared.contracts.segmentation import SegmentState
 from shared.errors import Conflict
@@ -33,28 +34,22 @@ async def members_back(
 
     Raises `Conflict` where one of the segments is not in use any more.
     """
-    rows = await session.execute(
-        select(Segment.key, Segment.id, Membership.members)
-        .outerjoin(Membership, Membership.segment_id == Segment.id)
-        .where(Segment.key.in_(keys), Segment.state != SegmentState.archived)
+    segments = await session.scalars(
+        select(Segment).where(Segment.key.in_(keys), Segment.state != SegmentState.archived)
     )
-    found = {key: (id_, BitMap.deserialize(stored) if stored else BitMap()) for key, id_, stored in rows}
+    found = {segment.key: segment for segment in segments}
     if missing := sorted(set(keys) - found.keys()):
         raise Conflict(f"The rule refers to '{missing[0]}', which is not in use any more: change the rule.")
     past: list[dict[str, BitMap]] = [{} for _ in instants]
-    for key, (id_, present) in found.items():
-        deltas = await session.execute(
-            select(MembershipDelta.evaluated_at, MembershipDelta.joined, MembershipDelta.left)
-            .where(MembershipDelta.segment_id == id_, MembershipDelta.evaluated_at > min(instants))
-            .order_by(MembershipDelta.id.desc())
-        )
-        changes = deltas.all()
-        taken_back = 0
-        members = BitMap(present)
-        for index in sorted(range(len(instants)), key=lambda each: instants[each], reverse=True):
-            while taken_back < len(changes) and changes[taken_back].evaluated_at > instants[index]:
-                members -= BitMap.deserialize(changes[taken_back].joined)
-                members |= BitMap.deserialize(changes[taken_back].left)
-                taken_back += 1
+    newest_first = sorted(range(len(instants)), key=lambda each: instants[each], reverse=True)
+    for key, segment in found.items():
+        members = BitMap(await last_members(session, segment))
+        waiting = list(newest_first)
+        async for change in changes_after(session, segment.id, min(instants)):
+            while instants[waiting[0]] >= change.evaluated_at:
+                past[waiting.pop(0)][key] = BitMap(members)
+            members -= BitMap.deserialize(change.joined)
+            members |= BitMap.deserialize(change.left)
+        for index in waiting:
             past[index][key] = BitMap(members)
     return past

@@ -83,6 +83,7 @@ def insight_row(row: Any) -> InsightView:
         feature=insight.feature,
         group=rule_view(insight.group_sql) if insight.group_sql else None,
         state=state,
+        revision=insight.revision,
         next_states=list(NEXT[state]),
         author=insight.author,
         votes=Votes(up=up, down=down, mine=mine or 0),

@@ -24,7 +24,7 @@ CONTRIBUTION = "contribution_12m"
 _TOTALS = """
 SELECT count(*), count(*) FILTER (inside), count(*) FILTER (inside IS NULL),
   coalesce(sum(aum_now), 0), coalesce(sum(aum_now) FILTER (inside), 0),
-  sum(earned), sum(earned) FILTER (inside)
+  CASE WHEN EXISTS (FROM value) THEN coalesce(sum(earned), 0) END, coalesce(sum(earned) FILTER (inside), 0)
 FROM ({judged})
 """
 
@@ -58,8 +58,7 @@ def totals(
     register_references(cursor, query, members.__getitem__)
     row = cursor.execute(_TOTALS.format(judged=query.sql), dict(query.parameters)).fetchall()[0]
     customers, inside, unknown, aum, aum_inside, earned, earned_inside = row
-    if earned is not None:
-        earned_inside = earned_inside or Decimal(0)
+    earned_inside = None if earned is None else earned_inside
     return Totals(customers, inside, unknown, aum, aum_inside, earned, earned_inside)
 
 

@@ -89,6 +89,7 @@ def profile_row(row: Any) -> TargetProfileView:
         rationale=profile.rationale,
         org=profile.org_path,
         version=profile.version,
+        revision=profile.revision,
         definition=rule_view(version.sql),
         tolerances=Tolerances.model_validate(version.tolerances),
         valid_from=profile.valid_from,

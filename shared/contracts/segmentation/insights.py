@@ -98,6 +98,7 @@ class InsightView(Schema):
     feature: str | None
     group: DefinitionView | None
     state: InsightState
+    revision: int = Field(description="Number of the ETag: grows with every edit and move")
     next_states: list[InsightState]
     author: str
     votes: Votes

@@ -83,6 +83,7 @@ class TargetProfileView(Schema):
     rationale: str
     org: OrgPath
     version: int
+    revision: int = Field(description="Number of the ETag: grows with every edit")
     definition: DefinitionView
     tolerances: Tolerances
     valid_from: date
