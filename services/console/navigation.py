@@ -21,7 +21,18 @@ class Entry(NamedTuple):
 
 GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ("", (Entry("board", "/", "board", OVERSEERS),)),
-    ("insight", (Entry("segments", "/segments", "segments"), Entry("models", "/models", "models"))),
+    (
+        "insight",
+        (
+            Entry("segments", "/segments", "segments"),
+            Entry("models", "/models", "models"),
+            Entry("ge-matrices", "/ge-matrices", "ge-matrices"),
+            Entry("tiers", "/tiers", "tiers"),
+            Entry("churn", "/churn", "churn"),
+            Entry("targets", "/targets", "targets", OVERSEERS),
+            Entry("insights", "/insights", "insights"),
+        ),
+    ),
     (
         "campaigns",
         (

@@ -180,6 +180,11 @@ async def test_the_whole_view(bank: Bank) -> None:
     assert {d.kind for d in view.next_dates} == {"birthday", "maturity", "risk_expiry"}
     plain = (await bank.manager_sh.get(f"/v1/customers/{customer['id']}")).json()
     assert view.customer == CustomerView.model_validate(plain)
+    asked = await bank.manager_sh.get(
+        f"/v1/customers/{customer['id']}/360", params={"include": ["segments", "tier"]}
+    )
+    # Nobody answers for segmentation here: the view stands without it.
+    assert (asked.status_code, asked.json()["segments"], asked.json()["tiers"]) == (200, None, None)
 
 
 async def test_holdings_by_batch(bank: Bank) -> None:

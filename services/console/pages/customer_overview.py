@@ -48,6 +48,7 @@ def draw_overview(
         with ui.element("div").classes("stack"):
             _standing(view, whole)
             _segments(view, segments)
+            _tiers(view, whole)
             _next_dates(view, whole)
             _contact(view, decisions)
     with ui.element("section").classes("panel"):
@@ -162,6 +163,24 @@ def _segments(view: View, found: CustomerSegments | None) -> None:
                     entry.segment_id, moment(entry.since), t.local(entry.name)
                 )
                 for entry in found.segments
+            )
+        )
+
+
+def _tiers(view: View, whole: Customer360) -> None:
+    t = view.t
+    with ui.element("section").classes("panel"):
+        html(Markup("<h2>{}</h2>").format(t("customer.tiers")))
+        if not whole.tiers:
+            html(Markup('<p class="muted">{}</p>').format(t("customer.tiers.empty")))
+            return
+        html(
+            facts(
+                (
+                    t.local(held.name),
+                    Markup("{} {}").format(tag(t.local(held.tier_name), "accent"), day(held.since)),
+                )
+                for held in whole.tiers
             )
         )
 

@@ -14,6 +14,7 @@ _ICONS = {
     "insights": "M9 18h6M10 21h4M12 3a6 6 0 0 0-3 11.2c.5.4.8 1 .8 1.8h4.4c0-.8.3-1.4.8-1.8A6 6 0 0 0 12 3z",
     "ge-matrices": "M4 4h16v16H4zM9.3 4v16M14.7 4v16M4 9.3h16M4 14.7h16",
     "tiers": "M4 20h16M7 20v-5h10v5M9.5 15v-5h5v5M12 10V4",
+    "churn": "M12 3l9 16H3zM12 10v4M12 16.6v.4",
     "models": "M5 5h5v5H5zM14 14h5v5h-5zM14 5h5v5h-5zM5 14h5v5H5zM10 7.5h4M16.5 10v4M7.5 10v4M10 16.5h4",
     "campaigns": "M4 10v5h4l9 5V5L8 10zM20.5 9.5v6",
     "tasks": "M9 6h12M9 12h12M9 18h12M3.5 6l1.3 1.3L7 5M3.5 12l1.3 1.3L7 11M3.5 18l1.3 1.3L7 17",

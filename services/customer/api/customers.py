@@ -1,5 +1,6 @@
 """Customers: create, find, read, change, and everything about one at once."""
 
+import asyncio
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from services.customer.queries import customers as queries
 from services.customer.queries.history import customer_as_of
 from services.customer.queries.name_search import list_by_name
 from services.customer.queries.overview import overview
-from services.customer.queries.segments import segments_of
+from services.customer.queries.segments import segments_of, tiers_of
 from services.customer.queries.timeline import timeline
 from services.customer.usecases import customers as usecases
 from shared.audit import audit
@@ -41,6 +42,7 @@ from shared.web import CurrentRuntime, IfMatch, Router, Session, problem_respons
 router = Router(tags=["customers"])
 
 CustomerId = Annotated[UUID, Path(description="Id of the customer")]
+_ASKED = {"segments": segments_of, "tier": tiers_of}
 VaultOfProcess = Annotated[Vault, resource(Vault)]
 Reveal = Annotated[
     Literal["pii"] | None,
@@ -162,13 +164,16 @@ async def get_customer_360(
     runtime: CurrentRuntime,
     customer_id: CustomerId,
     include: Annotated[
-        Literal["segments"] | None, Query(description="`segments`: asked of segmentation in your name")
+        list[Literal["segments", "tier"]] | None,
+        Query(max_length=2, description="Asked of segmentation in your name"),
     ] = None,
     authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """Profile, owners, holdings, value, latest events and contacts, next dates: one call, masked."""
-    segments = await segments_of(runtime, customer_id, authorization) if include else None
-    found = await overview(session, vault, customer_id, segments)
+    wanted = {name: ask for name, ask in _ASKED.items() if name in (include or ())}
+    answers = await asyncio.gather(*(ask(runtime, customer_id, authorization) for ask in wanted.values()))
+    told = dict(zip(wanted, answers, strict=True))
+    found = await overview(session, vault, customer_id, told)
     # The finished JSON: parsing it into models only to write it again would double the cost of the read.
     response = Response(found.body, media_type="application/json")
     set_etag(response, found.version)

@@ -30,9 +30,14 @@ class Overview:
 
 
 async def overview(
-    session: AsyncSession, vault: Vault, customer_id: UUID, segments: Sequence[Mapping[str, Any]] | None
+    session: AsyncSession,
+    vault: Vault,
+    customer_id: UUID,
+    told: Mapping[str, Sequence[Mapping[str, Any]] | None],
 ) -> Overview:
-    """404 when the customer is not visible. Personal fields are masked; `segments` come from segmentation."""
+    """404 when the customer is not visible. Personal fields are masked; `told`: segments and tiers, as
+    segmentation told them.
+    """
     today = clock.today()
     rows = await fetch(session, OVERVIEW, {"customer": customer_id, "today": today})
     if not rows:
@@ -53,7 +58,8 @@ async def overview(
             "contacts": orjson.Fragment(contacts),
             "next_dates": next_dates(today, born, risk_until, held),
             **_standing(profile["org"], orjson.loads(standing)),
-            "segments": segments,
+            "segments": told.get("segments"),
+            "tiers": told.get("tier"),
         }
     )
     return Overview(body, version)

@@ -86,6 +86,18 @@ class InSegment(Schema):
     since: Timestamp | None
 
 
+class InTier(Schema):
+    """Where the customer stands in one tier scheme, as segmentation tells it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    scheme_key: Key
+    name: LocalText
+    tier: Key
+    tier_name: LocalText
+    since: date
+
+
 class Customer360(Schema):
     """``GET /v1/customers/{id}/360``: of a merged person, all its files together."""
 
@@ -108,4 +120,7 @@ class Customer360(Schema):
     last_contact_at: Timestamp | None
     segments: list[InSegment] | None = Field(
         description="With `include=segments`; null when not asked for, or when segmentation gave no answer"
+    )
+    tiers: list[InTier] | None = Field(
+        None, description="With `include=tier`; null when not asked for, or when segmentation gave no answer"
     )
