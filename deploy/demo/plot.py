@@ -17,7 +17,6 @@ class Plot:
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     features: tuple[str, ...]
-    clusters: int
     offer: Json
     script: Json
     name: Json
@@ -69,7 +68,6 @@ SYNTHETIC = Plot(
     features=(
         "aum", "product_count", "txn_count_90d", "max_txn_amount_90d", "tenure_months", "age",
     ),
-    clusters=6,
     offer={
         "key": "wealth-steady-r2",
         "name": text("稳健理财 180 天", "Steady wealth plan, 180 days"),
@@ -116,7 +114,6 @@ BERKA = Plot(
     include=("funded", "paying"),
     exclude=("borrowers",),
     features=("aum", "product_count", "txn_count_90d", "max_txn_amount_90d", "tenure_months", "age"),
-    clusters=4,
     offer={
         "key": "current-account-bonus",
         "name": text("活期账户优惠", "Bonus on the current account"),

@@ -40,21 +40,21 @@ async def _publish(scene: Scene, body: Json) -> Json:
 
 
 async def find_clusters(scene: Scene) -> Result:
-    """A k-means model over the features; with a known truth, how well its clusters match the archetypes."""
+    """A cluster ensemble that chooses its number; with a known truth, how well it matches the archetypes."""
     who, plot = scene.strategist, scene.plot
     model = await who.post(
         "segmentation/v1/models",
         {
             "key": "archetypes",
             "name": {"zh": "客户原型", "en": "Archetypes"},
-            "kind": "kmeans",
+            "kind": "ensemble",
             "goal": "Find groups of customers that live differently, without being told what to look for.",
-            "parameters": {"features": list(plot.features), "k": plot.clusters, "seed": 1},
+            "parameters": {"features": list(plot.features), "k": "auto", "k_max": 8, "seed": 1},
         },
         key=scene.memory.key("model"),
     )
     queued = await who.post(f"segmentation/v1/models/{model['id']}/runs", key=scene.memory.key("model-run"))
-    with scene.narrator.counting("k-means model", 1) as advance:
+    with scene.narrator.counting("cluster ensemble", 1) as advance:
         run = await until("the model run", lambda: _finished(scene, queued["id"]))
         advance(1)
     clusters = [cluster["size"] for cluster in run["clusters"]]

@@ -21,6 +21,7 @@ from deploy.demo.posting import load_events, wait_for_evaluation, wait_for_segme
 from deploy.demo.review import evaluate_campaign, let_time_pass
 from deploy.demo.scene import CAMPAIGN_DAYS_AGO, Scene
 from deploy.demo.segment import find_clusters, publish_segments
+from deploy.demo.standing import declare_target, place_key_accounts, set_tiers, test_belief
 from deploy.demo.telling import tell
 from deploy.demo.world import BerkaWorld, SyntheticWorld, World
 from deploy.embedded.keyring import Keyring
@@ -32,6 +33,7 @@ CHAPTERS: tuple[tuple[str, tuple[Step, ...]], ...] = (
     ("The bank moves in", (load_organisation, load_customers, load_holdings, load_events)),
     ("The customer file", (relate_customers, calculate_value, look_over)),
     ("Insight", (wait_for_segmentation, publish_segments, find_clusters)),
+    ("Where customers stand", (set_tiers, place_key_accounts, declare_target, test_belief)),
     ("Strategy", (plan_campaign, approve_campaign, launch_campaign)),
     ("Execution", (make_contacts,)),
     ("Review", (let_time_pass, wait_for_evaluation, evaluate_campaign)),

@@ -17,6 +17,7 @@ def tell(narrator: Narrator, memory: Memory) -> None:
     narrator.show(_bank(steps))
     narrator.show(_file(steps))
     narrator.show(_segments(steps))
+    narrator.show(_standing(steps))
     narrator.show(_campaign(steps))
     narrator.show(_effect(steps))
     narrator.show(_breakdown(steps["evaluate_campaign"]))
@@ -65,9 +66,25 @@ def _segments(steps: Json) -> Table:
         table.add_row(f"{key} {segment['name']['zh']}", f"{segment['size']:,}")
     model = steps["find_clusters"]
     sizes = ", ".join(f"{size:,}" for size in sorted(model["clusters"], reverse=True))
-    table.add_row(f"k-means clusters (silhouette {model['silhouette']:.2f})", sizes)
+    table.add_row(
+        f"{len(model['clusters'])} clusters of an ensemble (silhouette {model['silhouette']:.2f})", sizes
+    )
     if model["ari"] is not None:
         table.add_row("agreement with the hidden archetypes (adjusted Rand index)", f"{model['ari']:.3f}")
+    return table
+
+
+def _standing(steps: Json) -> Table:
+    table = _table("Where customers stand", "", "customers")
+    for name, customers in steps["set_tiers"].items():
+        table.add_row(f"tier {name}", f"{customers:,}")
+    for name, customers in steps["place_key_accounts"]["classes"].items():
+        table.add_row(f"key accounts of class {name}", f"{customers:,}")
+    target = steps["declare_target"]
+    table.add_row("whom the bank means to serve", f"{target['inside']:,} of {target['customers']:,}")
+    belief = steps["test_belief"]
+    interval = f"{belief['difference']:+.2f} ({belief['low']:+.2f} … {belief['high']:+.2f})"
+    table.add_row(f"belief {belief['verdict']}: {belief['title']}", interval)
     return table
 
 
