@@ -21,16 +21,17 @@ CUSTOMERS = 1_000
 
 
 @contextmanager
-def _killing(stack: Stack, victim: str, seed: int) -> Iterator[list[float]]:
-    """Kill the victim at random moments while the block runs; yields when it was."""
+def _killing(stack: Stack, victims: tuple[str, ...], seed: int) -> Iterator[list[str]]:
+    """Kill one victim after another at random moments while the block runs; yields who and when."""
     stop, moments, dice = threading.Event(), [], random.Random(seed)
     began = time.monotonic()
 
     def strike() -> None:
-        while len(moments) < STRIKES and not stop.wait(dice.uniform(1.0, 6.0)):
+        while len(moments) < STRIKES * len(victims) and not stop.wait(dice.uniform(1.0, 6.0)):
+            victim = victims[len(moments) % len(victims)]
             if stack.pid(victim) is not None:
                 stack.kill(victim)
-                moments.append(round(time.monotonic() - began, 2))
+                moments.append(f"{victim} at {time.monotonic() - began:.1f} s")
                 stop.wait(4)  # let it come back: a victim that never lives proves nothing
 
     thread = threading.Thread(target=strike)
@@ -43,23 +44,33 @@ def _killing(stack: Stack, victim: str, seed: int) -> Iterator[list[float]]:
 
 
 @pytest.mark.faults
-@pytest.mark.xdist_group("kills")
+def test_the_loop_survives_kills_of_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The short form: all of them in turn, during one demonstration."""
+    victims = tuple(random.Random(11).sample(VICTIMS, len(VICTIMS)))
+    _survive(tmp_path / "stack", victims, 1, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_the_loop_survives_kills(
     tmp_path: Path, victim: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for round_ in range(request.config.getoption("--faults-rounds")):
-        data_dir = tmp_path / f"stack{round_}"
-        with Stack(data_dir, port=0) as stack:
-            with _killing(stack, victim, seed=round_) as moments:
-                result = run_demo(stack.base_url, data_dir, customers=CUSTOMERS, seed=round_ + 1)
-            stack.wait_ready("console")
-            for service in ("segmentation", "evaluation"):
-                wait_until(partial(caught_up, stack, service), what=f"{service}'s store")
-            books = settled_books(stack)
-        stores = read_stores(data_dir)
-        with capsys.disabled():
-            print(f"\n{victim} killed at {moments} s: {books} {stores}")
-        assert moments, "the demonstration ended before the first kill"
-        assert books.problems(stores) == []
-        assert result["make_contacts"]["balanced"]
+        _survive(tmp_path / f"stack{round_}", (victim,), round_, capsys)
+
+
+def _survive(data_dir: Path, victims: tuple[str, ...], seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with Stack(data_dir, port=0) as stack:
+        with _killing(stack, victims, seed) as moments:
+            result = run_demo(stack.base_url, data_dir, customers=CUSTOMERS, seed=seed + 1)
+        stack.wait_ready("console")
+        for service in ("segmentation", "evaluation"):
+            wait_until(partial(caught_up, stack, service), what=f"{service}'s store")
+        books = settled_books(stack)
+    stores = read_stores(data_dir)
+    with capsys.disabled():
+        print(f"\nkilled: {', '.join(moments)}: {books} {stores}")
+    assert moments, "the demonstration ended before the first kill"
+    assert books.problems(stores) == []
+    assert result["make_contacts"]["balanced"]
