@@ -26,6 +26,8 @@ _PAGES = (
     "segments",
     "segment",
     "segment_overlap",
+    "segment_studio",
+    "features",
     "models",
     "model",
     "model_run",

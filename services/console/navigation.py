@@ -25,6 +25,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "insight",
         (
             Entry("segments", "/segments", "segments"),
+            Entry("segment-studio", "/segment-studio", "segment-studio"),
             Entry("models", "/models", "models"),
             Entry("ge-matrices", "/ge-matrices", "ge-matrices"),
             Entry("tiers", "/tiers", "tiers"),

@@ -10,6 +10,7 @@ Cell = Markup | str
 _ICONS = {
     "board": "M3 13h7V3H3zM14 21h7V11h-7zM14 3v5h7V3zM3 21h7v-5H3z",
     "segments": "M12 3a9 9 0 1 0 9 9h-9zM15 3.6A9 9 0 0 1 20.4 9H15z",
+    "segment-studio": "M4 5h16M4 12h10M4 19h7M15 19l5.2-5.2 1.6 1.6L16.6 20.6H15z",
     "targets": "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM12 11.4v1.2",
     "insights": "M9 18h6M10 21h4M12 3a6 6 0 0 0-3 11.2c.5.4.8 1 .8 1.8h4.4c0-.8.3-1.4.8-1.8A6 6 0 0 0 12 3z",
     "ge-matrices": "M4 4h16v16H4zM9.3 4v16M14.7 4v16M4 9.3h16M4 14.7h16",
