@@ -84,7 +84,7 @@ class InsightDialog:
         t = self._view.t
         pairs: list[tuple[str, Cell]] = [
             (t("insights.author"), f"{insight.author} · {insight.org} · {moment(insight.created_at)}"),
-            (t("insights.field.tags"), Markup(" ").join(tag(each) for each in insight.tags) or NOTHING),
+            (t("insights.tags"), Markup(" ").join(tag(each) for each in insight.tags) or NOTHING),
         ]
         if insight.group is not None:
             pairs.append(
@@ -102,7 +102,7 @@ class InsightDialog:
     def _votes(self, insight: InsightView) -> None:
         t, votes = self._view.t, insight.votes
         may = self._view.user.has(*CONTRIBUTORS) and insight.state is not InsightState.archived
-        with ui.element("div").classes("actions"):
+        with ui.element("div").classes("actions").style("justify-content: flex-start"):
             for value, count, label in ((1, votes.up, "for"), (-1, votes.down, "against")):
                 mine = votes.mine == value
                 button = ui.button(f"{t(f'insights.vote.{label}')} {count}")
@@ -112,7 +112,7 @@ class InsightDialog:
 
     def _moves(self, insight: InsightView) -> None:
         t, user = self._view.t, self._view.user
-        with ui.element("div").classes("actions"):
+        with ui.element("div").classes("actions").style("justify-content: flex-start"):
             if user.has(*_ANALYSTS):
                 for to in insight.next_states:
                     button = ui.button(t(f"insights.move.{to}")).props("outline no-caps")

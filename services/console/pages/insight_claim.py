@@ -66,10 +66,11 @@ def claim_form(view: View, insight: InsightDetail, test: Callable[[dict[str, Any
 def result_of(view: View, result: InsightTestView) -> None:
     """The claim as it was made, the verdict, and every figure it rests on."""
     t = view.t
+    least = result.minimal_difference
     claim = t(
-        f"insights.claim.{result.direction}",
+        f"insights.claim.{result.direction}{'.by' if least else ''}",
         metric=t.local(result.metric_name),
-        least=_figure(result.minimal_difference),
+        least=_figure(least),
     )
     with ui.element("div").classes("panel"):
         html(
