@@ -90,6 +90,7 @@ def _view(feature: Feature, catalogue: Catalogue, stored: DefinedFeature | None)
         missing=feature.missing,
         built_in=stored is None,
         archived=feature.archived,
+        revision=stored.revision if stored else None,
         created_by=stored.created_by if stored else None,
         updated_at=stored.updated_at if stored else None,
     )

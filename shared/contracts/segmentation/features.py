@@ -69,6 +69,7 @@ class FeatureView(Schema):
     missing: str = Field(description="What a customer without such facts has: `0`, `false` or `unknown`")
     built_in: bool = True
     archived: bool = False
+    revision: int | None = Field(None, description="For `If-Match`; none of built-in ones")
     created_by: str | None = None
     updated_at: Timestamp | None = None
 

@@ -81,7 +81,9 @@ class SqlReader:
     def _unparsable(self, error: ParseError) -> RuleError:
         first = error.errors[0] if error.errors else {}
         near = first.get("highlight") or "the end"
-        place = f"line {first.get('line', 1)}, column {first.get('col', 1)}"
+        # The parser counts to the end of what it did not expect.
+        column = max(int(first.get("col") or 1) - len(first.get("highlight") or " ") + 1, 1)
+        place = f"line {first.get('line') or 1}, column {column}"
         return RuleError(f"not an SQL expression near '{near}' ({place})", self.pointer)
 
     # ── places ──
