@@ -54,6 +54,7 @@ browser:         ## Chromium for the browser tests, where we may install it
 
 test-slow: $(READY) ## the long forms of property tests (minutes)
 	$(BIN)/pytest -m slow
+	HUANYING_MERGE_EXAMPLES=100 $(BIN)/pytest tests/customer/test_merge_identity.py
 
 faults: $(READY) ## kill everything, many times (long)
 	$(BIN)/pytest tests/faults -m faults --faults-rounds 20

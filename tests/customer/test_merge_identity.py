@@ -1,6 +1,7 @@
 """Merging and undoing is as if nothing had been merged; and in a family, too, order does not matter."""
 
 import json
+import os
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from tests.customer.test_merge import merged, overview, undo, view
 from tests.customer.test_orderings import FACTS
 
 FAMILY = 4
+EXAMPLES = int(os.environ.get("HUANYING_MERGE_EXAMPLES", "7"))
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
 """An example is hundreds of requests: a failure is told as found, in seconds."""
 WHO = st.integers(0, FAMILY - 1)
@@ -152,7 +154,7 @@ async def _join(family: Family, merges: list[tuple[int, set[int]]]) -> tuple[lis
 
 
 @settings(
-    max_examples=15,
+    max_examples=EXAMPLES,
     deadline=None,
     phases=UNSHRUNK,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -187,7 +189,7 @@ async def test_merging_and_undoing_is_as_if_nothing_was_merged(
 
 
 @settings(
-    max_examples=15,
+    max_examples=EXAMPLES,
     deadline=None,
     phases=UNSHRUNK,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

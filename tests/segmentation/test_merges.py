@@ -73,7 +73,7 @@ def _tell(store: Store, random: Random, told: list[EventData]) -> None:
 
 
 @given(seed=SEEDS)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_members_after_any_history_are_those_of_the_final_state(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
@@ -102,7 +102,7 @@ def test_members_after_any_history_are_those_of_the_final_state(
 
 
 @given(seed=SEEDS)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_merges_taken_back_leave_no_trace(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     random, folder = Random(seed), tmp_path_factory.mktemp("merges")
     world = World(random)
