@@ -38,6 +38,13 @@ def compact(value: Numeric | None, language: Language) -> str:
     return _trimmed(number)
 
 
+def figure(value: Numeric | None, language: Language) -> str:
+    """A measure of any size: three significant figures, large ones with the language's steps."""
+    if value is None:
+        return NOTHING
+    return compact(value, language) if abs(float(value)) >= 1000 else f"{float(value):.3g}"
+
+
 def money(value: Numeric | None, currency: str | None, language: Language) -> str:
     if value is None:
         return NOTHING

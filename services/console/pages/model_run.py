@@ -7,7 +7,7 @@ from markupsafe import Markup
 from nicegui import background_tasks, ui
 
 from services.console.api import segment
-from services.console.formats import moment, percent, whole
+from services.console.formats import figure, moment, percent, whole
 from services.console.frame import heading
 from services.console.pages.run_evidence import build_borderline, build_choice, build_drift, build_picture
 from services.console.pages.run_groups import build_groups
@@ -24,6 +24,7 @@ from shared.contracts.segmentation import ModelRunView
 
 _SECONDS = 0.7
 _LIVE = frozenset({"queued", "running"})
+_FIRST = ("k", "groups", "segments", "silhouette", "auc", "mean_degree", "borderline", "fidelity")
 _SHARES = frozenset({"mean_degree", "mean_cohesion", "borderline", "outliers", "fidelity"})
 
 
@@ -60,14 +61,20 @@ def _tiles(view: View, run: ModelRunView) -> None:
     t = view.t
     figures = [
         (name, value)
-        for name, value in (run.metrics or {}).items()
+        for name, value in sorted((run.metrics or {}).items(), key=_place)
         if isinstance(value, int | float) and not isinstance(value, bool)
     ]
     with ui.element("div").classes("grid cols-5"):
         kpi(t("models.customers"), whole(run.window.customers if run.window else None), accent=True)
         for name, value in figures[:4]:
-            shown = percent(value) if name in _SHARES else f"{value:,.3g}"
+            shown = percent(value) if name in _SHARES else figure(value, t.language)
             kpi(t.word("metric_name", name), shown)
+
+
+def _place(metric: tuple[str, object]) -> tuple[int, str]:
+    """The telling ones first."""
+    name = metric[0]
+    return (_FIRST.index(name) if name in _FIRST else len(_FIRST), name)
 
 
 def _tabs(view: View, run: ModelRunView, reload: Callable[[], Coroutine[Any, Any, None]]) -> None:

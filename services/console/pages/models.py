@@ -31,9 +31,10 @@ async def models_page(view: View) -> None:
         pass
     reload = view.section(lambda: _fetch(view), lambda found: _list(view, found), height=260)
     if view.user.has(Role.strategist):
-        view.section(
-            lambda: _choices(view), lambda found: DeclarationForm(view, *found, reload).draw(), height=320
-        )
+        with ui.element("div").style("margin-top: 18px"):
+            view.section(
+                lambda: _choices(view), lambda found: DeclarationForm(view, *found, reload).draw(), height=320
+            )
 
 
 async def _fetch(view: View) -> Declared:

@@ -1,12 +1,13 @@
 """Why these groups: the table of K, where customers lie, who is in doubt, what moved since the run before."""
 
 import asyncio
+from collections.abc import Mapping
 from uuid import UUID
 
 from markupsafe import Markup, escape
 from nicegui import ui
 
-from services.console.formats import NOTHING, percent, whole
+from services.console.formats import NOTHING, figure, percent, whole
 from services.console.view import View
 from services.console.widgets import cluster_charts
 from services.console.widgets.charts import chart
@@ -40,7 +41,7 @@ def _choice(view: View, found: KTableView) -> None:
             rows = [
                 [
                     str(row.k),
-                    *(f"{getattr(row, name):,.3g}" for name in _CRITERIA),
+                    *(figure(getattr(row, name), t.language) for name in _CRITERIA),
                     f"{row.mean_rank:.2f}",
                     _verdict(view, found, row.k),
                 ]
@@ -106,7 +107,12 @@ def _picture(view: View, found: Projection, profile: RunProfile) -> None:
             cluster_charts.Point(point.x, point.y, point.cluster, point.degree, _tip(names, point))
             for point in found.points
         ]
-        options = cluster_charts.plane(points, names, (_axis(found, 0), _axis(found, 1)))
+        features = {
+            contrast.feature: t.local(contrast.name)
+            for group in profile.clusters
+            for contrast in group.contrasts
+        }
+        options = cluster_charts.plane(points, names, (_axis(found, 0, features), _axis(found, 1, features)))
         chart(options, height=460, label=t("run.picture"))
 
 
@@ -115,10 +121,12 @@ def _tip(names: dict[int, str], point: ProjectedCustomer) -> str:
     return f"{escape(names.get(point.cluster, str(point.cluster)))}{degree}<br>{point.customer_id}"
 
 
-def _axis(found: Projection, axis: int) -> str:
+def _axis(found: Projection, axis: int, features: Mapping[str, str]) -> str:
     """The two features that an axis is mostly made of."""
     ordered = sorted(found.loadings.items(), key=lambda item: -abs(item[1][axis]))
-    return " / ".join(f"{'+' if loading[axis] >= 0 else '−'}{name}" for name, loading in ordered[:2])
+    return " / ".join(
+        f"{'+' if loading[axis] >= 0 else '−'}{features.get(name, name)}" for name, loading in ordered[:2]
+    )
 
 
 def build_borderline(view: View, path: str) -> None:

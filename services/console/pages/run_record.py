@@ -6,7 +6,7 @@ from typing import Any
 from markupsafe import Markup
 from nicegui import background_tasks, ui
 
-from services.console.formats import NOTHING, moment, percent, whole
+from services.console.formats import NOTHING, figure, moment, percent, whole
 from services.console.view import View
 from services.console.widgets.dialogs import confirm
 from services.console.widgets.html import Cell, facts, html, table, tag
@@ -49,7 +49,7 @@ def _draw(
         heads = [
             t(f"record.{name}") for name in ("column", "unknown", "mean", "deviation", "median", "range")
         ]
-        html(table(heads, _columns(found), right=(1, 2, 3, 4, 5)))
+        html(table(heads, _columns(view, found), right=(1, 2, 3, 4, 5)))
     with ui.element("div").classes("actions"):
         if view.user.has(Role.approver) and found.approval is None:
             approve = ui.button(t("record.approve")).props("unelevated no-caps")
@@ -103,15 +103,19 @@ def _modelling(view: View, found: ModelRecord) -> list[tuple[str, Cell]]:
 def _evaluation(view: View, found: ModelRecord) -> list[tuple[str, Cell]]:
     t = view.t
     figures = [
-        (t.word("metric_name", name), f"{value:,.4g}" if isinstance(value, float) else str(value))
+        (t.word("metric_name", name), _figure(view, value))
         for name, value in found.metrics.items()
-        if isinstance(value, str | int | float)
+        if isinstance(value, str | int | float) or value is None
     ]
     return [
         *figures,
         (t("record.result"), _digest(found.result_digest)),
         (t("record.reproduction"), _reproduction(view, found)),
     ]
+
+
+def _figure(view: View, value: str | float | None) -> str:
+    return view.t.word("metric_value", value) if isinstance(value, str) else figure(value, view.t.language)
 
 
 def _reproduction(view: View, found: ModelRecord) -> Markup:
@@ -126,21 +130,23 @@ def _digest(text: str) -> Markup:
     return Markup('<code class="small" title="{}">{}…</code>').format(text, text[:16])
 
 
-def _columns(found: ModelRecord) -> Iterator[list[Cell]]:
+def _columns(view: View, found: ModelRecord) -> Iterator[list[Cell]]:
     """Of every table that was read, a row per column of numbers."""
     for name, told in found.understanding.items():
         described: Any = told
         for column, figures in described["columns"].items():
             title = column if len(found.understanding) == 1 else f"{name}: {column}"
-            yield [title, *_figures(figures)]
+            yield [title, *_figures(view, figures)]
 
 
-def _figures(told: Mapping[str, Any]) -> list[str]:
+def _figures(view: View, told: Mapping[str, Any]) -> list[str]:
     if "quantiles" not in told:
         return [percent(told["unknown"]), *[NOTHING] * 4]
     quantiles = told["quantiles"]
-    ends = f"{quantiles['0.01']:,.4g} ~ {quantiles['0.99']:,.4g}"
-    figures = [f"{value:,.4g}" for value in (told["mean"], told["deviation"], quantiles["0.5"])]
+    low, high = (figure(quantiles[share], view.t.language) for share in ("0.01", "0.99"))
+    ends = f"{low} ~ {high}"
+    values = (told["mean"], told["deviation"], quantiles["0.5"])
+    figures = [figure(value, view.t.language) for value in values]
     return [percent(told["unknown"]), *figures, ends]
 
 

@@ -109,7 +109,7 @@ def plane(points: Sequence[Point], names: Mapping[int, str], axes: tuple[str, st
     """Customers on two axes, in the colour of their group."""
     numbers = sorted({point.group for point in points})
     return {
-        "grid": {"left": 12, "right": 16, "top": 40, "bottom": 30, "containLabel": True},
+        "grid": {"left": 44, "right": 16, "top": 40, "bottom": 44},
         "legend": {"top": 0, "left": 0, "type": "scroll", "textStyle": {"color": theme.MUTED}},
         "tooltip": _TIP,
         "xAxis": _axis(axes[0]),

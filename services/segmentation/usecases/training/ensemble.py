@@ -67,7 +67,7 @@ def train(training: Training) -> Trained:
         ordinals=ordinals,
         metrics={
             "k": k,
-            "chosen": _chosen(parameters, table),
+            "k_from": "recommended" if parameters.k == "auto" else "given",
             "silhouette": _silhouette(table, k),
             "fidelity": rules.fidelity,
             **metrics,
@@ -93,12 +93,6 @@ def _enough(customers: int) -> None:
 def _within(training: Training, low: float, high: float, step: str) -> Callable[[float], None]:
     training.progress(low, step)
     return lambda share: training.progress(low + (high - low) * share, step)
-
-
-def _chosen(parameters: EnsembleParameters, table: KTable) -> str:
-    if parameters.k != "auto":
-        return "given"
-    return f"recommended, runner-up {table.runner_up}" if table.runner_up else "recommended"
 
 
 def _silhouette(table: KTable, k: int) -> float | None:
