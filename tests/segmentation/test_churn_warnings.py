@@ -29,7 +29,7 @@ from shared.contracts.events import (
 )
 from shared.ids import new_id
 from tests.segmentation.churn_world import PERIOD, World, day_of, make_world
-from tests.segmentation.conftest import Bank
+from tests.segmentation.conftest import Bank, Live
 from tests.support import Running, eventually
 
 FEATURES = ["aum", "txn_count_30d", "login_count_30d", "complaint_count_180d", "last_login_days"]
@@ -291,8 +291,11 @@ async def test_warnings_follow_their_customers(left: Left) -> None:
     assert kept == 0
 
 
-async def test_who_may_be_won_back(left: Left) -> None:
-    """With thresholds by which half a year of silence is lost: those who left in the first periods."""
+async def test_who_may_be_won_back(left: Left, live: Live) -> None:
+    """With thresholds by which some weeks of silence are lost: those who left in the first periods."""
+    segment = await live("lost-ones", "life_cycle_stage = 'lost'")
+    never_active = left.known([who for who, period in left.world.left.items() if period == 3])
+    assert segment["size"] == len(never_active)
     async with left.running.client(Role.strategist, org="hq.leave") as client:
         scheme = await client.get("/v1/life-cycle/scheme")
         wanted = {**scheme.json()["thresholds"], "dormant_days": 20, "lost_days": 45}
@@ -321,6 +324,11 @@ async def test_who_may_be_won_back(left: Left) -> None:
         since = (clock.today() - timedelta(days=PERIOD)).isoformat()
         moved = (await client.get("/v1/life-cycle/transitions", params={"since": since})).json()
         later = await client.get("/v1/life-cycle/stages", params={"as_of": "2999-01-01"})
+
+        async def evaluated() -> bool:
+            return bool((await client.get("/v1/segments/lost-ones")).json()["size"] == of["lost"])
+
+        await eventually(evaluated, what="the segment by the new thresholds")
     assert later.status_code == 400
     long_gone = left.known([who for who, period in left.world.left.items() if period >= 2])
     found = {UUID(each["customer_id"]) for each in pages}
