@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from services.segmentation.domain import ensemble_consensus
 from services.segmentation.domain.ensemble import (
     base_partitions,
     cohesion,
@@ -258,3 +259,13 @@ def test_one_group_is_everybody() -> None:
     assert consensus_partition(labels, 1).tolist() == [0, 0, 0]
     assert np.allclose(membership_degree(labels, [0, 0, 0], 1)[:, 0], [1 / 2, 2 / 3, 1 / 2])
     assert not doubt(np.ones((3, 1)), np.zeros(3, dtype=int)).borderline.any()
+
+
+def test_a_graph_of_some_customers_carries_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, truth = _blobs(4_000)
+    labels = base_partitions(x, 20, seed=3)
+    whole = consensus_partition(labels, 4, 3)
+    monkeypatch.setattr(ensemble_consensus, "_GRAPH_SAMPLE", 500)
+    drawn = consensus_partition(labels, 4, 3)
+    assert adjusted_rand_score(whole, drawn) > 0.98
+    assert adjusted_rand_score(truth, drawn) > 0.97

@@ -83,7 +83,7 @@ def _partition(
     model = KMeans(k, n_init=1, max_iter=_ITERATIONS, random_state=start).fit(fitted_on)
     labels = np.empty(len(rows), dtype=np.int16)
     for chunk in chunks(len(rows), _PREDICTED):
-        labels[chunk] = model.predict(np.ascontiguousarray(rows[chunk][:, subset]))
+        labels[chunk] = model.predict(np.take(rows[chunk], subset, axis=1))
     return labels
 
 

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 THETA = 0.4
 _MOST_SLOTS = 6_000
 _SAMPLE = 20_000
-_RELIABILITY_SAMPLE = 200_000
+_GRAPH_SAMPLE = 200_000
 _STARTS = 10
 
 
@@ -38,7 +38,6 @@ class Cut:
     labels: LabelSet
     eigenvalues: Floats
     vectors: Floats
-    degrees: Floats
 
     def partition(self, k: int, seed: int) -> NDArray[np.int32]:
         """Labels 0..k−1 by falling size. Raises `ValueError` when fewer groups can be told apart."""
@@ -89,16 +88,21 @@ def check_k(k: int, labels: LabelSet) -> None:
 
 
 def cut(labels: LabelSet, k: int, *, weighted: bool = True) -> Cut:
-    """The first k (or as many as there are base clusters) eigenvectors of the graph."""
+    """The first k (or as many as there are base clusters) eigenvectors of the graph.
+
+    Of more than 200,000 customers the graph is made of so many, drawn at random: base clusters are
+    hundreds, and every customer is carried over from its own. Raises `ValueError` for more than
+    6,000 base clusters.
+    """
     if labels.width > _MOST_SLOTS:
         raise ValueError(f"{labels.width} base clusters are too many: at most {_MOST_SLOTS}")
-    weights = reliability(labels) if weighted else np.ones(labels.width)
-    weights = np.where(labels.real, weights, 0.0)
+    sample = _drawn(labels, _GRAPH_SAMPLE)
+    weights = np.where(labels.real, reliability(sample) if weighted else 1.0, 0.0)
     degrees = np.concatenate(
-        [labels.summed(weights[:, None], each)[:, 0] for each in chunks(labels.customers)]
+        [sample.summed(weights[:, None], each)[:, 0] for each in chunks(sample.customers)]
     )
-    graph = contingency(labels, 1.0 / degrees) * np.outer(weights, weights)
-    root = np.sqrt(weights * labels.counts())
+    graph = contingency(sample, 1.0 / degrees) * np.outer(weights, weights)
+    root = np.sqrt(weights * sample.counts())
     used = root > 0
     normalised = graph[np.ix_(used, used)] / np.outer(root[used], root[used])
     count = len(normalised)
@@ -106,7 +110,14 @@ def cut(labels: LabelSet, k: int, *, weighted: bool = True) -> Cut:
         values, vectors = eigh(normalised, subset_by_index=[max(count - k, 0), count - 1])
     lifted = np.zeros((labels.width, values.size))
     lifted[used] = vectors[:, ::-1] / root[used, None]
-    return Cut(labels, values[::-1], lifted * weights[:, None], degrees)
+    return Cut(labels, values[::-1], lifted * weights[:, None])
+
+
+def _drawn(labels: LabelSet, most: int) -> LabelSet:
+    if labels.customers <= most:
+        return labels
+    drawn = np.random.default_rng(0).choice(labels.customers, most, replace=False, shuffle=False)
+    return labels.take(np.sort(drawn))
 
 
 def contingency(labels: LabelSet, each: Floats | None = None) -> Floats:
@@ -128,12 +139,8 @@ def contingency(labels: LabelSet, each: Floats | None = None) -> Floats:
 def reliability(labels: LabelSet, theta: float = THETA) -> Floats:
     """Ensemble-driven index of each base cluster, exp(−H/(θ·m)) in (0, 1], by slot.
 
-    H is the entropy, in bits, of how the other partitions scatter the cluster's members; measured
-    on at most 200,000 customers, evenly spread.
+    H is the entropy, in bits, of how the other partitions scatter the cluster's members.
     """
-    step = -(-labels.customers // _RELIABILITY_SAMPLE)
-    if step > 1:
-        labels = labels.take(np.arange(0, labels.customers, step))
     shared = contingency(labels)[:, labels.real]
     owner = np.repeat(np.arange(labels.partitions), labels.sizes)
     entropy = np.zeros(labels.width)
