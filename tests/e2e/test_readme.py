@@ -35,7 +35,9 @@ def test_the_tour(demonstration: Demonstration, repository: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    _credentials, customer, events, view, merging, history, segments, review = done.stdout.split(_MARK)
+    _credentials, customer, events, view, merging, history, segments, insight, review = done.stdout.split(
+        _MARK
+    )
     assert orjson.loads(customer)["name"] == "王**"
     pushed = orjson.loads(events)
     assert (pushed["accepted"], pushed["rejected"]) == (1, 1)
@@ -51,6 +53,11 @@ def test_the_tour(demonstration: Demonstration, repository: Path) -> None:
     preview, explanation = segments.replace("}{", "}\n{").strip().split("\n")
     assert orjson.loads(preview)["count"] > 0
     assert orjson.loads(explanation)["member"] is False
+    overlap, choice, cells, tiers = insight.replace("}{", "}\n{").strip().split("\n")
+    assert len(orjson.loads(overlap)["segments"]) == 2
+    assert orjson.loads(choice)["chosen"] == orjson.loads(choice)["recommended"]
+    assert sum(orjson.loads(cells)["classes"].values()) > 0
+    assert [tier["scheme_key"] for tier in orjson.loads(tiers)["tiers"]] == ["value"]
     result, recommendations = review.replace("}{", "}\n{").strip().split("\n")
     assert orjson.loads(result)["primary"]["metric"] == "net_inflow_30d"
     assert orjson.loads(recommendations)["items"]
