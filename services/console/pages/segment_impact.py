@@ -37,6 +37,9 @@ def actions(view: View, segment: SegmentView, reload: Reload) -> None:
     if segment.state is SegmentState.archived:
         button("restore", lambda: _change(view, segment, ":restore", "segment.restored", reload))
         return
+    if segment.definition.sql is not None:
+        studio = f"/segment-studio?segment={path_segment(segment.key)}"
+        ui.button(t("studio.open"), on_click=lambda: ui.navigate.to(studio)).props("outline no-caps")
     if segment.live_version != segment.version:
         button("publish", lambda: _publish(view, segment, reload), "unelevated")
     if segment.evaluated_at is not None:

@@ -23,6 +23,9 @@ async def segments_page(view: View) -> None:
         ui.button(t("overlap.title"), on_click=lambda: ui.navigate.to("/segment-overlap")).props(
             "outline no-caps"
         )
+        ui.button(t("studio.title"), on_click=lambda: ui.navigate.to("/segment-studio")).props(
+            "unelevated no-caps"
+        )
     with ui.element("div").classes("grid cols-wide").style("margin-bottom: 18px"):
         _preview_box(view)
         with ui.element("section").classes("panel"):
