@@ -52,6 +52,7 @@ async def test_run_profile_and_publish(segmentation: Running, bank: Bank) -> Non
         assert sum(cluster["size"] for cluster in run["clusters"]) == run["window"]["customers"]
         assert run["metrics"]["silhouette"] > 0.5
         assert run["parameters"]["seed"] == 7
+        assert (await client.get(f"/v1/models/{model['id']}/runs")).json()["items"] == [run]
 
         listed = (await client.get(f"{run_path}/members", params={"limit": 1000})).json()["items"]
         cluster_of = {item["customer_id"]: item["cluster"] for item in listed}

@@ -14,6 +14,7 @@ from services.segmentation.queries.models import (
     runs_of,
     show_model,
     show_run,
+    show_runs,
 )
 from services.segmentation.queries.run_results import customer_scores
 from services.segmentation.store import reading
@@ -84,7 +85,7 @@ async def list_model_runs(
     listed = await paginate(
         session, runs_of(model.id), [ModelRun.number], page, lambda row: row[0], descending=True
     )
-    return Page(items=[await show_run(session, run) for run in listed.items], next_cursor=listed.next_cursor)
+    return Page(items=await show_runs(session, listed.items), next_cursor=listed.next_cursor)
 
 
 @router.get("/customers/{customer_id}/scores", responses=problem_responses(404))

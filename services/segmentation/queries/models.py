@@ -1,11 +1,13 @@
 """Models and their runs as rows."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from services.segmentation.models import Model, ModelCluster, ModelRun
 from shared.contracts.base import LocalText
@@ -59,7 +61,10 @@ async def next_number(session: AsyncSession, model_id: UUID) -> int:
 
 
 def runs_of(model_id: UUID) -> Select[Any]:
-    return cast("Select[Any]", select(ModelRun).where(ModelRun.model_id == model_id))
+    """Without what only the record and the results of one run show."""
+    heavy = (ModelRun.report, ModelRun.understanding, ModelRun.preparation)
+    statement = select(ModelRun).where(ModelRun.model_id == model_id)
+    return cast("Select[Any]", statement.options(*(defer(column) for column in heavy)))
 
 
 def models_with_last_run() -> Select[Any]:
@@ -96,10 +101,38 @@ def model_row(row: Any) -> ModelView:
 
 
 async def show_run(session: AsyncSession, run: ModelRun) -> ModelRunView:
-    model = await session.get_one(Model, run.model_id)
-    clusters = await clusters_of(session, run.id)
+    return (await show_runs(session, [run]))[0]
+
+
+async def show_runs(session: AsyncSession, runs: Sequence[ModelRun]) -> list[ModelRunView]:
+    models = {
+        model.id: model
+        for model in await session.scalars(select(Model).where(Model.id.in_({run.model_id for run in runs})))
+    }
+    jobs = {
+        job.id: job
+        for job in await session.scalars(
+            select(Job).where(Job.id.in_({run.job_id for run in runs if run.state in _OPEN}))
+        )
+    }
+    sizes: dict[UUID, list[tuple[int, int]]] = {}
+    rows = await session.execute(
+        select(ModelCluster.run_id, ModelCluster.cluster, ModelCluster.size)
+        .where(ModelCluster.run_id.in_([run.id for run in runs]))
+        .order_by(ModelCluster.run_id, ModelCluster.cluster)
+    )
+    for run_id, cluster, size in rows:
+        sizes.setdefault(run_id, []).append((cluster, size))
+    return [
+        _run_view(
+            run, models[run.model_id], jobs.get(run.job_id) if run.job_id else None, sizes.get(run.id, [])
+        )
+        for run in runs
+    ]
+
+
+def _run_view(run: ModelRun, model: Model, job: Job | None, sizes: list[tuple[int, int]]) -> ModelRunView:
     total = run.window["customers"] if run.window else 0
-    job = await session.get(Job, run.job_id) if run.state in _OPEN else None
     return ModelRunView(
         id=run.id,
         model_id=run.model_id,
@@ -113,8 +146,8 @@ async def show_run(session: AsyncSession, run: ModelRun) -> ModelRunView:
         window=DataWindow.model_validate(run.window) if run.window else None,
         metrics=run.metrics,
         clusters=[
-            ClusterSize(cluster=each.cluster, size=each.size, share=each.size / total if total else 0.0)
-            for each in clusters
+            ClusterSize(cluster=cluster, size=size, share=size / total if total else 0.0)
+            for cluster, size in sizes
         ],
         needs_approval=model.needs_approval,
         approval=approval_of(run),

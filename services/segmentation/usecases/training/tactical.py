@@ -24,6 +24,8 @@ from shared.contracts.base import LocalText
 from shared.contracts.segmentation.clusters import TacticalParameters, TacticalSplit
 from shared.errors import FieldError
 
+_MOST_GROUPS = 100
+
 
 @dataclass(frozen=True)
 class _Part:
@@ -41,6 +43,9 @@ def check(parameters: TacticalParameters) -> list[FieldError]:
         errors += twice(split.features, f"/parameters/splits/{index}/features")
         if split.name in {each.name for each in parameters.splits[:index]}:
             errors.append(FieldError(f"/parameters/splits/{index}/name", f"'{split.name}' is taken"))
+    groups = len(parameters.strategic) * sum(split.k for split in parameters.splits)
+    if groups > _MOST_GROUPS:
+        errors.append(FieldError("/parameters/splits", f"{groups} groups are more than {_MOST_GROUPS}"))
     for index, key in enumerate(parameters.strategic):
         if key in parameters.strategic[:index]:
             errors.append(FieldError(f"/parameters/strategic/{index}", f"'{key}' is listed twice"))
