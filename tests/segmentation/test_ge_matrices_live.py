@@ -219,3 +219,17 @@ async def test_the_merged_stand_in_no_cell_and_the_erased_are_forgotten(
         assert cells["cells"][4]["customers"][0]["customer_id"] == str(kept.customer_id)
         refused = await client.post("/v1/ge-matrices/gone:score", json={"items": items[1:2]})
         assert refused.json()["items"][0]["problem"]["status"] == 409
+
+
+async def test_a_feature_in_use_is_not_archived(segmentation: Running) -> None:
+    async with segmentation.client(Role.strategist) as client:
+        mine = {"key": "my_assets", "name": {"zh": "资产", "en": "Assets"}, "expression": "aum + 1"}
+        made = await client.post("/v1/features", json=mine)
+        assert made.status_code == 201, made.text
+        body = matrix("uses-mine")
+        body["attractiveness"][0]["bands"]["feature"] = "my_assets"
+        assert (await client.post("/v1/ge-matrices", json=body)).status_code == 201
+        headers = {"If-Match": made.headers["ETag"]}
+        refused = await client.delete("/v1/features/my_assets", headers=headers)
+        assert refused.status_code == 409
+        assert "ge-matrix:uses-mine" in refused.text

@@ -1,6 +1,7 @@
 """One GE matrix: the board of nine cells, the weights behind it, and scoring customers."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -21,6 +22,7 @@ from services.console.widgets.tiles import kpi
 from shared.auth import Role
 from shared.contracts.segmentation.ge_matrix import CellView, GeMatrixView, MatrixCells
 
+Reload = Callable[[], Awaitable[None]]
 _TONES = {"A": "good", "B": "warn", "C": ""}
 _PER_CELL = 200
 _LISTED = 6
@@ -48,15 +50,22 @@ def _draw(view: View, found: GeMatrixView) -> None:
         t.local(found.name), found.description or found.key, crumb=link(t("ge.title"), "/ge-matrices")
     ):
         pass
-    panels = {"board": (t("ge.board"), lambda: _board_tab(view, found.key))}
+    boards: list[Reload] = []
+
+    async def changed() -> None:
+        """Scores and weights move customers on the board, which was drawn first."""
+        for reload in boards:
+            await reload()
+
+    panels = {"board": (t("ge.board"), lambda: boards.append(_board_tab(view, found.key)))}
     if view.user.has(Role.strategist):
-        panels["weights"] = (t("ge.weights"), lambda: build_weights(view, found.key))
+        panels["weights"] = (t("ge.weights"), lambda: build_weights(view, found.key, changed))
     if view.user.has(Role.strategist, Role.branch_head, Role.manager):
-        panels["score"] = (t("ge.score"), lambda: build_scoring(view, found))
+        panels["score"] = (t("ge.score"), lambda: build_scoring(view, found, changed))
     lazy_tabs(panels)
 
 
-def _board_tab(view: View, key: str) -> None:
+def _board_tab(view: View, key: str) -> Reload:
     path = f"/v1/ge-matrices/{segment(key)}"
 
     async def fetch() -> Board:
@@ -66,7 +75,7 @@ def _board_tab(view: View, key: str) -> None:
         )
         return Board(found, cells)
 
-    view.section(fetch, lambda board: _board(view, board), height=460)
+    return view.section(fetch, lambda board: _board(view, board), height=460)
 
 
 def _board(view: View, board: Board) -> None:

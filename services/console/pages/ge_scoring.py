@@ -1,5 +1,6 @@
 """Scoring one customer in a GE matrix; factors with bands may be left to their feature."""
 
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from markupsafe import Markup
@@ -19,14 +20,15 @@ from shared.contracts.segmentation.ge_matrix import (
 _STEPS: dict[float | None, str] = {1.0: "1", 2.0: "2", 3.0: "3", 4.0: "4", 5.0: "5"}
 
 
-def build_scoring(view: View, found: GeMatrixView) -> None:
+def build_scoring(view: View, found: GeMatrixView, scored: Callable[[], Awaitable[None]]) -> None:
+    """`scored` is told of new scores."""
     with ui.element("section").classes("panel"):
-        ScoreForm(view, found).draw()
+        ScoreForm(view, found, scored).draw()
 
 
 class ScoreForm:
-    def __init__(self, view: View, found: GeMatrixView) -> None:
-        self._view, self._matrix = view, found
+    def __init__(self, view: View, found: GeMatrixView, scored: Callable[[], Awaitable[None]]) -> None:
+        self._view, self._matrix, self._scored = view, found, scored
         self._boxes: dict[str, ui.select] = {}
 
     def draw(self) -> None:
@@ -71,6 +73,7 @@ class ScoreForm:
         )
         if found is not None:
             self._show(found.items[0])
+            await self._scored()
 
     def _show(self, result: ScoreResult) -> None:
         t, position = self._view.t, result.position

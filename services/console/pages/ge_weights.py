@@ -1,6 +1,6 @@
 """Weights by comparing factors two at a time; the consistency is told with every answer."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from itertools import combinations
 
@@ -31,7 +31,8 @@ _CHOICES: dict[WeighMethod, dict[float, str]] = {
 _ALIKE = {WeighMethod.ahp: 1.0, WeighMethod.paired: 0.5, WeighMethod.paired_4: 2.0}
 
 
-def build_weights(view: View, key: str) -> None:
+def build_weights(view: View, key: str, saved: Callable[[], Awaitable[None]]) -> None:
+    """`saved` is told of new weights."""
     path = f"/v1/ge-matrices/{segment(key)}"
 
     async def fetch() -> GeMatrixView:
@@ -41,7 +42,7 @@ def build_weights(view: View, key: str) -> None:
         with ui.element("div").classes("grid cols-2"):
             for group in FactorGroup:
                 with ui.element("section").classes("panel"):
-                    WeightEditor(view, path, group, found).draw()
+                    WeightEditor(view, path, group, found, saved).draw()
 
     view.section(fetch, draw, height=360)
 
@@ -53,8 +54,15 @@ def _nearest(choices: Iterable[float], value: float) -> float:
 class WeightEditor:
     """One group's comparisons: every pair once, the other half follows."""
 
-    def __init__(self, view: View, path: str, group: FactorGroup, found: GeMatrixView) -> None:
-        self._view, self._path, self._group = view, path, group
+    def __init__(
+        self,
+        view: View,
+        path: str,
+        group: FactorGroup,
+        found: GeMatrixView,
+        saved: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._view, self._path, self._group, self._saved = view, path, group, saved
         self._factors: list[WeighedFactor] = getattr(found, group)
         self._stored = found.weighing[group]
         self._method = self._stored.method if self._stored.comparisons else WeighMethod.ahp
@@ -130,6 +138,7 @@ class WeightEditor:
         if found is not None:
             self._show(found)
             self._view.done(self._view.t("ge.saved_weights"))
+            await self._saved()
 
     async def _send(self, *, dry_run: bool) -> Weighing:
         body = self._body(dry_run=dry_run)
@@ -139,8 +148,8 @@ class WeightEditor:
         t = self._view.t
         names = {factor.key: t.local(factor.name) for factor in self._factors}
         rows: list[list[Cell]] = [
-            [names[key], Markup("{}{}").format(percent(weight), bar(weight))]
-            for key, weight in found.weights.items()
+            [name, Markup("{}{}").format(percent(found.weights[key]), bar(found.weights[key]))]
+            for key, name in names.items()
         ]
         self._shown.clear()
         with self._shown:

@@ -52,7 +52,7 @@ def matrix(bubbles: Sequence[Bubble], low: float, high: float, x: str, y: str) -
         "data": lines,
     }
     return {
-        "grid": {"left": 8, "right": 24, "top": 36, "bottom": 28, "containLabel": True},
+        "grid": {"left": 34, "right": 24, "top": 36, "bottom": 28, "containLabel": True},
         "legend": {"top": 0, "left": 0, "textStyle": {"color": theme.MUTED}},
         "tooltip": {":formatter": "p => p.data.tip || p.name"},
         "xAxis": {**_axis(x), "inverse": True},

@@ -16,7 +16,15 @@ from services.segmentation.domain.features import Catalogue, Feature
 from services.segmentation.domain.rules.compiler import Compiler, Moment
 from services.segmentation.domain.rules.tree import feature_keys
 from services.segmentation.domain.rules.windows import feature_freshness
-from services.segmentation.models import DefinedFeature, LifeCycleScheme, Model, Segment, SegmentVersion
+from services.segmentation.models import (
+    DefinedFeature,
+    GeMatrix,
+    LifeCycleScheme,
+    Model,
+    Segment,
+    SegmentVersion,
+    TierScheme,
+)
 from services.segmentation.store.store import Store
 from shared import clock
 from shared.contracts.base import LocalText
@@ -97,13 +105,20 @@ def _view(feature: Feature, catalogue: Catalogue, stored: DefinedFeature | None)
 
 
 async def users_of_feature(session: AsyncSession, key: str, catalogue: Catalogue) -> list[str]:
-    """`feature:`, `model:` and `segment:` keys of what is made of it, directly or not; archived ones not."""
+    """What is made of it, directly or not, as `feature:`, `model:`, `segment:`, `tier-scheme:` and
+    `ge-matrix:` keys; archived ones not.
+    """
     reached = _made_of(key, catalogue)
     features = [f"feature:{each}" for each in reached - {key} if not catalogue[each].archived]
     models = [
         f"model:{name}"
         for name, parameters in await session.execute(select(Model.key, Model.parameters))
         if reached & set(parameters.get("features") or ())
+    ]
+    schemes = await session.execute(select(TierScheme.key, TierScheme.feature))
+    models += [f"tier-scheme:{name}" for name, feature in schemes if feature in reached]
+    models += [
+        f"ge-matrix:{each.key}" for each in await session.scalars(select(GeMatrix)) if reached & _of(each)
     ]
     rules = await session.execute(
         select(Segment.key, SegmentVersion.sql)
@@ -116,6 +131,11 @@ async def users_of_feature(session: AsyncSession, key: str, catalogue: Catalogue
     )
     segments = {f"segment:{name}" for name, sql in rules if reached & feature_keys(stored_rule(sql))}
     return sorted([*features, *models, *segments])
+
+
+def _of(matrix: GeMatrix) -> set[str]:
+    banded = [factor["bands"] for factors in matrix.factors.values() for factor in factors]
+    return {matrix.value_feature, *(bands["feature"] for bands in banded if bands)}
 
 
 def _made_of(key: str, catalogue: Catalogue) -> set[str]:

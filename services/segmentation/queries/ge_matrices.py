@@ -9,10 +9,12 @@ import numpy as np
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.ge_matrix import BANDS, class_of
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.models.ge_matrix import GeMatrix, GeScore
 from services.segmentation.queries.feature_values import feature_values
+from services.segmentation.queries.features import load_catalogue
 from services.segmentation.store.scope import active_by_ordinal
 from services.segmentation.store.store import Store
 from shared import clock
@@ -111,7 +113,10 @@ async def matrix_cells(
         )
     )
     moment = Moment(clock.now(), clock.ZONE)
-    placed = await store.run(lambda cursor: _placed(cursor, rows, matrix.value_feature, org, moment))
+    catalogue = await load_catalogue(session)
+    placed = await store.run(
+        lambda cursor: _placed(cursor, rows, matrix.value_feature, org, moment, catalogue)
+    )
     cells = [_cell(matrix, placed, a, s, limit) for a in _DOWN for s in _DOWN]
     classes = dict.fromkeys("ABC", 0)
     for cell in cells:
@@ -120,12 +125,17 @@ async def matrix_cells(
 
 
 def _placed(
-    cursor: duckdb.DuckDBPyConnection, rows: Sequence[GeScore], feature: str, org: str, moment: Moment
+    cursor: duckdb.DuckDBPyConnection,
+    rows: Sequence[GeScore],
+    feature: str,
+    org: str,
+    moment: Moment,
+    catalogue: Catalogue,
 ) -> list[PlacedCustomer]:
     known = active_by_ordinal(cursor, np.array([row.ordinal for row in rows], dtype=np.int32), org)
     shown = [row for row in rows if row.ordinal in known]
     ordinals = np.array([row.ordinal for row in shown], dtype=np.uint32)
-    values = feature_values(cursor, [feature], ordinals, moment)[:, 0].tolist()
+    values = feature_values(cursor, [feature], ordinals, moment, catalogue)[:, 0].tolist()
     return [
         PlacedCustomer(
             customer_id=known[row.ordinal].customer_id,

@@ -16,8 +16,8 @@ from services.segmentation.domain.ahp import (
 )
 from services.segmentation.domain.ge_matrix import BANDS, class_of, play_of
 from services.segmentation.models.ge_matrix import GeMatrix
-from services.segmentation.queries.feature_values import check_numeric
 from services.segmentation.usecases.ge_scores import place_again
+from services.segmentation.usecases.numeric import check_numeric
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -59,7 +59,7 @@ async def create_matrix(session: AsyncSession, principal: Principal, wanted: GeM
         FactorGroup.competitiveness: wanted.competitiveness,
     }
     _check_factors(groups)
-    check_numeric([*_features(groups), ("/value_feature", wanted.value_feature)])
+    await check_numeric(session, [*_features(groups), ("/value_feature", wanted.value_feature)])
     now = clock.now()
     created: GeMatrix | None = await session.scalar(
         insert(GeMatrix)
@@ -92,7 +92,7 @@ async def edit_matrix(
 ) -> None:
     """Changes what is given. `matrix` is locked. New cut-offs place everybody anew."""
     if change.value_feature is not None:
-        check_numeric([("/value_feature", change.value_feature)])
+        await check_numeric(session, [("/value_feature", change.value_feature)])
         matrix.value_feature = change.value_feature
     if change.name is not None:
         matrix.name = change.name.model_dump()

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.ge_matrix import BANDS, Positions, banded, place
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.models.ge_matrix import GeMatrix, GeScore
 from services.segmentation.queries.feature_values import feature_values
+from services.segmentation.queries.features import load_catalogue
 from services.segmentation.store.scope import Known, known_by_id
 from services.segmentation.store.store import Store
 from shared import clock
@@ -73,7 +75,8 @@ async def score(
     factors = factors_of(matrix)
     ids = [item.customer_id for item in items]
     moment = Moment(clock.now(), clock.ZONE)
-    known = await store.run(lambda cursor: _look_up(cursor, factors, ids, principal.org, moment))
+    catalogue = await load_catalogue(session)
+    known = await store.run(lambda cursor: _look_up(cursor, factors, ids, principal.org, moment, catalogue))
     results: list[ScoreResult] = []
     taken: list[tuple[int, int, dict[str, float], str]] = []
     seen: set[UUID] = set()
@@ -154,11 +157,12 @@ def _look_up(
     ids: Sequence[UUID],
     org: str,
     moment: Moment,
+    catalogue: Catalogue,
 ) -> _Known:
     customers = known_by_id(cursor, ids, org)
     ordinals = np.array(sorted({each.ordinal for each in customers.values()}), dtype=np.uint32)
     by_bands = [(factor.key, factor.bands) for factor in factors if factor.bands is not None]
-    values = feature_values(cursor, [bands.feature for _, bands in by_bands], ordinals, moment)
+    values = feature_values(cursor, [bands.feature for _, bands in by_bands], ordinals, moment, catalogue)
     found: dict[int, dict[str, float]] = {ordinal: {} for ordinal in ordinals.tolist()}
     for number, (key, bands) in enumerate(by_bands):
         column = banded(values[:, number], bands.cutoffs, lower_is_better=bands.lower_is_better)

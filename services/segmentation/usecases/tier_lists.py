@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.domain.tiers import Ladder, Moves, Standing, decide
 from services.segmentation.models.tier import TierList, TierScheme
+from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.profile import feature_matrix
 from services.segmentation.queries.tier_columns import (
     erased,
@@ -77,11 +79,12 @@ async def propose(job: JobRun) -> dict[str, Any]:
         scheme = await session.get_one(TierScheme, entry.scheme_id)
         standing = await standing_of(session, scheme.id)
         held_back = await pinned(session, scheme.id)
+        catalogue = await load_catalogue(session)
     if entry.state != TierListState.computing:
         return {"list_id": str(list_id)}
     try:
         await job.progress(0.1, "computing")
-        found = await asyncio.to_thread(_pass, store, scheme, standing, held_back, moment)
+        found = await asyncio.to_thread(_pass, store, scheme, standing, held_back, moment, catalogue)
         await job.progress(0.8, "saving")
         async with job.runtime.db.transaction(actor=job.principal) as session:
             await _store_proposal(session, list_id, found, moment, dry_run=job.args["dry_run"])
@@ -92,10 +95,15 @@ async def propose(job: JobRun) -> dict[str, Any]:
 
 
 def _pass(
-    store: Store, scheme: TierScheme, standing: Standing, held_back: NDArray[np.uint32], moment: Moment
+    store: Store,
+    scheme: TierScheme,
+    standing: Standing,
+    held_back: NDArray[np.uint32],
+    moment: Moment,
+    catalogue: Catalogue,
 ) -> Proposal:
     with store.read() as cursor:
-        ordinals, matrix = feature_matrix(cursor, [scheme.feature], moment)
+        ordinals, matrix = feature_matrix(cursor, [scheme.feature], moment, catalogue=catalogue)
     order = np.argsort(ordinals)
     return proposal(
         ladder_of(scheme),

@@ -4,8 +4,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.models.tier import TierScheme
-from services.segmentation.queries.feature_values import check_numeric
 from services.segmentation.queries.tier_columns import codes_of
+from services.segmentation.usecases.numeric import check_numeric
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -16,7 +16,7 @@ from shared.ids import new_id
 
 async def create_scheme(session: AsyncSession, principal: Principal, wanted: TierSchemeCreate) -> TierScheme:
     """Raises `Unprocessable` for a feature that is not a number, `Conflict` for a taken key."""
-    check_numeric([("/feature", wanted.feature)])
+    await check_numeric(session, [("/feature", wanted.feature)])
     now = clock.now()
     created: TierScheme | None = await session.scalar(
         insert(TierScheme)

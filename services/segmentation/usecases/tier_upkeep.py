@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.domain.tiers import NONE, Ladder, Moves, Standing, decide, is_parked, parked
 from services.segmentation.models.tier import TierOverride, TierScheme
 from services.segmentation.queries.feature_values import feature_values
+from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.tier_columns import (
     ladder_of,
     parts_of,
@@ -89,9 +91,10 @@ async def follow_merges(runtime: Runtime) -> None:
     store = runtime.resource(Store)
     async with runtime.db.transaction() as session:
         schemes = (await session.scalars(select(TierScheme).order_by(TierScheme.id))).all()
+        catalogue = await load_catalogue(session)
     for scheme in schemes:
         moment = Moment(clock.now(), clock.ZONE)
-        found = await asyncio.to_thread(_regrouped, store, scheme.feature, scheme.settled, moment)
+        found = await asyncio.to_thread(_regrouped, store, scheme.feature, scheme.settled, moment, catalogue)
         if found is None:
             continue
         async with runtime.db.transaction() as session:
@@ -101,7 +104,9 @@ async def follow_merges(runtime: Runtime) -> None:
                 await _settle_merges(session, store, locked, found)
 
 
-def _regrouped(store: Store, feature: str, since: int, moment: Moment) -> Regrouped | None:
+def _regrouped(
+    store: Store, feature: str, since: int, moment: Moment, catalogue: Catalogue
+) -> Regrouped | None:
     with store.read() as cursor:
         touched = families.regrouped_since(cursor, since)
         if not touched:
@@ -113,7 +118,7 @@ def _regrouped(store: Store, feature: str, since: int, moment: Moment) -> Regrou
             applied=position(cursor, STREAM) or 0,
             merged=to_array(touched & gone.merged),
             active=active,
-            values=feature_values(cursor, [feature], active, moment)[:, 0],
+            values=feature_values(cursor, [feature], active, moment, catalogue)[:, 0],
             homes=homes,
             survivors=survivors,
             ids=reading.customer_ids(cursor, to_array(touched)),
