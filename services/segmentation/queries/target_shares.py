@@ -18,6 +18,7 @@ from services.segmentation.domain.drift import Period, Sums
 from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Compiler, Moment, Query
 from services.segmentation.domain.rules.tree import Rule
+from services.segmentation.domain.rules.windows import scheduled
 from services.segmentation.queries.compiled import register_references
 from services.segmentation.store.past import as_of
 from shared import clock
@@ -93,12 +94,15 @@ def monthly_shares(
     since: date | None = None
     for number, period in enumerate(periods):
         moment = Moment(min(now, period.stop - _INSTANT), clock.ZONE)
-        query = _compiled(judged, moment, np.unique(ordinals[numbers == number]), org)
+        whose = np.unique(ordinals[numbers == number])
+        query = _compiled(judged, moment, whose, org)
         register_references(cursor, query, judged.members[number].__getitem__)
         since = since or facts_since(cursor, query)
         parameters = {**query.parameters, "scope": org, "number": number}
-        # Those who left since came too: their month would look better or worse without them.
-        with as_of(cursor, moment):
+        cursor.register("asked", pa.table({"ordinal": whose}))
+        # Those who left since came too: their month would look better or worse without them. A place among
+        # all customers needs everybody's holdings.
+        with as_of(cursor, moment, of=None if scheduled(judged.rule) else "asked"):
             rows = cursor.execute(_SHARES.format(judged=query.sql), parameters).fetchall()
         for measure, unit, total, inside, squares, unknown in rows:
             sums = Sums(total, inside, squares, unknown)
@@ -106,7 +110,8 @@ def monthly_shares(
             if unit != org:
                 series = shares.setdefault((unit, DriftMeasure(measure)), [Sums()] * len(periods))
                 series[number] = sums
-    cursor.unregister("unit")
+    for relation in ("unit", "asked"):
+        cursor.unregister(relation)
     return Found(shares, since)
 
 
