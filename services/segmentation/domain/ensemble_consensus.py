@@ -9,6 +9,7 @@ Sources: Huang, Wang, Lai, “Locally Weighted Ensemble Clustering”, IEEE Tran
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,8 +17,8 @@ from scipy.linalg import eigh
 from sklearn.cluster import KMeans
 
 from services.segmentation.domain.ensemble_base import distinct
-from services.segmentation.domain.ensemble_labels import LabelSet, chunks, label_set
-from services.segmentation.domain.ensemble_threads import single_threaded
+from services.segmentation.domain.ensemble_labels import BLOCK, LabelSet, chunks, label_set, within
+from services.segmentation.domain.ensemble_threads import side_by_side, single_threaded
 
 Floats = NDArray[np.float64]
 THETA = 0.4
@@ -51,8 +52,12 @@ class Cut:
             raise ValueError(f"the partitions tell only {found} groups of customers apart, not {k}")
         with single_threaded():
             model = KMeans(k, n_init=_STARTS, random_state=seed).fit(places)
-            raw = np.concatenate([model.predict(self._places(self.labels, each, k)) for each in chunks(size)])
-        return _by_size(raw, k)
+        works = [partial(self._nearest, model, each, k) for each in chunks(size, BLOCK)]
+        return _by_size(np.concatenate(side_by_side(works)), k)
+
+    def _nearest(self, model: KMeans, customers: slice, k: int) -> NDArray[np.int32]:
+        found = [model.predict(self._places(self.labels, each, k)) for each in within(customers)]
+        return np.concatenate(found)
 
     def _places(self, labels: LabelSet, customers: slice, k: int) -> Floats:
         """Customers on the unit sphere of the first k eigenvectors."""

@@ -10,6 +10,8 @@ Labels = NDArray[np.integer]
 MISSING = -1
 CHUNK = 16_384
 """Customers taken at a time where tables are looked up: what fits into a core's own cache."""
+BLOCK = 8 * CHUNK
+"""Customers a thread takes at a time."""
 _DENSE_RANGE = 65_536
 
 
@@ -132,3 +134,9 @@ def _refuse_unlabelled(found: LabelSet) -> None:
 def chunks(size: int, step: int = CHUNK) -> Iterator[slice]:
     for start in range(0, size, step):
         yield slice(start, min(start + step, size))
+
+
+def within(block: slice) -> Iterator[slice]:
+    """The chunks of a block."""
+    for part in chunks(block.stop - block.start):
+        yield slice(block.start + part.start, block.start + part.stop)

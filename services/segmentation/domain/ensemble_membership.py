@@ -1,11 +1,20 @@
 """How much a customer belongs to each group: exact mean co-association without an N×N matrix."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from services.segmentation.domain.ensemble_labels import MISSING, LabelSet, chunks, label_set
+from services.segmentation.domain.ensemble_labels import (
+    BLOCK,
+    MISSING,
+    LabelSet,
+    chunks,
+    label_set,
+    within,
+)
+from services.segmentation.domain.ensemble_threads import side_by_side
 
 Floats = NDArray[np.float64]
 
@@ -26,10 +35,13 @@ def membership_degree(labels: ArrayLike, consensus: ArrayLike, k: int) -> Floats
     groups = _groups(consensus, k, found.customers)
     shares = _shares(found, groups, k)
     known = np.where(found.real, 1.0, 0.0)[:, None]
-    degree = np.empty((found.customers, k))
-    for chosen in chunks(found.customers):
-        degree[chosen] = found.summed(shares, chosen) / found.summed(known, chosen)
-    return degree
+    works = [partial(_degrees, found, shares, known, each) for each in chunks(found.customers, BLOCK)]
+    return np.concatenate(side_by_side(works))
+
+
+def _degrees(labels: LabelSet, shares: Floats, known: Floats, customers: slice) -> Floats:
+    found = [labels.summed(shares, each) / labels.summed(known, each) for each in within(customers)]
+    return np.concatenate(found)
 
 
 def _groups(consensus: ArrayLike, k: int, customers: int) -> NDArray[np.intp]:

@@ -31,7 +31,7 @@ def side_by_side(
 
     The first error ends it: works that have not begun are dropped, running ones are waited for.
     """
-    with single_threaded(), _pool(threads or joblib.cpu_count()) as pool:
+    with single_threaded(), _pool(min(threads or joblib.cpu_count(), len(works))) as pool:
         futures = [pool.submit(work) for work in works]
         results = []
         try:
