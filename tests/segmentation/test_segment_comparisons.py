@@ -10,6 +10,7 @@ from pyroaring import BitMap
 from services.segmentation.domain.contrast import share_contrasts
 from services.segmentation.domain.overlap import combined, overlap
 from shared.auth import Role
+from shared.pagination import encode_cursor
 from tests.segmentation.conftest import Bank, Live, members
 from tests.support import Running, eventually
 
@@ -184,3 +185,33 @@ async def test_a_profile_tells_of_words_too(
     assert (first["feature"], first["share"]) == ("occupation", 1.0)
     assert first["lift"] == pytest.approx(1 / first["share_all"])
     assert sum(known) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "given"),
+    [
+        ("POST", "segments/hostile:snapshot", {"json": {"purpose": "a\x00b"}}),
+        ("POST", "segments/hostile:snapshot", {"json": {"purpose": "x" * 4001}}),
+        ("GET", "snapshots", {"params": {"segment": "A;--"}}),
+        ("GET", "snapshots/nothing", {}),
+        ("GET", "segments/hostile/changes", {"params": {"cursor": encode_cursor([2**63 - 1, 2**63 - 1])}}),
+        ("GET", "segments/hostile/changes", {"params": {"cursor": encode_cursor([-5, -5])}}),
+        ("GET", "segments/hostile/changes", {"params": {"cause": "luck"}}),
+        ("GET", "segments/hostile/members", {"params": {"cursor": encode_cursor([2**63 - 1])}}),
+        ("GET", "segments/hostile/members", {"params": {"as_of": "0001-01-01T00:00:00+14:00"}}),
+        ("GET", "segments/hostile/members", {"params": {"as_of": "yesterday"}}),
+        ("GET", "segments/hostile/versions", {"params": {"cursor": encode_cursor([2**63 - 1])}}),
+        ("GET", "segments/hostile/trend", {"params": {"step": "year"}}),
+        ("GET", "segments/a%00b/trend", {}),
+        ("POST", "segments:combine", {"json": {"operation": "xor", "segments": ["hostile", "b"]}}),
+        ("POST", "segments/hostile:impact", {"json": {"sample": 10**30}}),
+        ("POST", "segments/hostile:impact", {"json": {"definition": {"sql": "age > 1e999"}}}),
+    ],
+)
+async def test_bad_input_is_the_callers_fault(
+    live: Live, client: httpx.AsyncClient, method: str, path: str, given: dict[str, Any]
+) -> None:
+    if (await client.get("/v1/segments/hostile")).status_code == 404:
+        await live("hostile", "industry = 'hostile'")
+    answer = await client.request(method, f"/v1/{path}", **given)
+    assert answer.status_code < 500, answer.text
