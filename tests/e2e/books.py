@@ -111,6 +111,15 @@ def caught_up(stack: Stack, service: str) -> bool:
     return all(feed["lag"] == 0 for feed in found.get("streams", [found]))
 
 
+def audited(stack: Stack) -> int:
+    """Members that incremental evaluation and one of everybody do not agree about."""
+    headers = {"Authorization": f"Bearer {stack.token('strategist')}"}
+    url = f"{stack.base_url}/api/segmentation/v1/segments:audit"
+    found = httpx.post(url, headers=headers, timeout=60).raise_for_status().json()
+    assert found["segments"], "no segment is evaluated incrementally"
+    return int(found["differences"])
+
+
 def read_stores(data_dir: Path) -> Stores:
     """From the DuckDB files; only when their services have stopped."""
     features = data_dir / "services" / "segmentation" / "features.duckdb"

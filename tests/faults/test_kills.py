@@ -12,7 +12,7 @@ import pytest
 
 from deploy.demo.story import run_demo
 from deploy.embedded.stack import Stack
-from tests.e2e.books import caught_up, read_stores, settled_books
+from tests.e2e.books import audited, caught_up, read_stores, settled_books
 from tests.support import wait_until
 
 STRIKES = 4
@@ -68,9 +68,11 @@ def _survive(data_dir: Path, victims: tuple[str, ...], seed: int, capsys: pytest
         for service in ("segmentation", "evaluation"):
             wait_until(partial(caught_up, stack, service), what=f"{service}'s store")
         books = settled_books(stack)
+        differences = audited(stack)
     stores = read_stores(data_dir)
     with capsys.disabled():
         print(f"\nkilled: {', '.join(moments)}: {books} {stores}")
     assert moments, "the demonstration ended before the first kill"
     assert books.problems(stores) == []
+    assert differences == 0
     assert result["make_contacts"]["balanced"]

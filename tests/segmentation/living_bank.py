@@ -22,7 +22,7 @@ from shared.contracts.events import (
 from shared.ids import new_id
 from tests.segmentation.merge_world import World, id_of, ref
 from tests.segmentation.rules_oracle import ZONE
-from tests.segmentation.rules_random import NOW, TEXTS, TODAY, Customer, customer
+from tests.segmentation.rules_random import NOW, RELATIONS, TEXTS, TODAY, Customer, customer
 
 STEPS = (
     timedelta(0),
@@ -35,7 +35,6 @@ STEPS = (
     timedelta(days=29),
     timedelta(days=90),
 )
-RELATIONS = ("supplies", "owns")
 
 
 class LivingBank(World):
