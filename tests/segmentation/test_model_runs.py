@@ -363,3 +363,23 @@ async def test_nothing_is_kept_of_a_run_that_cannot_succeed(world: World) -> Non
         for table in (ModelCluster, ModelScore, ModelInput):
             kept = select(func.count()).select_from(table).where(table.run_id == UUID(failed["id"]))
             assert await session.scalar(kept) == 0
+
+
+async def test_odd_questions_about_runs_are_refused(world: World, grouped: Grouped) -> None:
+    async with world.running.client(Role.strategist) as client:
+        for path in ("scores", "members", "borderline"):
+            for cursor in ("x", "W1sicyIsImEiXV0", "W1siaSIsLTFdXQ", "W1siaSIsMV0sWyJpIiwxXV0"):
+                answer = await client.get(f"{grouped.path}/{path}", params={"cursor": cursor})
+                assert answer.status_code in {200, 400}, (path, cursor, answer.text)
+        assert (await client.get("/v1/model-runs/nobody/scores")).status_code == 422
+        assert (await client.get(f"/v1/model-runs/{UUID(int=7)}/scores")).status_code == 404
+        assert (await client.get(f"/v1/models/{UUID(int=7)}/runs")).status_code == 404
+        for body in ({"prefix": "A b"}, {"prefix": "a", "min_degree": 2}, {"prefix": "a", "names": []}):
+            assert (await client.post(f"{grouped.path}:publish", json=body)).status_code == 422, body
+        odd = await client.post(f"{grouped.path}:publish", content='{"prefix": "a", "min_degree": NaN}')
+        assert 400 <= odd.status_code < 500
+    async with world.running.client(Role.approver, staff="b") as client:
+        assert (await client.post(f"{grouped.path}:approve", json={"note": "\x00"})).status_code < 500
+    async with world.running.client(Role.manager) as client:
+        assert (await client.post(f"{grouped.path}:publish", json={"prefix": "a"})).status_code == 403
+        assert (await client.post(f"{grouped.path}:reproduce")).status_code == 403

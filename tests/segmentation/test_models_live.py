@@ -1,6 +1,10 @@
-"""K-means through the API: run as a job, profile, members, clusters as segments."""
+"""K-means through the API: run as a job, profile, members, clusters as segments; what is refused."""
 
+import json
 from decimal import Decimal
+from typing import Any
+
+import pytest
 
 from shared.auth import Role
 from shared.contracts.events import CustomersChanged, HoldingsChanged
@@ -78,3 +82,35 @@ async def test_run_profile_and_publish(segmentation: Running, bank: Bank) -> Non
         assert view["size"] == rich["size"]
     found = await members(segmentation, f"kind-{number}", org="hq.kmeans")
     assert found == {customer.customer_id for customer in planted["rich"]}
+
+
+_NAME = {"zh": "模型", "en": "Model"}
+_BASE: dict[str, Any] = {"key": "bad", "name": _NAME, "kind": "ensemble", "parameters": {"features": ["aum"]}}
+_RFM: dict[str, Any] = {**_BASE, "kind": "rfm", "parameters": {"monetary": "aum"}}
+_TACTICAL = {"strategic": ["a"], "splits": [{"name": "s", "features": ["aum"], "k": 12}] * 6}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**_BASE, "kind": "nothing"},
+        {key: value for key, value in _BASE.items() if key != "kind"},
+        {**_BASE, "name": {"zh": "a\x00b", "en": "b"}},
+        {**_BASE, "goal": "\x00"},
+        {**_BASE, "parameters": {"features": []}},
+        {**_BASE, "parameters": {"features": ["a\x00"]}},
+        {**_BASE, "parameters": {"features": ["aum"], "k": "many"}},
+        {**_BASE, "parameters": {"features": ["aum"], "k": 1}},
+        {**_BASE, "parameters": {"features": ["aum"], "seed": 10**400}},
+        {**_BASE, "parameters": {"features": ["aum"], "sample": 1e300}},
+        {**_RFM, "parameters": {"monetary": "aum", "weights": {"recency": 0, "frequency": 0, "monetary": 0}}},
+        {**_RFM, "parameters": {"monetary": "aum", "weights": {"recency": -1}}},
+        {**_RFM, "parameters": {"monetary": "aum", "bands": 10}},
+        {**_BASE, "kind": "tactical", "parameters": {**_TACTICAL, "strategic": [f"s{n}" for n in range(10)]}},
+    ],
+)
+async def test_models_that_cannot_be_trained_are_refused(segmentation: Running, body: dict[str, Any]) -> None:
+    async with segmentation.client(Role.strategist) as client:
+        answer = await client.post("/v1/models", content=json.dumps(body))
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
