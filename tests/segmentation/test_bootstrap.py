@@ -132,7 +132,7 @@ async def _calculate(customer: Running, reason: str | None = None) -> None:
         assert started.status_code == 202, started.text
 
         async def done() -> bool:
-            return (await admin.get(started.headers["Location"])).json()["state"] == "succeeded"
+            return bool((await admin.get(started.headers["Location"])).json()["state"] == "succeeded")
 
         await eventually(done, what="the calculation")
 
