@@ -71,17 +71,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Previous:
-    """The newest run of the same model that succeeded before. `inputs` are empty if no longer kept."""
+    """The newest run of the same model that succeeded before."""
 
     run_id: UUID
     number: int
     groups: Sequence[Group]
-    preparation: Mapping[str, Any]
     report: Mapping[str, Any]
     ordinals: NDArray[np.uint32]
     labels: NDArray[np.int32] | None
     scores: Mapping[str, NDArray[np.float32]]
-    inputs: Mapping[str, Table]
 
 
 @dataclass

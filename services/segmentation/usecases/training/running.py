@@ -186,12 +186,10 @@ async def _as_previous(session: AsyncSession, run: ModelRun) -> Previous:
         run_id=run.id,
         number=run.number,
         groups=[group_of(row) for row in await clusters_of(session, run.id)],
-        preparation=run.preparation or {},
         report=run.report or {},
         ordinals=columns["ordinal"],
         labels=columns.get(GROUP),
         scores={name: values for name, values in columns.items() if name not in {"ordinal", GROUP}},
-        inputs=await kept_inputs(session, run.id),
     )
 
 
