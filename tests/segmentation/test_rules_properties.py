@@ -111,7 +111,11 @@ def agree(store: Store, seed: int) -> None:
         compiler.add_rule(f"s{number}", each)
     with store.read() as cursor:
         columns = reading.columns(cursor, compiler.query(), members.__getitem__)
+        some = sorted(random.sample(range(1, 26), 4))
+        narrowed = reading.columns(cursor, compiler.query(only=some), members.__getitem__)
     order = np.argsort(columns["ordinal"])
+    asked = np.argsort(narrowed["ordinal"])
+    assert narrowed["ordinal"][asked].tolist() == some
     world = World(found, {key: set(bitmap) for key, bitmap in members.items()}, catalogue)
     for number, each in enumerate(rules):
         computed = [columns[f"s{number}"][place] for place in order]
@@ -121,6 +125,10 @@ def agree(store: Store, seed: int) -> None:
         ]
         known = [None if value is np.ma.masked else bool(value) for value in computed]
         assert known == expected, to_sql(each)
+        alone = [narrowed[f"s{number}"][place] for place in asked]
+        assert [None if value is np.ma.masked else bool(value) for value in alone] == [
+            known[ordinal - 1] for ordinal in some
+        ]
 
 
 @given(seed=SEEDS)
