@@ -45,7 +45,8 @@ def _draw(view: View, run: ModelRunView, reload: Callable[[], Coroutine[Any, Any
     t = view.t
     crumb = link(t("models.title"), "/models")
     with heading(t("run.heading", n=run.number), moment(run.created_at), crumb=crumb):
-        html(tag(t.word("model_kind", run.kind.value), "accent") + " " + state_tag(t, run.state.value))
+        state = Markup() if run.state.value in _LIVE else Markup(" ") + state_tag(t, run.state.value)
+        html(tag(t.word("model_kind", run.kind.value), "accent") + state)
         html(link(t("run.model"), f"/models/{run.model_id}"))
     if run.state.value in _LIVE:
         Progress(view, run, reload).draw()
@@ -116,7 +117,7 @@ class Progress:
 
     def _show(self) -> None:
         t = self._view.t
-        step = t.word("train_step", self._run.step) if self._run.step else ""
+        step = t.word("train_step", self._run.step or "waiting")
         text = Markup("{} {} · {}").format(
             state_tag(t, self._run.state.value), percent(self._run.progress, 0), step
         )

@@ -182,7 +182,13 @@ def stability_bars(labels: Sequence[str], values: Sequence[float], levels: Seque
     return {
         "grid": {"left": 8, "right": 48, "top": 8, "bottom": 4, "containLabel": True},
         "tooltip": {"trigger": "item"},
-        "xAxis": {"type": "value", "min": 0, "splitLine": {"lineStyle": {"color": theme.LINE}}},
+        "xAxis": {
+            "type": "value",
+            "min": 0,
+            "max": max(0.3, *values),
+            "axisLabel": {"show": False},
+            "splitLine": {"show": False},
+        },
         "yAxis": {
             "type": "category",
             "data": list(labels),
