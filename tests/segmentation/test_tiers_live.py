@@ -21,6 +21,7 @@ from shared.contracts.events import (
     CustomersUnmerged,
     SeparatedCustomer,
 )
+from shared.contracts.events.tier import TierChanged
 from shared.ids import new_id
 from tests.segmentation.conftest import Bank
 from tests.support import Running, eventually
@@ -88,7 +89,9 @@ class Desk:
                 text("SELECT payload FROM outbox WHERE subject = :subject ORDER BY seq"),
                 {"subject": f"segmentation.tier_changed.{key}"},
             )
-            return [orjson.loads(payload)["data"] for payload in rows]
+            told = [orjson.loads(payload)["data"] for payload in rows]
+        assert [TierChanged.model_validate(one) for one in told]
+        return told
 
 
 @pytest.fixture

@@ -22,6 +22,16 @@ class Known:
     merged: bool
 
 
+def id_texts(cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.integer]) -> dict[int, str]:
+    """Ids by ordinal as text, of those the store knows: a tenth of the time of UUIDs when there are many."""
+    cursor.register("wanted", pa.table({"ordinal": pa.array(ordinals.astype(np.int32))}))
+    found = cursor.sql(
+        "SELECT ordinal, customer_id::VARCHAR AS id FROM customer SEMI JOIN wanted USING (ordinal)"
+    ).to_arrow_table()
+    cursor.unregister("wanted")
+    return dict(zip(found["ordinal"].to_pylist(), found["id"].to_pylist(), strict=True))
+
+
 def known_by_id(cursor: duckdb.DuckDBPyConnection, ids: Sequence[UUID], org: str) -> dict[UUID, Known]:
     """Those of `ids` that the store knows below `org`."""
     cursor.register("wanted", pa.table({"id": pa.array([str(each) for each in ids], pa.string())}))

@@ -24,8 +24,9 @@ from services.segmentation.queries.tier_columns import (
     pinned,
     standing_of,
 )
-from services.segmentation.store import families, reading
+from services.segmentation.store import families
 from services.segmentation.store.bitmaps import to_array
+from services.segmentation.store.scope import id_texts
 from services.segmentation.store.store import Store
 from services.segmentation.usecases.tier_moving import (
     day_of,
@@ -205,7 +206,7 @@ async def settle(job: JobRun) -> dict[str, Any]:
     list_id, store = UUID(job.args["list_id"]), job.runtime.resource(Store)
     async with job.runtime.db.transaction(actor=job.principal) as session:
         listed = await moves_of(session, list_id)
-    ids = await store.run(lambda cursor: reading.customer_ids(cursor, listed.ordinals))
+    ids = await store.run(lambda cursor: id_texts(cursor, listed.ordinals))
     gone = await store.run(families.gone)
     await job.progress(0.3, "moving")
     async with job.runtime.db.transaction(actor=job.principal) as session:

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.segmentation.domain.tiers import NONE, Moves, is_parked
 from services.segmentation.models.tier import TierOverride, TierScheme
 from services.segmentation.queries.tier_columns import codes_of, parts_of, standing_of
-from services.segmentation.store import families, reading
+from services.segmentation.store import families
+from services.segmentation.store.scope import id_texts
 from services.segmentation.store.store import Store
 from services.segmentation.usecases.tier_lists import require_other_eyes
 from services.segmentation.usecases.tier_moving import (
@@ -104,7 +105,7 @@ async def approve_override(
     entry = new_list(scheme, TierCause.override, override.made_by)
     entry.decided_by, entry.decided_at = principal.id, now
     await record(
-        session, scheme, entry, moves.where(moves.before != after), {override.ordinal: customer_id}, now
+        session, scheme, entry, moves.where(moves.before != after), {override.ordinal: str(customer_id)}, now
     )
     await audit(session, principal, "approve", f"tier-override/{override.id}")
 
@@ -164,7 +165,7 @@ async def end_override(
     await save_standing(session, scheme.id, standing, parts_of(place))
     after = np.array([before["tier"]], dtype=np.int8)
     moves = Moves(place, present.tier, after, np.array([np.nan]))
-    ids = await store.run(lambda cursor: reading.customer_ids(cursor, place))
+    ids = await store.run(lambda cursor: id_texts(cursor, place))
     moves = moves.where((moves.before != after) & np.isin(place, list(ids)))
     await record(session, scheme, new_list(scheme, TierCause.override_ended, principal.id), moves, ids, now)
     await audit(session, principal, str(state), f"tier-override/{override.id}")

@@ -23,8 +23,9 @@ from services.segmentation.queries.tier_columns import (
     standing_of,
     was_applied,
 )
-from services.segmentation.store import families, reading
+from services.segmentation.store import families
 from services.segmentation.store.bitmaps import to_array
+from services.segmentation.store.scope import id_texts
 from services.segmentation.store.store import Store, position
 from services.segmentation.usecases.feed import STREAM, CustomerFeed
 from services.segmentation.usecases.tier_moving import (
@@ -83,7 +84,7 @@ class Regrouped:
     values: NDArray[np.float64]
     homes: Ordinals
     survivors: Ordinals
-    ids: dict[int, UUID]
+    ids: dict[int, str]
 
 
 async def follow_merges(runtime: Runtime) -> None:
@@ -121,7 +122,7 @@ def _regrouped(
             values=feature_values(cursor, [feature], active, moment, catalogue)[:, 0],
             homes=homes,
             survivors=survivors,
-            ids=reading.customer_ids(cursor, to_array(touched)),
+            ids=id_texts(cursor, to_array(touched)),
         )
 
 
