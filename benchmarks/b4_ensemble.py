@@ -26,7 +26,7 @@ FEATURES = 12
 PARTITIONS = 20
 GROUPS = 8
 SAMPLE = 50_000
-TURNS = 2
+TURNS = 3
 TARGET = 1.5
 MOST_MEMORY = 2 * 2**30
 LINEAR = 1.5
@@ -38,18 +38,23 @@ async def run(_place: Workplace, size: int) -> list[dict[str, Any]]:
     for _ in range(TURNS):
         ours.append(_measured("ensemble", size))
         reference.append(_measured("kmeans", size))
-    fewer = min(_measured("ensemble", size // 10)["seconds"] for _ in range(TURNS))
-    spent = min(each["seconds"] for each in ours)
-    against = min(each["seconds"] for each in reference)
+    fewer = _least([_measured("ensemble", size // 10) for _ in range(TURNS)], "seconds")
+    spent, against = _least(ours, "seconds"), _least(reference, "seconds")
     peak = max(each["peak"] for each in ours)
-    kmeans_seconds = f"{PARTITIONS} k-means {against:.2f} s"
+    measured = f"{spent:.2f} s, processor {_least(ours, 'processor'):.2f} s"
+    kmeans_seconds = f"{PARTITIONS} k-means {against:.2f} s, processor {_least(reference, 'processor'):.2f} s"
     limit = f"limit {MOST_MEMORY / 2**20:,.0f} MiB"
     tenth = f"a tenth of the customers {fewer:.2f} s"
     return [
-        _row("ensemble with degrees", f"{spent:.2f} s", kmeans_seconds, spent / against, TARGET),
+        _row("ensemble with degrees", measured, kmeans_seconds, spent / against, TARGET),
         _row("peak memory", f"{peak / 2**20:,.0f} MiB", limit, peak / MOST_MEMORY, 1.0),
         _row("growth over linear", f"{spent:.2f} s", tenth, spent / fewer / 10, LINEAR),
     ]
+
+
+def _least(turns: list[dict[str, float]], what: str) -> float:
+    """What else runs on the machine only adds."""
+    return min(each[what] for each in turns)
 
 
 def _measured(what: str, size: int) -> dict[str, float]:
@@ -107,11 +112,11 @@ WORKS: dict[str, Callable[[NDArray[np.float64]], None]] = {"ensemble": ensemble,
 
 def main() -> None:
     x = _customers(int(sys.argv[2]))
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     WORKS[sys.argv[1]](x)
-    seconds = time.perf_counter() - began
+    seconds, processor = time.perf_counter() - began, time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "peak": peak}))
+    print(json.dumps({"seconds": seconds, "processor": processor, "peak": peak}))
 
 
 if __name__ == "__main__":
