@@ -27,6 +27,7 @@ from tests.segmentation.rules_random import NOW, RELATIONS, TEXTS, TODAY, Custom
 STEPS = (
     timedelta(0),
     timedelta(seconds=1),
+    timedelta(seconds=30),
     timedelta(minutes=30),
     timedelta(hours=1),
     timedelta(hours=13),
@@ -56,7 +57,7 @@ class LivingBank(World):
         return self.clock + timedelta(microseconds=self.minutes)
 
     def move(self) -> None:
-        self.clock += self.random.choices(STEPS, [1, 4, 3, 4, 3, 3, 2, 1, 1])[0]
+        self.clock += self.random.choices(STEPS, [1, 4, 4, 2, 4, 3, 3, 2, 1, 1])[0]
 
     def begin(self, count: int) -> None:
         for ordinal in range(1, count + 1):
@@ -85,7 +86,8 @@ class LivingBank(World):
             )
             self.told.append(HoldingsChanged(holdings=[self._holding(home, moved)]))
         for event in drawn.events[:2]:
-            late = replace(event, time=event.time + (self.clock - NOW))
+            soon = timedelta(seconds=self.random.choice([0, 0, 1, 29]))
+            late = replace(event, time=event.time + (self.clock - NOW) + soon)
             self.told.append(CustomerEventsRecorded(events=[self._event(home, late)]))
 
     def profile(self, ordinal: int | None = None) -> None:

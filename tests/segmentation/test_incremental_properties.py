@@ -187,7 +187,7 @@ def live(store: Store, seed: int) -> int:
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_incremental_evaluation_equals_a_full_one(store: Store, seed: int) -> None:
     live(store, seed)
 
