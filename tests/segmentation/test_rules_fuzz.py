@@ -175,6 +175,7 @@ def change(store: Store, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @given(st.one_of(SEEDS, ANY))
 @settings(max_examples=20_000, deadline=None)
 def test_any_text_often(store: Store, drawn: int | str) -> None:

@@ -132,12 +132,13 @@ def agree(store: Store, seed: int) -> None:
 
 
 @given(seed=SEEDS)
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_compiled_rules_agree_with_the_definition(store: Store, seed: int) -> None:
     agree(store, seed)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @given(seed=SEEDS)
 @settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_compiled_rules_agree_with_the_definition_often(store: Store, seed: int) -> None:

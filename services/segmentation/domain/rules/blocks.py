@@ -35,11 +35,23 @@ def _past_rows(narrowed: str | None) -> str:
 
 
 def _day_rows(narrowed: str | None) -> str:
-    """Every state of every account with its days: from `since` to the day before `until`."""
+    """The states of every account with their days: from `since` to the day before `until`.
+
+    Of what was before the last 90 days, the longest that a mean looks back, only the last state is kept.
+    """
+    before = (
+        "SELECT any_value(ordinal) AS ordinal, home, account, arg_max(category, as_of) AS category, "  # noqa: S608 - ours
+        "arg_max(balance, as_of) AS balance, arg_max(closed, as_of) AS closed, max(as_of) AS as_of "
+        f"FROM holding WHERE as_of <= $today - 90{_and(narrowed)} GROUP BY home, account"
+    )
+    within = (
+        "SELECT ordinal, home, account, category, balance, closed, as_of "  # noqa: S608 - ours
+        f"FROM holding WHERE as_of BETWEEN $today - 89 AND $today{_and(narrowed)}"
+    )
     return (
         "(SELECT ordinal, category, CASE WHEN closed THEN 0 ELSE balance END AS balance, as_of AS since, "  # noqa: S608 - ours
         "lead(as_of, 1, $today + 1) OVER (PARTITION BY home, account ORDER BY as_of) AS until "
-        f"FROM holding WHERE as_of <= $today{_and(narrowed)})"
+        f"FROM ({before} UNION ALL {within}))"
     )
 
 
