@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from shared.contracts.events import (
     SeparatedCustomer,
 )
 from shared.ids import new_id
+from shared.pagination import encode_cursor
 from tests.segmentation.churn_world import PERIOD, World, day_of, make_world
 from tests.segmentation.conftest import Bank, Live
 from tests.support import Running, eventually
@@ -329,7 +331,9 @@ async def test_who_may_be_won_back(left: Left, live: Live) -> None:
             return bool((await client.get("/v1/segments/lost-ones")).json()["size"] == of["lost"])
 
         await eventually(evaluated, what="the segment by the new thresholds")
-    assert later.status_code == 400
+        ancient = await client.get("/v1/life-cycle/stages", params={"as_of": "0001-01-01"})
+        odd = await client.get("/v1/win-back", params={"cursor": encode_cursor([Decimal("1e400"), 2**60])})
+    assert [later.status_code, ancient.status_code, odd.status_code] == [400, 422, 400]
     long_gone = left.known([who for who, period in left.world.left.items() if period >= 2])
     found = {UUID(each["customer_id"]) for each in pages}
     assert long_gone <= found

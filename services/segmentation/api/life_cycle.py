@@ -20,6 +20,9 @@ from shared.web import IfMatch, Router, Session, check_version, problem_response
 
 router = Router(tags=["life-cycle"])
 
+FIRST = date(1900, 1, 1)
+"""Before every customer; and times still have an equal in other zones."""
+
 
 @router.get("/life-cycle/scheme")
 async def get_life_cycle_scheme(
@@ -48,7 +51,7 @@ async def get_life_cycle_stages(
     session: Session,
     principal: Reader,
     store: FeatureStore,
-    as_of: Annotated[date | None, Query(description="Business date; today without it")] = None,
+    as_of: Annotated[date | None, Query(ge=FIRST, description="Business date; today without it")] = None,
 ) -> StageCounts:
     """How many customers of your organisation are in each stage."""
     scheme, day = await queries.current_scheme(session), as_of or clock.today()
@@ -60,8 +63,8 @@ async def get_life_cycle_transitions(
     session: Session,
     principal: Reader,
     store: FeatureStore,
-    since: Annotated[date, Query(description="Business date", examples=["2026-08-31"])],
-    until: Annotated[date | None, Query(description="Business date; today without it")] = None,
+    since: Annotated[date, Query(ge=FIRST, description="Business date", examples=["2026-08-31"])],
+    until: Annotated[date | None, Query(ge=FIRST, description="Business date; today without it")] = None,
 ) -> StageTransitions:
     """From which stage to which customers moved between the ends of two dates."""
     end = until or clock.today()

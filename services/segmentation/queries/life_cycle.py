@@ -42,6 +42,7 @@ NAMES = {
     Stage.won_back: LocalText(zh="已挽回", en="Won back"),
 }
 _ORDER = list(Stage)
+_MOST = 10**18
 
 _MOVES = """
 SELECT stage_before.stage AS before, stage_after.stage AS after, count(*) AS customers
@@ -171,9 +172,13 @@ def _after(page: PageRequest) -> tuple[Any, Any]:
     after = page.after()
     if after is None:
         return None, 0
-    if len(after) != 2 or not isinstance(after[0], Decimal) or not isinstance(after[1], int):
-        raise BadRequest("Pass `next_cursor` of the page before, unchanged, or leave the cursor out.")
-    return after[0], after[1]
+    match after:
+        case [Decimal() as best, int() as ordinal] if (
+            best.is_finite() and abs(best) < _MOST and 0 <= ordinal < 2**31
+        ):
+            return best, ordinal
+        case _:
+            raise BadRequest("Pass `next_cursor` of the page before, unchanged, or leave the cursor out.")
 
 
 def _find_stages(

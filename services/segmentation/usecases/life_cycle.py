@@ -1,6 +1,7 @@
 """Changing what separates the life-cycle stages."""
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.catalogue.life_cycle import STAGE
@@ -13,7 +14,7 @@ from shared.audit import audit
 from shared.auth import Principal
 from shared.contracts.segmentation import SegmentState
 from shared.contracts.segmentation.life_cycle import Thresholds
-from shared.errors import FieldError, Unprocessable
+from shared.errors import FieldError, PreconditionFailed, Unprocessable
 from shared.jobs import defer
 
 _SEGMENT = "segment:"
@@ -31,15 +32,19 @@ async def change_scheme(
         raise Unprocessable("Nobody would ever be dormant.", errors=[FieldError("/lost_days", detail)])
     if wanted == before.thresholds:
         return before
-    session.add(
-        LifeCycleScheme(
+    added = await session.scalar(
+        insert(LifeCycleScheme)
+        .values(
             version=before.version + 1,
             thresholds=wanted.model_dump(mode="json"),
             created_by=principal.id,
             created_at=clock.now(),
         )
+        .on_conflict_do_nothing()
+        .returning(LifeCycleScheme.version)
     )
-    await session.flush()
+    if added is None:
+        raise PreconditionFailed("Somebody else has just changed the thresholds: read them again.")
     used_by = await users_of_feature(session, STAGE, await load_catalogue(session))
     keys = [name.removeprefix(_SEGMENT) for name in used_by if name.startswith(_SEGMENT)]
     ids = await session.scalars(
