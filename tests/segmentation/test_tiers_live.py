@@ -342,3 +342,24 @@ async def _kept(desk: Desk, ordinal: int) -> bool:
     async with desk.running.runtime.db.transaction() as session:
         stored = (await session.scalars(select(TierMoves.moves))).all()
     return any(ordinal in unpacked_moves(each).ordinals for each in stored)
+
+
+async def test_what_cannot_be_read_is_never_a_failure_of_ours(desk: Desk, bank: Bank) -> None:
+    person = bank.customer(org=ORG)
+    await bank.tell(customers=[person])
+    assert (await desk.maker.post("/v1/tier-schemes", json=scheme("odd"))).status_code == 201
+    until = (clock.now() + timedelta(days=1)).isoformat()
+    body = {"scheme": "odd", "tier": "gold", "reason": "a\x00b", "until": until}
+    answers = [
+        await desk.maker.put(f"/v1/customers/{person.customer_id}/tier-override", json=body),
+        await desk.maker.post("/v1/tier-schemes/odd:apply", json={"note": "\x00"}),
+        await desk.maker.post("/v1/tier-schemes", json=scheme("odd2", description="\x00")),
+        await desk.maker.get("/v1/tier-lists", params={"scheme": "\x00"}),
+        await desk.maker.get("/v1/tier-schemes/%00"),
+        await desk.maker.get("/v1/ge-matrices/%00"),
+        await desk.maker.get("/v1/tier-overrides", params={"cursor": "W10"}),
+        await desk.maker.get("/v1/tier-changes", params={"cursor": "W10"}),
+        await desk.maker.get("/v1/tier-lists", params={"state": "asleep"}),
+        await desk.maker.get(f"/v1/tier-lists/{new_id()}"),
+    ]
+    assert [one.status_code for one in answers if not 400 <= one.status_code < 500] == []

@@ -32,7 +32,7 @@ from shared.contracts.segmentation.tiers import (
     TierOverrideView,
     TierSchemeView,
 )
-from shared.errors import NotFound
+from shared.errors import BadRequest, NotFound
 from shared.pagination import PageRequest, encode_cursor
 
 _AT_ONCE = 500
@@ -159,8 +159,7 @@ async def override_page(
     session: AsyncSession, store: Store, org: str, state: OverrideState | None, page: PageRequest
 ) -> Page[TierOverrideView]:
     """Newest first, of customers within `org`."""
-    after = page.after()
-    before = after[0] if after and isinstance(after[0], UUID) else None
+    before = _behind(page)
     items: list[TierOverrideView] = []
     while True:
         statement = (
@@ -185,6 +184,15 @@ async def override_page(
         if len(rows) < _AT_ONCE:
             return Page(items=items, next_cursor=None)
         before = rows[-1][0].id
+
+
+def _behind(page: PageRequest) -> UUID | None:
+    match page.after():
+        case None:
+            return None
+        case [UUID() as override_id]:
+            return override_id
+    raise BadRequest("Pass `next_cursor` of the page before, unchanged, or leave the cursor out.")
 
 
 async def held_tiers(session: AsyncSession, ordinal: int) -> list[HeldTier]:
