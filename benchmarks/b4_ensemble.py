@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ LINEAR = 1.5
 
 
 async def run(_place: Workplace, size: int) -> list[dict[str, Any]]:
-    """Seconds over seconds, peak memory over its limit, and seconds a customer against a tenth of them."""
+    """Seconds over seconds (median of the turns), peak memory over its limit, and growth over linear."""
     ours, reference = [], []
     for _ in range(TURNS):
         ours.append(_measured("ensemble", size))
@@ -45,8 +46,10 @@ async def run(_place: Workplace, size: int) -> list[dict[str, Any]]:
     kmeans_seconds = f"{PARTITIONS} k-means {against:.2f} s, processor {_least(reference, 'processor'):.2f} s"
     limit = f"limit {MOST_MEMORY / 2**20:,.0f} MiB"
     tenth = f"a tenth of the customers {fewer:.2f} s"
+    # Neighbours in time share what else the machine does; the least of each side need not.
+    ratio = median(one["seconds"] / other["seconds"] for one, other in zip(ours, reference, strict=True))
     return [
-        _row("ensemble with degrees", measured, kmeans_seconds, spent / against, TARGET),
+        _row("ensemble with degrees", measured, kmeans_seconds, ratio, TARGET),
         _row("peak memory", f"{peak / 2**20:,.0f} MiB", limit, peak / MOST_MEMORY, 1.0),
         _row("growth over linear", f"{spent:.2f} s", tenth, spent / fewer / 10, LINEAR),
     ]
