@@ -125,7 +125,11 @@ async def warn_after(job: JobRun, run_id: UUID) -> dict[str, Any]:
         model = await session.get_one(Model, run.model_id)
         if model.kind != ModelKind.churn or model.needs_approval or run.state != RunState.succeeded:
             return {}
-    return await raise_warnings(job, run_id)
+    try:
+        return await raise_warnings(job, run_id)
+    except Conflict:
+        # A newer run has finished meanwhile, and warns instead.
+        return {}
 
 
 async def raise_warnings(job: JobRun, run_id: UUID) -> dict[str, Any]:
