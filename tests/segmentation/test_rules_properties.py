@@ -25,7 +25,8 @@ from services.segmentation.domain.rules.json_form import from_condition
 from services.segmentation.domain.rules.json_text import to_condition
 from services.segmentation.domain.rules.sql_form import parse_sql
 from services.segmentation.domain.rules.text import digest, to_sql
-from services.segmentation.domain.rules.tree import All
+from services.segmentation.domain.rules.tree import All, leaves
+from services.segmentation.queries.explain import explain_rule
 from services.segmentation.store import facts, reading, schema
 from services.segmentation.store.relations import merge_relations
 from services.segmentation.store.store import Store
@@ -113,6 +114,10 @@ def agree(store: Store, seed: int) -> None:
         columns = reading.columns(cursor, compiler.query(), members.__getitem__)
         some = sorted(random.sample(range(1, 26), 4))
         narrowed = reading.columns(cursor, compiler.query(only=some), members.__getitem__)
+        told = {
+            number: explain_rule(cursor, rules[number], some[0], members, Moment(NOW, ZONE), catalogue)
+            for number in range(2)
+        }
     order = np.argsort(columns["ordinal"])
     asked = np.argsort(narrowed["ordinal"])
     assert narrowed["ordinal"][asked].tolist() == some
@@ -125,6 +130,10 @@ def agree(store: Store, seed: int) -> None:
         ]
         known = [None if value is np.ma.masked else bool(value) for value in computed]
         assert known == expected, to_sql(each)
+        if number in told:
+            truth, parts = told[number]
+            assert truth == known[some[0] - 1]
+            assert [part.text for part in parts] == [to_sql(leaf) for leaf in leaves(each)]
         alone = [narrowed[f"s{number}"][place] for place in asked]
         assert [None if value is np.ma.masked else bool(value) for value in alone] == [
             known[ordinal - 1] for ordinal in some
@@ -132,7 +141,7 @@ def agree(store: Store, seed: int) -> None:
 
 
 @given(seed=SEEDS)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_compiled_rules_agree_with_the_definition(store: Store, seed: int) -> None:
     agree(store, seed)
 
