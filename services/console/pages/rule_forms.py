@@ -44,6 +44,10 @@ _FRESH: dict[str, Node] = {
 
 
 @dataclass(frozen=True)
+_SCOPES = ("org", "tier1", "tier2", "bank")
+_DIRECTIONS = ("out", "in", "both")
+
+
 class Vocabulary:
     """What conditions may be about: features by key, keys of segments."""
 
@@ -73,6 +77,7 @@ class LeafForm:
         self._redraw = redraw
 
     def build(self) -> None:
+        t = self._t
         match kind_of(self._node):
             case "feature":
                 self._feature("feature", self._words.features)
@@ -80,7 +85,7 @@ class LeafForm:
             case "percentile" | "rank" as kind:
                 numbers = {key: one for key, one in self._words.features.items() if one.type in _NUMBERS}
                 self._feature(kind, numbers)
-                self._choice("scope", ("org", "tier1", "tier2", "bank"))
+                self._choice("scope", {each: t.word("scope", each) for each in _SCOPES})
                 self._comparison(FeatureType.number)
             case "event":
                 self._event()
@@ -98,8 +103,8 @@ class LeafForm:
                 self._days("matures_after_days")
                 self._days("matures_within_days")
             case "related":
-                self._choice("related", get_args(RelationKind), redraw=False)
-                self._choice("direction", ("out", "in", "both"))
+                self._choice("related", {each: t.word("related", each) for each in get_args(RelationKind)})
+                self._choice("direction", {each: t.word("direction", each) for each in _DIRECTIONS})
                 self._segment()
             case _:
                 self._segment()
@@ -122,7 +127,7 @@ class LeafForm:
     def _event(self) -> None:
         measure = self._node["measure"]
         self._event_type("event")
-        self._choice("measure", MEASURES, redraw=True)
+        self._choice("measure", {each: self._t.word("measure", each) for each in MEASURES}, redraw=True)
         if measure in {"sum", "avg", "min", "max", "distinct"}:
             self._text("field", "amount")
         if measure not in {"first", "last", "never"}:
@@ -150,7 +155,8 @@ class LeafForm:
 
     def _product(self) -> None:
         self._text("product")
-        self._choice("measure", ("has", "balance"), redraw=True)
+        shown = {each: self._t.word("measure", each) for each in ("has", "balance")}
+        self._choice("measure", shown, redraw=True)
         if self._node["measure"] == "balance":
             self._comparison(FeatureType.money)
 
@@ -222,7 +228,7 @@ class LeafForm:
 
     # ── plain inputs ──
 
-    def _choice(self, field: str, names: Sequence[str], *, redraw: bool = False) -> None:
+    def _choice(self, field: str, options: dict[str, str], *, redraw: bool = False) -> None:
         def chosen(value: str) -> None:
             self._node[field] = value
             if redraw:
@@ -231,7 +237,7 @@ class LeafForm:
             else:
                 self._changed()
 
-        picker = ui.select({name: self._t.word(field, name) for name in names}, value=self._node[field])
+        picker = ui.select(options, value=self._node[field])
         self._shape(picker, f"builder.{field}", 150).on_value_change(lambda event: chosen(event.value))
 
     def _days(self, field: str, *, optional: bool = False) -> None:
