@@ -43,11 +43,11 @@ _FRESH: dict[str, Node] = {
 }
 
 
-@dataclass(frozen=True)
 _SCOPES = ("org", "tier1", "tier2", "bank")
 _DIRECTIONS = ("out", "in", "both")
 
 
+@dataclass(frozen=True)
 class Vocabulary:
     """What conditions may be about: features by key, keys of segments."""
 
