@@ -155,7 +155,7 @@ async def empty_database(servers: Servers, service: str) -> None:
 
 
 async def eventually(
-    check: Callable[[], Awaitable[bool]], *, seconds: float = 20, what: str = "the condition"
+    check: Callable[[], Awaitable[bool]], *, seconds: float = 60, what: str = "the condition"
 ) -> None:
     """Wait for something that other tasks bring about."""
     deadline = time.monotonic() + seconds
