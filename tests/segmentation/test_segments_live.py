@@ -228,7 +228,11 @@ async def test_bad_rules_are_problems_with_a_place(segmentation: Running) -> Non
     async with segmentation.client(Role.strategist) as client:
         for definition, pointer, text in (
             ({"sql": "aumm > 1"}, "/definition/sql", "did you mean 'aum'? (line 1, column 1)"),
-            ({"sql": "percentile(aum) > 0.9"}, "/definition/sql", "not available"),
+            (
+                {"sql": "age > 1 and percentile(gender) > 90"},
+                "/definition/sql",
+                "only numbers have a rank (line 1, column 24)",
+            ),
             (
                 {"all": [{"feature": "gender", "op": "gt", "value": "F"}]},
                 "/definition/all/0/value",
