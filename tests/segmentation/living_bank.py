@@ -57,7 +57,7 @@ class LivingBank(World):
         return self.clock + timedelta(microseconds=self.minutes)
 
     def move(self) -> None:
-        self.clock += self.random.choices(STEPS, [1, 4, 4, 2, 4, 3, 3, 2, 1, 1])[0]
+        self.clock += self.random.choices(STEPS, [4, 6, 6, 3, 3, 2, 2, 1, 0.7, 0.5])[0]
 
     def begin(self, count: int) -> None:
         for ordinal in range(1, count + 1):
@@ -69,7 +69,7 @@ class LivingBank(World):
         before = len(self.told)
         kinds = [self.fact, self.profile, self.merge, self.undo, self.relation, self.value, self.erasure]
         for _ in range(steps):
-            self.random.choices(kinds, [8, 3, 2, 2, 2, 1, 0.3])[0]()
+            self.random.choices(kinds, [5, 4, 2, 2, 4, 1, 0.3])[0]()
         told = self.told[before:]
         if self.random.random() < 0.3:
             told = [*self.told[max(0, before - 3) : before], *told]

@@ -198,3 +198,18 @@ async def test_only_what_passes_evaluate_can_be_audited(segmentation: Running, l
         assert (await client.post("/v1/segments/nowhere:audit")).status_code == 404
     async with segmentation.client(Role.manager) as client:
         assert (await client.post("/v1/segments:audit")).status_code == 403
+
+
+async def test_rules_follow_segments_that_are_evaluated_on_demand(
+    segmentation: Running, bank: Bank, live: Live
+) -> None:
+    customer = bank.customer(industry="silk")
+    await live("silk", "industry = 'silk'", refresh="on_demand")
+    await live("not-in-silk", "industry = 'silk' and not in_segment('silk')")
+    await bank.tell(customers=[customer])
+    await _is(segmentation, "not-in-silk", {customer.customer_id})
+    async with segmentation.client(Role.strategist) as client:
+        assert (await client.post("/v1/segments/silk:refresh")).status_code == 202
+    await _is(segmentation, "silk", {customer.customer_id})
+    await _is(segmentation, "not-in-silk", set())
+    assert (await _audit(segmentation))[0] == 0

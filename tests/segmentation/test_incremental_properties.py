@@ -48,7 +48,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _never_everybody() -> Iterator[None]:
-    """Of seven customers half are soon touched: looking at everybody then would prove nothing."""
+    """Of few customers half are soon touched: looking at everybody then would prove nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passes, "_WORTH_IT", 2.0)
         yield
@@ -102,7 +102,7 @@ class Engine:
 
     def _rule(self) -> Rule:
         """More often than by chance one whose answer depends on others' membership alone."""
-        if self.random.random() < 0.15:
+        if self.random.random() < 0.3:
             relation, direction = self.random.choice(RELATIONS), self.random.choice(list(Direction))
             return Related(relation, self.random.choice(SEGMENTS), direction)
         return Rules(self.random).rule()
@@ -173,7 +173,7 @@ def live(store: Store, seed: int) -> int:
         set_watermark(cursor, STREAM, 0)
     bank = LivingBank(random)
     engine = Engine(store, bank, random)
-    bank.begin(7)
+    bank.begin(16)
     bank.happen(30)
     engine.position = 1
     write(store, STREAM, bank.told, 1)
