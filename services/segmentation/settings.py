@@ -12,7 +12,7 @@ class SegmentationSettings(Settings):
     """Customers, holdings and events, under `data_dir`. Every process needs a file of its own."""
     store_memory: str = "2GB"
     store_threads: Annotated[int, Field(ge=1)] = 2
-    evaluate_after_seconds: Annotated[float, Field(gt=0)] = 0.1
+    evaluate_after_seconds: Annotated[float, Field(gt=0)] = 0.05
     """Facts that arrive within this time are evaluated together."""
     tick_seconds: Annotated[float, Field(gt=0)] = 1.0
     """Windows and dates expire within this time when no fact arrives."""
