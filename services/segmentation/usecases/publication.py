@@ -167,10 +167,10 @@ async def _publish_members(
     ]
     same = segments.keys() == there.keys() and set(versions.values()) == {run.id}
     if same and all(change.before == change.after for change in changes):
-            raise Conflict(
-                f"The run is published as '{wanted.prefix}' already.",
-                errors=[FieldError("/prefix", "is taken")],
-            )
+        raise Conflict(
+            f"The run is published as '{wanted.prefix}' already.",
+            errors=[FieldError("/prefix", "is taken")],
+        )
     moved = BitMap.union(_NOBODY, *(change.before ^ change.after for change in changes))
     ids = await store.run(lambda cursor: reading.customer_ids(cursor, to_array(moved)))
     # Members this process's store does not know yet would be published without their id.
