@@ -47,6 +47,8 @@ class Servers:
             "HUANYING_SERVICE_KEY_FILE": str(secrets / "service.key"),
             "HUANYING_PII_KEY_FILE": str(secrets / "pii.key"),
             "HUANYING_WEBHOOK_KEY_FILE": str(secrets / "webhook.key"),
+            # One service may run twice in a session: whichever takes a delivery must be able to make it.
+            "HUANYING_WEBHOOK_ALLOW": "127.0.0.1",
             "HUANYING_DATA_DIR": str(data),
             "HUANYING_INLINE_WORKER": "true",
         }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -80,6 +80,8 @@ def test_it_answers_as_documented(target: Target, method: str, path: str) -> Non
         def check(case: Any, data: st.DataObject) -> None:
             _place_known(target, case, data)
             response = case.call(base_url=target.url, session=session, headers=headers, timeout=30)
+            # A request line of 64 KiB and more is turned away before it is an operation of anything.
+            assume(response.content != b"Invalid HTTP request received.")
             case.validate_response(response, checks=CHECKS)
 
         check()

@@ -242,7 +242,9 @@ async def _merge(bank: Bank, survivor: dict[str, Any], merged: dict[str, Any]) -
 
 async def test_branches_see_their_own(bank: Bank) -> None:
     customer = await bank.customer()
-    await hold(bank, customer, ("D", "demand-deposit", "1000.00", "2026-09-30"))
+    elsewhere = await bank.customer(org="hq.bj.haidian", primary_manager="S3", backup_manager=None)
+    for each in (customer, elsewhere):
+        await hold(bank, each, ("D", "demand-deposit", "1000.00", "2026-09-30"))
     name = code()
     await put_model(bank, name)
     done = await run(bank, name)

@@ -57,7 +57,7 @@ def test_the_tour(demonstration: Demonstration, repository: Path) -> None:
     assert len(orjson.loads(overlap)["segments"]) == 2
     assert orjson.loads(choice)["chosen"] == orjson.loads(choice)["recommended"]
     assert sum(orjson.loads(cells)["classes"].values()) > 0
-    assert [tier["scheme_key"] for tier in orjson.loads(tiers)["tiers"]] == ["value"]
+    assert "value" in {tier["scheme_key"] for tier in orjson.loads(tiers)["tiers"]}
     result, recommendations = review.replace("}{", "}\n{").strip().split("\n")
     assert orjson.loads(result)["primary"]["metric"] == "net_inflow_30d"
     assert orjson.loads(recommendations)["items"]

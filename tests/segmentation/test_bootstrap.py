@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from services.segmentation.store.store import Store
 from services.segmentation.usecases.bootstrap import bootstrap
@@ -121,8 +122,25 @@ async def _relate_and_value(customer: Running) -> None:
         ]
         related = await admin.post("/v1/relationships", json={"items": items})
         assert related.status_code == 200, related.text
-        model = {"name": {"zh": "贡献", "en": "Value"}, "peers": {"by": ["kind"], "minimum": 1}}
+        model = {
+            "name": {"zh": "贡献", "en": "Value"},
+            "peers": {"by": ["kind"], "minimum": 1},
+            "rates": await _rates(customer),
+        }
         assert (await admin.put("/v1/value-models/boot", json=model)).status_code in MADE
+
+
+async def _rates(customer: Running) -> list[dict[str, str]]:
+    """For whatever currencies other tests have brought to this bank."""
+    async with customer.runtime.db.transaction() as session:
+        found = await session.execute(
+            text("SELECT currency FROM holding UNION SELECT data ->> 'currency' FROM customer_event")
+        )
+        return [
+            {"month": "2026-10", "currency": currency, "rate": "1.5"}
+            for (currency,) in found
+            if currency not in {None, "CNY"}
+        ]
 
 
 async def _calculate(customer: Running, reason: str | None = None) -> None:

@@ -128,35 +128,35 @@ async def test_the_impact_of_an_edit_reaches_whoever_leans_on_it(
     segmentation: Running, bank: Bank, live: Live, client: httpx.AsyncClient
 ) -> None:
     people = [
-        bank.customer(occupation="sailor", gender=gender, org=org)
+        bank.customer(occupation="deckhand", gender=gender, org=org)
         for gender, org in (("F", "hq.sh.pudong"), ("M", "hq.sh.pudong"), ("F", PUXI))
     ]
     await bank.tell(customers=people)
-    await live("sailors", "occupation = 'sailor'")
-    await live("sailors-f", "in_segment('sailors') and gender = 'F'")
-    await live("sailors-not-f", "in_segment('sailors') and not in_segment('sailors-f')")
-    leaning = (await client.get("/v1/segments/sailors/impact")).json()
+    await live("deckhands", "occupation = 'deckhand'")
+    await live("deckhands-f", "in_segment('deckhands') and gender = 'F'")
+    await live("deckhands-not-f", "in_segment('deckhands') and not in_segment('deckhands-f')")
+    leaning = (await client.get("/v1/segments/deckhands/impact")).json()
     assert not leaning["archivable"]
     assert [(each["key"], each["direct"], each["size"]) for each in leaning["dependants"]] == [
-        ("sailors-f", True, 2),
-        ("sailors-not-f", True, 1),
+        ("deckhands-f", True, 2),
+        ("deckhands-not-f", True, 1),
     ]
-    indirect = (await client.get("/v1/segments/sailors-not-f/impact")).json()
+    indirect = (await client.get("/v1/segments/deckhands-not-f/impact")).json()
     assert (indirect["archivable"], indirect["dependants"]) == (True, [])
-    edit = {"sql": "occupation = 'sailor' and gender = 'M'"}
-    found = await post(client, "segments/sailors:impact", definition=edit)
+    edit = {"sql": "occupation = 'deckhand' and gender = 'M'"}
+    found = await post(client, "segments/deckhands:impact", definition=edit)
     assert [found[name] for name in ("before", "after", "joined", "left")] == [3, 1, 0, 2]
     assert set(found["left_sample"]) == {str(people[0].customer_id), str(people[2].customer_id)}
     moves = {each["key"]: (each["before"], each["after"], each["left"]) for each in found["dependants"]}
-    assert moves == {"sailors-f": (2, 0, 2), "sailors-not-f": (1, 1, 0)}
-    absent = await post(client, "segments/sailors:impact")
+    assert moves == {"deckhands-f": (2, 0, 2), "deckhands-not-f": (1, 1, 0)}
+    absent = await post(client, "segments/deckhands:impact")
     assert (absent["after"], [each["after"] for each in absent["dependants"]]) == (0, [0, 0])
     async with segmentation.client(Role.branch_head, org=PUXI) as puxi:
-        here = await post(puxi, "segments/sailors:impact", definition=edit)
+        here = await post(puxi, "segments/deckhands:impact", definition=edit)
     assert (here["before"], here["left"], here["left_sample"]) == (1, 1, [str(people[2].customer_id)])
-    assert await members(segmentation, "sailors") == {each.customer_id for each in people}
-    for bad in ({"sql": "in_segment('sailors-f')"}, {"sql": "nonsense ="}):
-        refused = await client.post("/v1/segments/sailors:impact", json={"definition": bad})
+    assert await members(segmentation, "deckhands") == {each.customer_id for each in people}
+    for bad in ({"sql": "in_segment('deckhands-f')"}, {"sql": "nonsense ="}):
+        refused = await client.post("/v1/segments/deckhands:impact", json={"definition": bad})
         assert refused.status_code == 422, bad
 
 

@@ -69,17 +69,17 @@ async def test_members_then_also_through_a_merge_and_an_archive(
     segmentation: Running, bank: Bank, live: Live, client: httpx.AsyncClient
 ) -> None:
     before = clock.now()
-    one, two = (bank.customer(occupation="glazier") for _ in range(2))
+    one, two = (bank.customer(occupation="thatcher") for _ in range(2))
     await bank.tell(customers=[one, two])
-    await live("glaziers", "occupation = 'glazier'")
-    both = await come_to_be(segmentation, "glaziers", {one.customer_id, two.customer_id})
+    await live("thatchers", "occupation = 'thatcher'")
+    both = await come_to_be(segmentation, "thatchers", {one.customer_id, two.customer_id})
     merge_id, now = new_id(), datetime.now(UTC)
     await segmentation.publish(
         CustomersMerged(
             merge_id=merge_id, survivor=ref(one), merged=[ref(two)], merged_at=now, merged_by="user:t"
         )
     )
-    merged = await come_to_be(segmentation, "glaziers", {one.customer_id})
+    merged = await come_to_be(segmentation, "thatchers", {one.customer_id})
     await segmentation.publish(
         CustomersUnmerged(
             merge_id=merge_id,
@@ -89,12 +89,12 @@ async def test_members_then_also_through_a_merge_and_an_archive(
             unmerged_by="user:t",
         )
     )
-    apart = await come_to_be(segmentation, "glaziers", {one.customer_id, two.customer_id})
-    etag = (await client.get("/v1/segments/glaziers")).headers["ETag"]
-    gone = await client.request("DELETE", "/v1/segments/glaziers", headers={"If-Match": etag})
+    apart = await come_to_be(segmentation, "thatchers", {one.customer_id, two.customer_id})
+    etag = (await client.get("/v1/segments/thatchers")).headers["ETag"]
+    gone = await client.request("DELETE", "/v1/segments/thatchers", headers={"If-Match": etag})
     assert gone.status_code == 200, gone.text
     archived = clock.now()
-    found = [await then(client, "glaziers", at) for at in (before, both, merged, apart, archived)]
+    found = [await then(client, "thatchers", at) for at in (before, both, merged, apart, archived)]
     everybody = {one.customer_id, two.customer_id}
     assert found == [set(), everybody, {one.customer_id}, everybody, set()]
 
@@ -104,12 +104,12 @@ async def test_members_then_also_through_a_merge_and_an_archive(
 
     assert [await of_two(at) for at in (before, both, merged, apart, archived)] == [
         [],
-        [("glaziers", 1)],
+        [("thatchers", 1)],
         [],
-        [("glaziers", 1)],
+        [("thatchers", 1)],
         [],
     ]
-    for path in ("segments/glaziers/members", f"customers/{one.customer_id}/segments"):
+    for path in ("segments/thatchers/members", f"customers/{one.customer_id}/segments"):
         late = {"as_of": (clock.now() + timedelta(days=1)).isoformat()}
         refused = await client.get(f"/v1/{path}", params=late)
         assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/query/as_of")
