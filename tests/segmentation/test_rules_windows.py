@@ -17,7 +17,6 @@ from services.segmentation.domain.rules.windows import (
     dates_of,
     feature_freshness,
     freshness,
-    reads,
     scheduled,
     windows_of,
 )
@@ -78,19 +77,10 @@ def test_dates_that_change_an_answer(text: str, window: DateWindow) -> None:
     assert [freshness(leaf, CATALOGUE) for leaf in leaves(rule)] == ["daily"]
 
 
-def test_what_a_rule_reads() -> None:
-    rule = parse_sql(
-        "related('supplies', 'core') or rank(contribution_12m, 'bank') < 9 or older > 1 or in_segment('a')",
-        CATALOGUE,
-    )
-    found = reads(rule, CATALOGUE)
-    assert found.related == {("supplies", "core")}
-    assert found.segments == {"core", "a"}
-    assert (found.value, found.holding, found.ranked) == (True, False, {"contribution_12m"})
-    assert found.events == {"login", "transaction.posted"}
+def test_how_fresh_a_rule_is() -> None:
+    rule = parse_sql("rank(contribution_12m, 'bank') < 9 or older > 1", CATALOGUE)
     assert scheduled(rule)
     assert not scheduled(parse_sql("aum > 1", CATALOGUE))
-    assert reads(parse_sql("product_balance('a') > 1 or maturing_30d > 1", CATALOGUE), CATALOGUE).holding
     assert feature_freshness("older", CATALOGUE) == "daily"
     assert feature_freshness("pace", CATALOGUE) == "realtime"
 

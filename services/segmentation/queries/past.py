@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.segmentation.domain.feature_catalogue import BUILT_IN
 from services.segmentation.domain.features import Catalogue, Feature, Source
-from services.segmentation.domain.rules.compiler import Compiler, Moment
+from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.queries.profile import NUMERIC, Matrix, feature_matrix
 from services.segmentation.store.past import as_of
 
@@ -28,17 +28,6 @@ def past_matrix(
         ordinals, matrix = feature_matrix(cursor, keys, moment)
     order = np.argsort(ordinals)
     return ordinals[order], {key: values[order] for key, values in matrix.items()}
-
-
-def past_texts(
-    cursor: duckdb.DuckDBPyConnection, feature: Feature, moment: Moment, org: str | None = None
-) -> dict[int, str | None]:
-    """One feature that is a text, by ordinal, of every customer below `org` who was active then."""
-    compiler = Compiler(BUILT_IN.with_features([feature]), moment)
-    compiler.add_feature("found", feature.key)
-    query = compiler.query(org=org)
-    with as_of(cursor, moment):
-        return dict(cursor.execute(query.sql, dict(query.parameters)).fetchall())
 
 
 def not_known_then(key: str, catalogue: Catalogue = BUILT_IN) -> str | None:

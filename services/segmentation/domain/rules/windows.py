@@ -5,15 +5,14 @@ restricted to them equals a full one:
  - those with an event of a type in `windows_of` that is at t older than one of the windows, and was
    not at t0: its time in (t0 - window, t - window]. Window 0 stands for events told ahead of time;
  - if the business date has changed, those whom `dates_of` names;
- - those in, or related to, who changed in a segment of `reads`;
+ - those in, or related to, who changed in a segment that a rule refers to;
  - for a `scheduled` rule anybody.
-With new facts also those the facts are about, if they are of a source in `reads`, or changed their
-own row: status, organisation and attributes matter to every rule.
+With new facts also those the facts are about.
 """
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.segmentation.domain.expressions.tree import operands
 from services.segmentation.domain.features import Catalogue, Dated, Feature, Source, Turn
@@ -21,8 +20,6 @@ from services.segmentation.domain.rules.tree import (
     Again,
     EventValue,
     FeatureValue,
-    HasProduct,
-    InSegment,
     Leaf,
     MaturesWithin,
     Never,
@@ -55,21 +52,6 @@ class DateWindow:
     event: str | None = None
 
 
-@dataclass
-class Reads:
-    """The sources a rule looks at, beside the customer's own row. `ranked`: features of all customers."""
-
-    holding: bool = False
-    value: bool = False
-    events: set[str] = field(default_factory=set)
-    relations: set[str] = field(default_factory=set)
-    any_relation: bool = False
-    segments: set[str] = field(default_factory=set)
-    related: set[tuple[str, str]] = field(default_factory=set)
-    """Relation and segment: who is related to whom the segment gains or loses may change."""
-    ranked: set[str] = field(default_factory=set)
-
-
 def windows_of(rules: Iterable[Rule], catalogue: Catalogue) -> dict[str, set[int]]:
     """For every event type the ages in days at which an event changes its meaning; always with 0."""
     found: dict[str, set[int]] = {}
@@ -98,35 +80,6 @@ def freshness(leaf: Leaf, catalogue: Catalogue) -> Freshness:
 
 def feature_freshness(key: str, catalogue: Catalogue) -> Freshness:
     return Freshness.daily if any(part.dated for part in _basics(key, catalogue)) else Freshness.realtime
-
-
-def reads(rule: Rule, catalogue: Catalogue) -> Reads:
-    """The sources of a rule: exact, but a feature counts as reading all rows of its source."""
-    found = Reads()
-    for leaf in leaves(rule):
-        found.events.update(type_ for type_, _ in _ages(leaf, catalogue))
-        _note(leaf, catalogue, found)
-    return found
-
-
-def _note(leaf: Leaf, catalogue: Catalogue, found: Reads) -> None:
-    match leaf:
-        case HasProduct() | MaturesWithin():
-            found.holding = True
-        case InSegment(key):
-            found.segments.add(key)
-        case Related(relation, key):
-            found.relations.add(relation)
-            found.segments.add(key)
-            found.related.add((relation, key))
-        case Test(operand):
-            if isinstance(operand, Ranked):
-                found.ranked.add(operand.feature)
-            sources = {part.source for part in _made_of(operand, catalogue)}
-            held = any(isinstance(part, ProductBalance) for part in _measures(operand, catalogue))
-            found.holding |= held or bool(sources & {Source.holding, Source.past, Source.day})
-            found.value |= Source.value in sources
-            found.any_relation |= Source.relation in sources
 
 
 def _parts(rules: Iterable[Rule]) -> Iterator[Leaf]:
