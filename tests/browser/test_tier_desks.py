@@ -53,12 +53,12 @@ def test_key_accounts_are_weighed_and_scored(watched: Watched, bank: httpx.Clien
     page.locator(".q-tab", has_text="权重").click()
     for pair, answer in (("规模 比 成长", "9"), ("成长 比 风险", "9"), ("规模 比 风险", "1/9")):
         page.get_by_label(pair).click()
-        page.get_by_role("option", name=answer, exact=True).click()
+        page.get_by_role("option", name=answer, exact=True).last.click()  # the one before may still close
     page.wait_for_selector("text=最矛盾的三项")
     page.get_by_label("规模 比 风险").click()
-    page.get_by_role("option", name="9", exact=True).click()
+    page.get_by_role("option", name="9", exact=True).last.click()
     page.get_by_label("成长 比 风险").click()
-    page.get_by_role("option", name="1", exact=True).click()
+    page.get_by_role("option", name="1", exact=True).last.click()
     page.wait_for_selector(".tag.good:has-text('一致性比率')")
     page.get_by_role("button", name="保存权重").first.click()
     page.wait_for_selector(".q-notification:has-text('权重已保存')")

@@ -100,7 +100,8 @@ async def test_members_then_also_through_a_merge_and_an_archive(
 
     async def of_two(at: datetime) -> list[tuple[str, int]]:
         shown = await get(client, f"customers/{two.customer_id}/segments", as_of=at.isoformat())
-        return [(each["key"], each["version"]) for each in shown["segments"]]
+        # Groups of models that other tests published may take them in, too.
+        return [(each["key"], each["version"]) for each in shown["segments"] if each["key"] == "thatchers"]
 
     assert [await of_two(at) for at in (before, both, merged, apart, archived)] == [
         [],

@@ -269,7 +269,7 @@ async def test_explain_names_values_and_evidence(segmentation: Running, bank: Ba
     assert count["evidence"] == [f"core-banking/{recent.event_id}", f"core-banking/{older.event_id}"]
     assert count["until"].startswith(str((older.time.date()).fromordinal(older.time.toordinal() + 30)))
     assert aum["value"] == 0.0
-    assert [each["key"] for each in listed["segments"]] == ["big-judges"]
+    assert "big-judges" in {each["key"] for each in listed["segments"]}
 
 
 async def test_catalogue_and_feed(segmentation: Running) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from nats.js.errors import NotFoundError
 from sqlalchemy import text
 
 from shared import clock
@@ -16,6 +17,7 @@ from shared.contracts.events import CampaignPaused, CampaignResumed
 from shared.contracts.webhooks import TEST_EVENT
 from shared.ids import new_id
 from shared.outbox import emit
+from shared.topology import webhooks_of
 from shared.webhooks.deliverer import Deliverer
 from tests.shared.receiver import Receiver, answer, receiving
 from tests.support import Running, eventually
@@ -32,7 +34,17 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 async def owner(probe: Running) -> AsyncIterator[httpx.AsyncClient]:
-    """Head office's integrator; its webhooks go with the test."""
+    """Head office's integrator; its webhooks go with the test, and it gets no events of the test before."""
+
+    async def quiet() -> bool:
+        unsent = await _sql(probe, "SELECT count(*) FROM outbox WHERE sent_at IS NULL")
+        try:
+            waiting = await probe.runtime.bus.backlog(webhooks_of("campaign"))
+        except NotFoundError:
+            waiting = 0
+        return unsent[0][0] + waiting == 0
+
+    await eventually(quiet, what="the end of earlier events")
     async with probe.client(Role.integrator) as client:
         yield client
     await _sql(probe, "DELETE FROM webhook_endpoint")

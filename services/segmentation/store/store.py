@@ -27,6 +27,9 @@ class Store:
             "preserve_insertion_order": False,
         }
         self._writing = threading.Lock()
+        # DuckDB refuses two calls on one connection at a time: opening a cursor while another one opens, or
+        # while the store closes.
+        self._opening = threading.Lock()
         self._database = self._open()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
@@ -46,7 +49,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor with a consistent view of one moment."""
-        cursor = self._database.cursor()
+        cursor = self._cursor()
         try:
             cursor.begin()
             yield cursor
@@ -57,7 +60,7 @@ class Store:
     def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The one writer's transaction: committed when the block ends without an error."""
         with self._writing:
-            cursor = self._database.cursor()
+            cursor = self._cursor()
             try:
                 cursor.begin()
                 yield cursor
@@ -80,8 +83,12 @@ class Store:
             return position(cursor, stream)
 
     def close(self) -> None:
-        with self._writing:
+        with self._writing, self._opening:
             self._database.close()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._opening:
+            return self._database.cursor()
 
 
 def position(cursor: duckdb.DuckDBPyConnection, stream: str) -> int | None:
