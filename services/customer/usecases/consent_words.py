@@ -1,7 +1,7 @@
 """A word of the customer told by staff or a system, and consents that reach their end."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import get_args
 from uuid import UUID
@@ -12,6 +12,7 @@ from services.customer.domain.vault import Vault
 from services.customer.models import CustomerKey
 from services.customer.usecases.consents import Word, announce_consents, change_consents, end_consents
 from services.customer.usecases.effects import touch
+from services.customer.usecases.families import lock_families
 from services.customer.usecases.publishing import publish_customers
 from shared import clock
 from shared.audit import audit
@@ -27,12 +28,7 @@ _BATCH = 1_000
 _LOOK_SECONDS = 30.0
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
-_LOCK = """
-SELECT id, status, org_path FROM customer
-WHERE id = %(id)s OR id = (SELECT merged_into FROM customer WHERE id = %(id)s)
-ORDER BY id FOR NO KEY UPDATE
-"""
-_FAMILY_HEADS = "SELECT merged_into FROM customer WHERE id = ANY(%(ids)b::uuid[]) AND merged_into IS NOT NULL"
+_FILE = "SELECT status, org_path FROM customer WHERE id = %(id)s"
 
 
 async def say(
@@ -44,10 +40,10 @@ async def say(
     body: ConsentWrite | ContactRefusal,
 ) -> None:
     """Enter one word for each of `channels`; a word older than the present one only joins the ledger."""
-    files = {row[0]: row[1:] for row in await fetch(session, _LOCK, {"id": customer_id})}
-    if customer_id not in files:
+    families = await lock_families(session, [customer_id])
+    if customer_id not in families.locked:
         raise NotFound("There is no such customer in your organisation")
-    status, org_path = files[customer_id]
+    ((status, org_path),) = await fetch(session, _FILE, {"id": customer_id})
     if status == "erased":
         raise Conflict("The customer was erased")
     granted = isinstance(body, ConsentWrite) and body.granted
@@ -70,8 +66,9 @@ async def say(
         for channel in channels
     ]
     if await change_consents(session, words):
-        await touch(session, list(files))
-        await publish_customers(session, list(files))
+        changed = [customer_id, *families.survivors.values()]
+        await touch(session, changed)
+        await publish_customers(session, changed)
     detail = {"channels": list(channels), "purpose": body.purpose, "granted": granted}
     await audit(session, principal, "consent", f"customer/{customer_id}", detail, org_path=org_path)
 
@@ -118,9 +115,9 @@ async def expire_consents(session: AsyncSession) -> int:
     """Announce consents that ended, at most a batch; how many. Reads never waited for this."""
     told = await end_consents(session, _BATCH)
     if told:
-        ids: Iterable[UUID] = {one.customer_id for one in told}
-        heads = {row[0] for row in await fetch(session, _FAMILY_HEADS, {"ids": list(ids)})}
-        changed = sorted({*ids, *heads})
+        ids = {one.customer_id for one in told}
+        families = await lock_families(session, ids)
+        changed = sorted({*ids, *families.survivors.values()})
         await give_reason(session, EXPIRED)
         await announce_consents(session, told)
         await touch(session, changed)

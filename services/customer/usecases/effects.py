@@ -1,6 +1,6 @@
 """What business events change besides the log: holdings, risk level, consents, conversations."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.customer.domain.intake import Incoming
 from services.customer.usecases.consents import MARKETING, Word, change_consents
 from services.customer.usecases.conversations import keep_complaints, keep_interactions
+from services.customer.usecases.families import Families, lock_families
 from services.customer.usecases.measures import UNMEASURED, Measure, apply_measures
 from services.customer.usecases.own_risk import keep_earlier_survivors_risk, keep_own_risk, raise_own_risk
 from services.customer.usecases.publishing import publish_customers
@@ -23,12 +24,6 @@ PRODUCT_EVENTS = frozenset(
     {"balance.snapshot", "product.opened", "product.closed", "product.matured", "product.renewed"}
 )
 
-_LOCK = """
-SELECT id, merged_into FROM customer WHERE id = ANY(%(ids)b::uuid[] || ARRAY(
-  SELECT merged_into FROM customer WHERE id = ANY(%(ids)b::uuid[]) AND merged_into IS NOT NULL))
-ORDER BY id FOR NO KEY UPDATE
-"""
-
 _ASSESS = """
 UPDATE customer c SET risk_level = a.level, risk_valid_until = a.valid_until, risk_assessed_at = a.at
 FROM unnest(%(ids)b::uuid[], %(levels)b::text[], %(until)b::date[], %(at)b::timestamptz[])
@@ -36,12 +31,6 @@ FROM unnest(%(ids)b::uuid[], %(levels)b::text[], %(until)b::date[], %(at)b::time
 WHERE c.id = a.id AND (c.risk_assessed_at IS NULL
   OR (a.at, a.level, a.valid_until) > (c.risk_assessed_at, c.risk_level, c.risk_valid_until))
 RETURNING c.id
-"""
-
-# Whom a merged customer was merged into before: undone to there, its word counts for that one again.
-_STATIONS = """
-SELECT m.customer_id, m.previous_survivor FROM merge_member m JOIN merge g ON g.id = m.merge_id
-WHERE m.customer_id = ANY(%(ids)b::uuid[]) AND m.previous_survivor IS NOT NULL AND g.undone_at IS NULL
 """
 
 # The summary on the customer is what crosses to other services: the last word on marketing of its whole
@@ -80,48 +69,29 @@ async def touch(session: AsyncSession, customer_ids: Iterable[UUID]) -> None:
 async def _change_customers(
     session: AsyncSession, risks: Sequence[Effect], consents: Sequence[Effect]
 ) -> None:
-    survivors = await _lock(session, {customer for _event, customer in (*risks, *consents)})
-    changed = await _assess(session, risks, survivors)
+    families = await lock_families(session, {customer for _event, customer in (*risks, *consents)})
+    changed = await _assess(session, risks, families)
     changed |= await change_consents(session, _consent_words(consents))
-    changed |= {survivors[home] for home in changed & survivors.keys()}
+    changed |= {families.survivors[home] for home in changed & families.survivors.keys()}
     if changed:
         await touch(session, changed)
         await publish_customers(session, list(changed))
 
 
-async def _lock(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, UUID]:
-    """Lock these customers and whom they were merged into; the survivor of each that was."""
-    rows = await fetch(session, _LOCK, {"ids": list(ids)})
-    survivors = {home: survivor for home, survivor in rows if survivor is not None}
-    merged_meanwhile = set(survivors.values()) - {row[0] for row in rows}
-    if merged_meanwhile:
-        await fetch(session, _LOCK, {"ids": list(merged_meanwhile)})
-    return survivors
-
-
-async def _assess(
-    session: AsyncSession, risks: Sequence[Effect], survivors: Mapping[UUID, UUID]
-) -> set[UUID]:
+async def _assess(session: AsyncSession, risks: Sequence[Effect], families: Families) -> set[UUID]:
     """An assessment of a merged customer speaks for its survivors too; who changed."""
     if not risks:
         return set()
     homes = _assessments(risks)
     await raise_own_risk(session, homes)
-    merged = [(home, survivors[home]) for home in homes["ids"] if home in survivors]
-    stations = await _stations(session, [home for home, _ in merged]) if merged else []
+    assessed = set(homes["ids"])
+    merged = [(home, one) for home, one in families.survivors.items() if home in assessed]
+    stations = [(home, one) for home, one in families.stations if home in assessed]
     await keep_own_risk(session, {survivor for _, survivor in merged})
     await keep_earlier_survivors_risk(session, {station for _, station in stations})
     told_for = [*merged, *stations]
     of_survivors = [(event, one) for event, home in risks for child, one in told_for if child == home]
     return {row[0] for row in await fetch(session, _ASSESS, _assessments([*risks, *of_survivors]))}
-
-
-async def _stations(session: AsyncSession, homes: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
-    """Earlier survivors of merged customers, locked: undoing makes each a customer of its own again."""
-    found = [(row[0], row[1]) for row in await fetch(session, _STATIONS, {"ids": homes})]
-    if found:
-        await fetch(session, _LOCK, {"ids": [station for _, station in found]})
-    return found
 
 
 def _assessments(risks: Sequence[Effect]) -> dict[str, list[Any]]:

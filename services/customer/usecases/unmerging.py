@@ -3,7 +3,6 @@
 from uuid import UUID
 
 import orjson
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.history import seal_reason
@@ -45,10 +44,14 @@ async def undo_merge(
     session: AsyncSession, principal: Principal, vault: Vault, merge_id: UUID, reason: str
 ) -> UndoResult:
     """Separate again what the merge joined. 409 while later merges build on it, naming them in order."""
-    merge = await _locked(session, merge_id)
+    merge = await session.get(Merge, merge_id)
+    if merge is None:
+        raise NotFound("There is no such merge in your organisation")
     rows = await fetch(session, _MEMBERS, {"merge": merge_id})
     previous: dict[UUID, UUID | None] = {row[0]: row[1] for row in rows}
     files = await load_files(session, [merge.survivor_id, *previous])
+    # After the customers, as everybody who changes a merged file.
+    await session.refresh(merge, with_for_update=True)
     await _check(session, principal, merge, files, previous)
     survivor = files[merge.survivor_id]
     key = survivor.wrapped_key
@@ -80,14 +83,6 @@ async def undo_merge(
         restored=sorted(restored),
         kept=sorted(kept),
     )
-
-
-async def _locked(session: AsyncSession, merge_id: UUID) -> Merge:
-    statement = select(Merge).where(Merge.id == merge_id).with_for_update()
-    merge = (await session.execute(statement)).scalar_one_or_none()
-    if merge is None:
-        raise NotFound("There is no such merge in your organisation")
-    return merge
 
 
 async def _check(
