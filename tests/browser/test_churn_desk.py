@@ -70,6 +70,8 @@ def test_a_warning_is_raised_and_taken_up(watched: Watched, bank: httpx.Client) 
     open_ = bank.get("/churn-warnings/summary").json()["states"][0]["warnings"]
     page.get_by_role("button", name="跟进").first.click()
     page.wait_for_selector(".q-notification:has-text('跟进中')")
+    # The list is drawn anew: a menu opened before would go with the old one.
+    page.wait_for_selector(".panel .tag:has-text('跟进中')")
     counts = {
         each["state"]: each["warnings"] for each in bank.get("/churn-warnings/summary").json()["states"]
     }
