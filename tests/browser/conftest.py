@@ -6,8 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from tests.conftest import Demonstration
 
@@ -21,6 +31,13 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+_INKED = """canvas => {
+  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  let ink = 0;
+  for (let i = 3; i < pixels.length; i += 4) if (pixels[i] > 0) ink++;
+  return ink > 500;
+}"""
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +64,7 @@ def console_url(request: pytest.FixtureRequest, chromium_path: str) -> str:
 # so it comes after the stack and goes with the module.
 @pytest.fixture(scope="module")
 def chromium(chromium_path: str, console_url: str) -> Iterator[Browser]:
+    expect.set_options(timeout=30_000)  # as patient as everything else that waits
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path, args=list(_ARGUMENTS))
         yield browser
@@ -92,9 +110,41 @@ class Watched:
         self.page.wait_for_selector(".main h1")
         self.page.wait_for_selector(".bone", state="detached")
 
+    def turn_to(self, tab: str) -> None:
+        """The tab's own content, once it is there: until then the panel of the tab before may still stand."""
+        self.page.locator(".q-tab", has_text=tab).click()
+        self.page.wait_for_selector(f".q-tab--active:has-text('{tab}')")
+        self.page.wait_for_selector(".q-tab-panel .panel")
+        self.page.wait_for_selector(".bone", state="detached")
+
+    def drawn(self, canvas: Locator) -> None:
+        """The chart has come in: there is something on it."""
+        canvas.wait_for()
+        self.page.wait_for_function(_INKED, arg=canvas.element_handle())
+
 
 @pytest.fixture
 def watched(chromium: Browser, console_url: str) -> Iterator[Watched]:
     context = chromium.new_context(viewport={"width": 1440, "height": 940}, locale="zh-CN")
     yield Watched(context.new_page(), console_url)
     context.close()
+
+
+@pytest.fixture
+def segmentation(demonstration: Demonstration) -> Iterator[httpx.Client]:
+    """The segmentation API of the stack, as a strategist."""
+    yield from _client(demonstration, "segmentation", "strategist")
+
+
+@pytest.fixture
+def bank(demonstration: Demonstration) -> Iterator[httpx.Client]:
+    """The customer API of the stack, as its administrator."""
+    yield from _client(demonstration, "customer", "admin")
+
+
+def _client(demonstration: Demonstration, service: str, role: str) -> Iterator[httpx.Client]:
+    stack = demonstration.stack
+    base = f"{stack.base_url}/api/{service}/v1"
+    headers = {"Authorization": f"Bearer {stack.token(role)}"}
+    with httpx.Client(base_url=base, headers=headers, timeout=60) as client:
+        yield client

@@ -2,35 +2,18 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import expect
 
-from tests.conftest import Demonstration
+from tests.browser.conftest import Watched
+from tests.support import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 
 TABS = ("价值", "关系网络", "归属与质量", "授权", "变更历史")
-
-
-class Watched(Protocol):
-    page: Page
-    errors: list[str]
-    outside: list[str]
-    sign_in: Callable[[str], None]
-    open: Callable[[str], None]
-
-
-@pytest.fixture
-def bank(demonstration: Demonstration) -> Iterator[httpx.Client]:
-    """The customer API of the stack, as its administrator."""
-    stack = demonstration.stack
-    headers = {"Authorization": f"Bearer {stack.token('admin')}"}
-    with httpx.Client(base_url=f"{stack.base_url}/api/customer/v1", headers=headers, timeout=60) as client:
-        yield client
 
 
 def made(bank: httpx.Client, number: str, org: str, **fields: Any) -> str:
@@ -58,9 +41,7 @@ def test_every_desk_and_tab_opens_without_an_error(watched: Watched, bank: httpx
     )
     watched.open(f"/customers/{company}")
     for tab in TABS:
-        page.locator(".q-tab", has_text=tab).click()
-        page.wait_for_selector(".q-tab-panel section.panel")
-        page.wait_for_selector(".bone", state="detached")
+        watched.turn_to(tab)
         assert page.locator(".state[role=alert]").count() == 0, tab
     assert watched.errors == []
     assert watched.outside == []
@@ -75,8 +56,8 @@ def test_a_pair_is_merged_and_taken_back_at_the_desk(watched: Watched, bank: htt
     same = {"name": "欧阳测试", "id_number": "310101199001012345", "phone": "13900001111"}
     first, second = (made(bank, number, org, **same) for number in ("A1", "A2"))
     job = bank.post("/duplicates:find").json()
-    while bank.get(f"/jobs/{job['id']}").json()["state"] in {"queued", "running"}:
-        pass
+    path = f"/jobs/{job['id']}"
+    wait_until(lambda: bank.get(path).json()["state"] not in {"queued", "running"}, what="the search")
 
     watched.sign_in("Admin")
     page = watched.page
@@ -91,7 +72,7 @@ def test_a_pair_is_merged_and_taken_back_at_the_desk(watched: Watched, bank: htt
     states = {bank.get(f"/customers/{one}").json()["status"] for one in (first, second)}
     assert states == {"active", "merged"}
 
-    page.locator(".q-tab", has_text="合并台账").click()
+    watched.turn_to("合并台账")
     page.get_by_role("button", name="撤销合并").first.click()
     page.locator(".dialog textarea").fill("核实后不是同一人")
     page.locator(".dialog").get_by_role("button", name="撤销合并").click()
@@ -123,8 +104,7 @@ def test_a_file_is_mapped_tried_and_imported_by_the_wizard(watched: Watched, ban
         page.get_by_role("button", name=button).click()
         page.wait_for_selector(f"h2:has-text('3 · {title}')")
         page.wait_for_selector(".tag:has-text('成功')", timeout=60_000)
-        books = page.locator(".books").inner_text()
-        assert "41" in books
+        expect(page.locator(".books")).to_contain_text("41")
         page.locator("td", has_text="is not a unit you can see").wait_for()
     found = bank.get("/customers", params={"source": "wizard", "source_id": "W7"}).json()["items"]
     assert [one["org"] for one in found] == [org]
@@ -139,10 +119,11 @@ def test_a_handover_is_tried_before_it_is_ordered(watched: Watched, bank: httpx.
     )
     watched.sign_in("Admin")
     page = watched.page
+    ordered = bank.get("/handovers").json()["items"]
     watched.open("/handovers")
     page.get_by_label("移交人编号").fill(manager)
     page.get_by_role("button", name="试算").click()
     page.wait_for_selector("text=连续性通过")
-    assert page.locator("section.panel table.t tbody tr").count() >= 1
-    assert bank.get("/handovers").json()["items"] == []
+    page.locator("section.panel table.t tbody tr").first.wait_for()
+    assert bank.get("/handovers").json()["items"] == ordered
     assert watched.errors == []

@@ -1,22 +1,13 @@
 """The cluster explorer in a real browser: declare, train, look at every tab, publish."""
 
-from collections.abc import Callable
-from typing import Protocol
-
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 
 TABS = ("K 值选择", "边界客户", "二维投影", "漂移", "模型档案", "分组画像")
-
-
-class Watched(Protocol):
-    page: Page
-    errors: list[str]
-    outside: list[str]
-    sign_in: Callable[[str], None]
-    open: Callable[[str], None]
 
 
 def _pick(page: Page, label: str, text: str) -> None:
@@ -39,9 +30,7 @@ def test_a_model_is_declared_trained_and_published(watched: Watched) -> None:
     page.wait_for_url("**/model-runs/*")
     page.wait_for_selector(".q-tab:has-text('分组画像')", timeout=60_000)
     for tab in TABS:
-        page.locator(".q-tab", has_text=tab).click()
-        page.wait_for_selector(".q-tab-panel section.panel")
-        page.wait_for_selector(".bone", state="detached")
+        watched.turn_to(tab)
         assert page.locator(".state[role=alert]").count() == 0, tab
     page.get_by_label("客群编码前缀").fill("desk")
     page.get_by_role("button", name="发布为客群").click()
@@ -51,6 +40,6 @@ def test_a_model_is_declared_trained_and_published(watched: Watched) -> None:
     watched.open("/models")
     page.locator("a", has_text="桌面模型").click()
     page.wait_for_selector("h2:has-text('训练记录')")
-    assert page.locator("td", has_text="#1").count() == 1
+    expect(page.locator("td", has_text="#1")).to_have_count(1)
     assert watched.errors == []
     assert watched.outside == []

@@ -1,70 +1,48 @@
 """Segments side by side, and one with its history, impact and snapshots, in a real browser."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page
 
-from tests.conftest import Demonstration
+from tests.browser.conftest import Watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 
 TABS = ("趋势", "版本", "进出记录", "影响", "快照")
 
 
-class Watched(Protocol):
-    page: Page
-    errors: list[str]
-    outside: list[str]
-    sign_in: Callable[[str], None]
-    open: Callable[[str], None]
-
-
-@pytest.fixture
-def segments(demonstration: Demonstration) -> Iterator[httpx.Client]:
-    """The segmentation API of the stack, as a strategist."""
-    stack = demonstration.stack
-    headers = {"Authorization": f"Bearer {stack.token('admin')}"}
-    base = f"{stack.base_url}/api/segmentation/v1"
-    with httpx.Client(base_url=base, headers=headers, timeout=60) as client:
-        yield client
-
-
-def live(segments: httpx.Client) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = segments.get("/segments", params={"state": "live"}).json()["items"]
+def live(segmentation: httpx.Client) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = segmentation.get("/segments", params={"state": "live"}).json()["items"]
     return sorted(found, key=lambda segment: -(segment["size"] or 0))
 
 
-def test_a_segment_shows_how_it_came_to_be(watched: Watched, segments: httpx.Client) -> None:
+def test_a_segment_shows_how_it_came_to_be(watched: Watched, segmentation: httpx.Client) -> None:
     watched.sign_in("Admin")
     page = watched.page
-    rule = next(each for each in live(segments) if each["kind"] == "rule")
+    rule = next(each for each in live(segmentation) if each["kind"] == "rule")
     watched.open(f"/segments/{rule['key']}")
     for tab in TABS:
-        page.locator(".q-tab", has_text=tab).click()
-        page.wait_for_selector(".q-tab-panel section.panel")
-        page.wait_for_selector(".bone", state="detached")
+        watched.turn_to(tab)
         assert page.locator(".state[role=alert]").count() == 0, tab
     page.get_by_role("button", name="冻结成员").click()
     page.get_by_role("textbox", name="用途").fill("desk test")
     page.locator(".q-dialog").get_by_role("button", name="冻结成员").click()
     page.wait_for_selector(".q-notification")
-    kept = segments.get("/snapshots", params={"segment": rule["key"]}).json()["items"]
+    kept = segmentation.get("/snapshots", params={"segment": rule["key"]}).json()["items"]
     assert kept[0]["purpose"] == "desk test"
     assert watched.errors == []
     assert watched.outside == []
 
 
-def test_the_intersection_of_two_segments_is_kept(watched: Watched, segments: httpx.Client) -> None:
+def test_the_intersection_of_two_segments_is_kept(watched: Watched, segmentation: httpx.Client) -> None:
     watched.sign_in("Admin")
     page = watched.page
     watched.open("/segment-overlap")
     canvas = page.locator(".chart canvas").first
-    canvas.wait_for()
-    first, second = live(segments)[:2]
-    found = segments.post("/segments:overlap", json={"segments": [first["key"], second["key"]]}).json()
+    watched.drawn(canvas)
+    first, second = live(segmentation)[:2]
+    found = segmentation.post("/segments:overlap", json={"segments": [first["key"], second["key"]]}).json()
     box = canvas.bounding_box()
     assert box is not None
     # The last square of the first row, just left of the right edge and below the top.
@@ -74,7 +52,7 @@ def test_the_intersection_of_two_segments_is_kept(watched: Watched, segments: ht
     dialog.get_by_role("textbox", name="标识").fill("desk-intersection")
     dialog.get_by_role("button", name="保存为客群").click()
     page.wait_for_url("**/segments/desk-intersection")
-    saved = segments.get("/segments/desk-intersection").json()
+    saved = segmentation.get("/segments/desk-intersection").json()
     assert saved["state"] == "draft"
     assert saved["definition"]["sql"].count("in_segment(") == 2
     assert found["counts"][0][1] <= min(found["counts"][0][0], found["counts"][1][1])

@@ -5,29 +5,16 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 from playwright.sync_api import Page
+
+from tests.browser.conftest import Watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 FIRST_SCREEN_SECONDS = 3.0
-_INK = """canvas => {
-  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-  let ink = 0;
-  for (let i = 3; i < pixels.length; i += 4) if (pixels[i] > 0) ink++;
-  return ink;
-}"""
-
-
-class Watched(Protocol):
-    page: Page
-    errors: list[str]
-    outside: list[str]
-    sign_in: Callable[[str], None]
-    open: Callable[[str], None]
 
 
 def figure(text: str) -> float:
@@ -63,6 +50,7 @@ def test_board_shows_the_loop_in_numbers(
     with capsys.disabled():
         print(f"\nfirst screen of the strategy board: {seconds:.2f} s (target {FIRST_SCREEN_SECONDS} s)")
 
+    page.wait_for_selector(".bone", state="detached")
     assert page.locator("h1").inner_text() == "策略管理看板"
     tiles = page.locator(".kpi-value").all_inner_texts()
     assert len(tiles) == 4
@@ -73,9 +61,9 @@ def test_board_shows_the_loop_in_numbers(
     assert page.locator(".loop text").count() >= 12
     assert page.locator("table.t tbody tr").count() >= 1
 
-    page.wait_for_timeout(600)  # the charts' entrance
     assert page.locator("canvas").count() >= 2
-    assert all(canvas.evaluate(_INK) > 500 for canvas in page.locator("canvas").all())
+    for canvas in page.locator("canvas").all():
+        watched.drawn(canvas)
     assert watched.errors == []
     assert watched.outside == []
     keep_picture(page, "strategy-board")
@@ -86,6 +74,7 @@ def test_board_speaks_english_too(watched: Watched) -> None:
     page = watched.page
     page.get_by_text("English", exact=True).click()
     page.wait_for_selector("h1:has-text('Strategy board')")
+    page.wait_for_selector(".bone", state="detached")
     assert page.evaluate("document.documentElement.lang") == "en-US"
     assert re.search(r"[一-鿿]", page.locator(".main").inner_text().replace("环营", "")) is None
     assert watched.errors == []
@@ -95,6 +84,7 @@ def test_keyboard_alone_reaches_a_campaign(watched: Watched) -> None:
     watched.sign_in("Strategist")
     page = watched.page
     page.wait_for_selector("table.t a")
+    page.wait_for_selector(".bone", state="detached")
     for _ in range(40):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.closest('table.t') !== null"):
