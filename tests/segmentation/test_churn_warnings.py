@@ -34,7 +34,12 @@ from tests.segmentation.churn_world import PERIOD, World, day_of, make_world
 from tests.segmentation.conftest import Bank, Live
 from tests.support import Running, eventually
 
-FEATURES = ["aum", "txn_count_30d", "login_count_30d", "complaint_count_180d", "last_login_days"]
+FEATURES = ["aum", "txn_count_30d", "login_count_30d", "last_login_days", "discontent"]
+DISCONTENT = {
+    "key": "discontent",
+    "name": {"zh": "不满", "en": "Discontent"},
+    "expression": "2 * complaint_count_180d",
+}
 BODY: dict[str, Any] = {
     "key": "leaving",
     "name": {"zh": "流失", "en": "Leaving"},
@@ -140,6 +145,8 @@ async def left(segmentation: Running) -> Left:
         *(CustomerEventsRecorded(events=part) for part in _batches(events)),
     )
     async with segmentation.client(Role.strategist) as client:
+        defined = await client.post("/v1/features", json=DISCONTENT)
+        assert defined.status_code == 201, defined.text
         created = await client.post("/v1/models", json=BODY)
         assert created.status_code == 201, created.text
         found.model = created.json()["id"]
@@ -188,8 +195,10 @@ async def test_warnings_have_reasons_and_stay_in_their_branch(left: Left) -> Non
     assert [float(each["at_stake"]) for each in found] == sorted(
         (float(each["at_stake"]) for each in found), reverse=True
     )
-    signs = {"login_count_30d", "complaint_count_180d", "last_login_days"}
+    signs = {"login_count_30d", "discontent", "last_login_days"}
     assert sum(each["reasons"][0]["feature"] in signs for each in hits) > 0.8 * len(hits)
+    said = [reason for each in found for reason in each["reasons"] if reason["feature"] == "discontent"]
+    assert {(reason["name"]["en"], reason["value"] % 2) for reason in said} == {("Discontent", 0.0)}
     assert all(reason["effect"] > 0 for each in found for reason in each["reasons"])
     one = found[0]
     assert float(one["at_stake"]) == pytest.approx(float(one["assets"]) * one["probability"], abs=0.02)

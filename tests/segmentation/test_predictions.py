@@ -1,6 +1,7 @@
 """Features of the past, and models that learn from it, on a store of their own."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -11,6 +12,8 @@ import pyarrow as pa
 import pytest
 from threadpoolctl import threadpool_limits
 
+from services.segmentation.domain.expressions.defined import Definition, with_defined
+from services.segmentation.domain.feature_catalogue import BUILT_IN
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.queries.past import not_known_then, past_matrix
 from services.segmentation.queries.profile import feature_matrix
@@ -18,13 +21,20 @@ from services.segmentation.store import facts
 from services.segmentation.store.store import Store
 from services.segmentation.usecases.training import churn, clv, propensity
 from services.segmentation.usecases.training.framework import Inputs, Pulse, Training
-from services.segmentation.usecases.training.predicting import features_of_the_past
 from shared.contracts.base import Schema
 from shared.contracts.events import CustomerState, HoldingState, RecordedEvent
 from shared.contracts.segmentation.predictions import ChurnParameters, ClvParameters, PropensityParameters
 from tests.segmentation.churn_world import PERIOD, World, day_of, make_world
 
 ZONE = ZoneInfo("Asia/Shanghai")
+OWN = with_defined(
+    BUILT_IN,
+    [
+        Definition("calm", "平静", "Calm", None, "login_count_30d - 3 * complaint_count_180d"),
+        Definition("soon", "快到期", "Soon", None, "days_to_risk_expiry - 1"),
+    ],
+)
+"""What people may have defined: of earlier moments only the first is known."""
 NOW = Moment(datetime(2026, 6, 30, 12, tzinfo=ZONE), ZONE)
 FEATURES = [
     "aum",
@@ -138,21 +148,17 @@ def test_the_past_of_one_reader_is_not_seen_by_others(store: Store) -> None:
 
 
 def test_what_is_known_only_now_is_refused() -> None:
-    keys = [
-        "aum",
-        "risk_level",
-        "consent_sms",
-        "tenure_months",
-        "relation_count",
-        "aum",
-        "nope",
-        "days_to_risk_expiry",
-    ]
-    errors = features_of_the_past(keys)
-    assert [error.pointer.rsplit("/", 1)[1] for error in errors] == ["1", "2", "4", "5", "6", "7"]
-    assert "present state" in errors[1].detail
-    assert "listed twice" in errors[3].detail
-    assert not_known_then("aum_growth_90d") is None
+    known = {
+        key: not_known_then(key, OWN)
+        for key in (
+            *("aum", "tenure_months", "aum_growth_90d", "calm"),
+            *("risk_level", "consent_sms", "relation_count", "nope", "days_to_risk_expiry", "soon"),
+        )
+    }
+    assert [key for key, problem in known.items() if problem is None] == list(known)[:4]
+    for key in ("days_to_risk_expiry", "soon"):
+        assert "present state" in str(known[key])
+    assert "relation" in str(known["relation_count"])
 
 
 Begin = Callable[[Schema], tuple[Training, Inputs]]
@@ -190,6 +196,21 @@ def test_churn_is_learnt_before_it_is_validated(begin: Begin, world: World) -> N
     signs = [FEATURES.index(name) for name in ("login_count_30d", "complaint_count_180d", "last_login_days")]
     assert np.isin(first, signs).mean() > 0.9
     assert np.isnan(found.scores["reason_1"][found.labels == 0]).all()
+
+
+def test_features_that_people_defined_are_learnt_from(begin: Begin, store: Store) -> None:
+    """As they were then: the expression of the features of that moment."""
+    wanted = ChurnParameters(horizon_days=PERIOD, features=["calm", "aum"], top_share=0.15)
+    training, inputs = begin(wanted)
+    found = churn.train(replace(training, catalogue=OWN))
+    with store.read() as cursor:
+        ordinals, then = past_matrix(cursor, ["login_count_30d", "complaint_count_180d"], _before(PERIOD))
+    place = np.searchsorted(ordinals, inputs.kept["validate"]["ordinal"])
+    calm = then["login_count_30d"][place] - 3 * then["complaint_count_180d"][place]
+    assert np.array_equal(inputs.kept["validate"]["calm"], calm)
+    assert found.metrics["auc"] > 0.8
+    assert found.report["importance"][0]["name"] == {"zh": "平静", "en": "Calm"}
+    assert {each.feature for each in found.groups[0].profile} == {"calm", "aum"}
 
 
 def test_the_same_facts_give_the_same_run(begin: Begin) -> None:

@@ -21,11 +21,11 @@ _FOR_LIFE = {"birth_date", "customer_since"}
 
 
 def past_matrix(
-    cursor: duckdb.DuckDBPyConnection, keys: Sequence[str], moment: Moment
+    cursor: duckdb.DuckDBPyConnection, keys: Sequence[str], moment: Moment, catalogue: Catalogue = BUILT_IN
 ) -> tuple[NDArray[np.uint32], Matrix]:
     """As `feature_matrix`, at an earlier moment; customers ascend. Ask `known_then` about the keys first."""
     with as_of(cursor, moment):
-        ordinals, matrix = feature_matrix(cursor, keys, moment)
+        ordinals, matrix = feature_matrix(cursor, keys, moment, catalogue=catalogue)
     order = np.argsort(ordinals)
     return ordinals[order], {key: values[order] for key, values in matrix.items()}
 

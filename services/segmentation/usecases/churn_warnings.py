@@ -1,6 +1,5 @@
 """Churn warnings: raised after a run, acknowledged and closed by people, following who is whom."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,9 +13,10 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segmentation.domain.feature_catalogue import BUILT_IN
+from services.segmentation.domain.features import Catalogue, Feature
 from services.segmentation.domain.rules.compiler import Compiler, Moment
 from services.segmentation.models import ChurnWarning, Erasure, Model, ModelRun
+from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.models import find_run
 from services.segmentation.queries.scores import GROUP, score_columns
 from services.segmentation.store.parts import Table
@@ -139,11 +139,12 @@ async def raise_warnings(job: JobRun, run_id: UUID) -> dict[str, Any]:
         run = await find_run(session, run_id)
         model = await session.get_one(Model, run.model_id)
         columns = await score_columns(session, run_id)
+        catalogue = await load_catalogue(session)
     await job.progress(0.92, "warning")
     table = _listed_rows(columns)
-    features = list((run.preparation or {})["features"])
-    moment = Moment(clock.now(), clock.ZONE)
-    known = await asyncio.to_thread(_known, store, table["ordinal"], features, moment)
+    keys = list((run.preparation or {})["features"])
+    features = [catalogue[key] for key in keys]
+    known = await store.run(lambda cursor: _known(cursor, table["ordinal"], keys, catalogue))
     async with job.runtime.db.transaction(actor=job.principal) as session:
         await lock_warnings(session)
         await session.refresh(await session.get_one(Model, model.id), with_for_update=True)
@@ -162,21 +163,23 @@ def _listed_rows(columns: Table) -> Table:
 
 
 def _known(
-    store: Store, ordinals: NDArray[np.uint32], features: Sequence[str], moment: Moment
+    cursor: duckdb.DuckDBPyConnection,
+    ordinals: NDArray[np.uint32],
+    keys: Sequence[str],
+    catalogue: Catalogue,
 ) -> list[Listed]:
     """Those of the customers who are still asked for, with their exact assets and their features now."""
-    with store.read() as cursor:
-        compiler = Compiler(BUILT_IN, moment)
-        compiler.add_feature("assets", "aum")
-        for number, key in enumerate(features):
-            compiler.add_feature(f"f{number}", key, numeric=True)
-        query = compiler.query(only=ordinals.tolist())
-        found = {row[0]: row[1:] for row in cursor.execute(query.sql, dict(query.parameters)).fetchall()}
-        return [
-            Listed(ordinal, customer_id, org, manager, Decimal(assets), tuple(values))
-            for ordinal, customer_id, org, manager in _owners(cursor, list(found))
-            for assets, *values in [found[ordinal]]
-        ]
+    compiler = Compiler(catalogue, Moment(clock.now(), clock.ZONE))
+    compiler.add_feature("assets", "aum")
+    for number, key in enumerate(keys):
+        compiler.add_feature(f"f{number}", key, numeric=True)
+    query = compiler.query(only=ordinals.tolist())
+    found = {row[0]: row[1:] for row in cursor.execute(query.sql, dict(query.parameters)).fetchall()}
+    return [
+        Listed(ordinal, customer_id, org, manager, Decimal(assets), tuple(values))
+        for ordinal, customer_id, org, manager in _owners(cursor, list(found))
+        for assets, *values in [found[ordinal]]
+    ]
 
 
 def _owners(
@@ -189,7 +192,7 @@ def _owners(
     ).fetchall()
 
 
-def _rows(table: Table, known: Sequence[Listed], features: Sequence[str]) -> dict[str, list[Any]]:
+def _rows(table: Table, known: Sequence[Listed], features: Sequence[Feature]) -> dict[str, list[Any]]:
     """The columns of `_RAISE`."""
     places = {int(ordinal): place for place, ordinal in enumerate(table["ordinal"])}
     rows: dict[str, list[Any]] = {
@@ -213,12 +216,12 @@ def _rows(table: Table, known: Sequence[Listed], features: Sequence[str]) -> dic
     return rows
 
 
-def _reasons(table: Table, place: int, each: Listed, features: Sequence[str]) -> list[dict[str, Any]]:
+def _reasons(table: Table, place: int, each: Listed, features: Sequence[Feature]) -> list[dict[str, Any]]:
     found = []
     number = 1
     while f"reason_{number}" in table and np.isfinite(table[f"reason_{number}"][place]):
         index = int(table[f"reason_{number}"][place])
-        feature = BUILT_IN[features[index]]
+        feature = features[index]
         found.append(
             {
                 "feature": feature.key,

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.segmentation.models import Model, ModelInput, ModelRun, Segment
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.models import next_number
+from services.segmentation.queries.past import not_known_then
 from services.segmentation.usecases.training.features import not_numeric
 from services.segmentation.usecases.training.kinds import KINDS
 from services.segmentation.usecases.training.running import REPRODUCE, RUN
@@ -27,10 +28,11 @@ async def create_model(session: AsyncSession, principal: Principal, wanted: Mode
     kind = KINDS[ModelKind(wanted.kind)]
     catalogue = await load_catalogue(session)
     errors = kind.check(wanted.parameters)
+    unusable = not_known_then if kind.of_the_past else not_numeric
     errors += [
         FieldError(pointer, problem)
         for pointer, key in kind.features(wanted.parameters)
-        if (problem := not_numeric(key, catalogue))
+        if (problem := unusable(key, catalogue))
     ]
     if errors:
         errors.sort(key=lambda error: error.pointer)

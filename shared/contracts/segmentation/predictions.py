@@ -14,8 +14,8 @@ Features = Annotated[
     Field(
         min_length=1,
         max_length=40,
-        description="Only features that are known of earlier moments: events, balances, contributions, and "
-        "dates fixed for life",
+        description="Built in or defined by people, but only of what is known of earlier moments: events, "
+        "balances, contributions, and dates fixed for life",
     ),
 ]
 Horizon = Annotated[

@@ -8,11 +8,11 @@ from services.segmentation.domain import clv
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.store.parts import Table
 from services.segmentation.usecases.training import purchases, windows
+from services.segmentation.usecases.training.features import pointed, twice
 from services.segmentation.usecases.training.framework import Kind, Trained, Training
 from services.segmentation.usecases.training.predicting import (
     Learnt,
     Question,
-    features_of_the_past,
     learn,
     metrics_of,
 )
@@ -33,7 +33,11 @@ WHERE month > newest - to_months($months) GROUP BY ordinal
 
 
 def check(parameters: ClvParameters) -> list[FieldError]:
-    return features_of_the_past(parameters.features) if parameters.method == "contribution" else []
+    return twice(parameters.features) if parameters.method == "contribution" else []
+
+
+def features(parameters: ClvParameters) -> list[tuple[str, str]]:
+    return pointed(parameters.features) if parameters.method == "contribution" else []
 
 
 def train(training: Training) -> Trained:
@@ -44,16 +48,17 @@ def train(training: Training) -> Trained:
 
 
 def _from_contribution(training: Training, wanted: ClvParameters) -> Trained:
+    keys, definition, known = wanted.features, wanted.churn, training.catalogue
     learnt = learn(
         training,
         Question(
-            features=wanted.features,
-            horizon_days=wanted.churn.horizon_days,
+            features=keys,
+            horizon_days=definition.horizon_days,
             sample=wanted.sample,
             top_share=1.0,
             least_probability=0.0,
-            learn=lambda cursor, moment: windows.lost_after(cursor, wanted.features, wanted.churn, moment),
-            ask=lambda cursor, moment: windows.at_risk_now(cursor, wanted.features, wanted.churn, moment),
+            learn=lambda cursor, moment: windows.lost_after(cursor, keys, definition, moment, known),
+            ask=lambda cursor, moment: windows.at_risk_now(cursor, keys, definition, moment, known),
             listed_name=LocalText(zh="客户", en="Customers"),
         ),
     )
@@ -63,7 +68,7 @@ def _from_contribution(training: Training, wanted: ClvParameters) -> Trained:
         raise ValueError("No contributions have been calculated: run the value model first.")
     present = training.keep(
         "present",
-        lambda cursor: windows.at_risk_now(cursor, wanted.features, wanted.churn, training.moment),
+        lambda cursor: windows.at_risk_now(cursor, keys, definition, training.moment, known),
     )
     training.progress(0.85, "adding up")
     survival = _survival(table["ordinal"], present, learnt, wanted)
@@ -115,4 +120,4 @@ def _survival(
     return clv.monthly_survival(np.where(np.isnan(found), base, found), wanted.churn.horizon_days)
 
 
-CLV = Kind(ClvParameters, check, train)
+CLV = Kind(ClvParameters, check, train, features=features, of_the_past=True)

@@ -166,3 +166,5 @@ class Kind:
     """Keys of the segments whose members the trainer needs."""
     features: Callable[[Any], Sequence[tuple[str, str]]] = lambda _: ()
     """JSON pointer and key of the features that may be any number of the catalogue, people's own too."""
+    of_the_past: bool = False
+    """Its features must be known of earlier moments."""

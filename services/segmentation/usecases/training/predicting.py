@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 from services.segmentation.domain import classification
 from services.segmentation.domain.classification import Classifier, Validation
 from services.segmentation.domain.description import describe
-from services.segmentation.domain.feature_catalogue import BUILT_IN
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.domain.stability import population, population_stability
-from services.segmentation.queries.past import not_known_then
 from services.segmentation.queries.profile import contrast_views
 from services.segmentation.store.parts import Table
 from services.segmentation.usecases.training import windows
 from services.segmentation.usecases.training.framework import Group, Trained, Training
 from shared.contracts.base import LocalText
 from shared.contracts.segmentation.predictions import PredictionReport
-from shared.errors import FieldError
 
 REASONS = 3
 """Per listed customer the features that speak most for the outcome: columns `reason_1` (place in the
@@ -53,18 +51,6 @@ class Learnt:
     validated: Table
     learnt_at: Moment
     validated_at: Moment
-
-
-def features_of_the_past(keys: Sequence[str], pointer: str = "/parameters/features") -> list[FieldError]:
-    """Unknown, not numeric, listed twice, or known only of the present."""
-    errors = []
-    for index, key in enumerate(keys):
-        where = f"{pointer}/{index}"
-        if problem := not_known_then(key):
-            errors.append(FieldError(where, problem))
-        elif key in keys[:index]:
-            errors.append(FieldError(where, f"'{key}' is listed twice"))
-    return errors
 
 
 def learn(training: Training, question: Question) -> Learnt:
@@ -123,8 +109,8 @@ def predict(training: Training, question: Question) -> Trained:
             "assets": present[windows.ASSETS].astype(np.float32),
             **_reasons(effects, listed, len(scores)),
         },
-        groups=[_listed_group(question, present, labels == 1)] if len(listed) else [],
-        report=_report(question, learnt, present, scores, effects),
+        groups=[_listed_group(question, present, labels == 1, training.catalogue)] if len(listed) else [],
+        report=_report(question, learnt, present, scores, effects, training.catalogue),
     )
 
 
@@ -176,8 +162,10 @@ def _calibration(model: Classifier) -> dict[str, Any]:
     return {"calibration": [steps.X_thresholds_.tolist(), steps.y_thresholds_.tolist()]}
 
 
-def _listed_group(question: Question, present: Table, inside: NDArray[np.bool_]) -> Group:
-    contrasts = contrast_views({key: present[key] for key in question.features}, inside)
+def _listed_group(
+    question: Question, present: Table, inside: NDArray[np.bool_], catalogue: Catalogue
+) -> Group:
+    contrasts = contrast_views({key: present[key] for key in question.features}, inside, catalogue)
     return Group(
         number=1,
         name=question.listed_name,
@@ -193,12 +181,13 @@ def _report(
     present: Table,
     scores: NDArray[np.float64],
     effects: NDArray[np.float64],
+    catalogue: Catalogue,
 ) -> dict[str, Any]:
     said = learnt.validation
     strength = np.abs(effects).mean(axis=0) if len(effects) else np.zeros(len(question.features))
     validated = learnt.classifier.log_odds(windows.matrix_of(learnt.validated, question.features))
     drifts = [("score", _SCORE.model_dump(), _drift(validated, scores))] + [
-        (key, _name(key), _drift(learnt.learnt[key], present[key])) for key in question.features
+        (key, _name(key, catalogue), _drift(learnt.learnt[key], present[key])) for key in question.features
     ]
     report = {
         "validation": {
@@ -214,7 +203,7 @@ def _report(
         "importance": [
             {
                 "feature": question.features[place],
-                "name": _name(question.features[place]),
+                "name": _name(question.features[place], catalogue),
                 "strength": float(strength[place]),
             }
             for place in np.argsort(-strength)
@@ -227,5 +216,5 @@ def _drift(before: NDArray[np.float64], now: NDArray[np.float64]) -> float:
     return population_stability(population(before), now)
 
 
-def _name(key: str) -> dict[str, str]:
-    return {"zh": BUILT_IN[key].zh, "en": BUILT_IN[key].en}
+def _name(key: str, catalogue: Catalogue) -> dict[str, str]:
+    return {"zh": catalogue[key].zh, "en": catalogue[key].en}

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.segmentation.domain.churn import ChurnRule, at_risk, has_left
+from services.segmentation.domain.feature_catalogue import BUILT_IN
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.queries.past import past_matrix
 from services.segmentation.queries.profile import Matrix, feature_matrix
@@ -34,19 +36,27 @@ def matrix_of(table: Table, keys: Sequence[str]) -> NDArray[np.float64]:
 
 
 def at_risk_now(
-    cursor: duckdb.DuckDBPyConnection, keys: Sequence[str], definition: ChurnDefinition, now: Moment
+    cursor: duckdb.DuckDBPyConnection,
+    keys: Sequence[str],
+    definition: ChurnDefinition,
+    now: Moment,
+    catalogue: Catalogue = BUILT_IN,
 ) -> Table:
     """Today's customers who can be lost, with their features and assets."""
-    ordinals, matrix = _present(cursor, _with_assets(keys), now)
+    ordinals, matrix = _present(cursor, _with_assets(keys), now, catalogue)
     return _table(ordinals, matrix, keys, at_risk(rule_of(definition), matrix[_AUM]))
 
 
 def lost_after(
-    cursor: duckdb.DuckDBPyConnection, keys: Sequence[str], definition: ChurnDefinition, start: Moment
+    cursor: duckdb.DuckDBPyConnection,
+    keys: Sequence[str],
+    definition: ChurnDefinition,
+    start: Moment,
+    catalogue: Catalogue = BUILT_IN,
 ) -> Table:
     """Those who could be lost at `start`, as they were then, and whether they were at the horizon's end."""
     rule, end = rule_of(definition), before(start, -definition.horizon_days)
-    ordinals, matrix = past_matrix(cursor, _with_assets(keys), start)
+    ordinals, matrix = past_matrix(cursor, _with_assets(keys), start, catalogue)
     asked = at_risk(rule, matrix[_AUM])
     table = _table(ordinals, matrix, keys, asked)
     later, balances = past_matrix(cursor, [_AUM], end)
@@ -57,17 +67,25 @@ def lost_after(
 
 
 def asked_now(
-    cursor: duckdb.DuckDBPyConnection, keys: Sequence[str], wanted: PropensityParameters, now: Moment
+    cursor: duckdb.DuckDBPyConnection,
+    keys: Sequence[str],
+    wanted: PropensityParameters,
+    now: Moment,
+    catalogue: Catalogue = BUILT_IN,
 ) -> Table:
-    ordinals, matrix = _present(cursor, _with_assets(keys), now)
+    ordinals, matrix = _present(cursor, _with_assets(keys), now, catalogue)
     return _table(ordinals, matrix, keys, _worth_asking(cursor, ordinals, wanted, now))
 
 
 def did_after(
-    cursor: duckdb.DuckDBPyConnection, keys: Sequence[str], wanted: PropensityParameters, start: Moment
+    cursor: duckdb.DuckDBPyConnection,
+    keys: Sequence[str],
+    wanted: PropensityParameters,
+    start: Moment,
+    catalogue: Catalogue = BUILT_IN,
 ) -> Table:
     """Customers as they were at `start`, and whether the event happened within the horizon."""
-    ordinals, matrix = past_matrix(cursor, _with_assets(keys), start)
+    ordinals, matrix = past_matrix(cursor, _with_assets(keys), start, catalogue)
     table = _table(ordinals, matrix, keys, _worth_asking(cursor, ordinals, wanted, start))
     end = before(start, -wanted.horizon_days)
     found = happened(cursor, [wanted.event], start, end, table["ordinal"], wanted.product)
@@ -130,9 +148,9 @@ def aligned(
 
 
 def _present(
-    cursor: duckdb.DuckDBPyConnection, keys: Sequence[str], now: Moment
+    cursor: duckdb.DuckDBPyConnection, keys: Sequence[str], now: Moment, catalogue: Catalogue
 ) -> tuple[NDArray[np.uint32], Matrix]:
-    ordinals, matrix = feature_matrix(cursor, keys, now)
+    ordinals, matrix = feature_matrix(cursor, keys, now, catalogue=catalogue)
     order = np.argsort(ordinals)
     return ordinals[order], {key: values[order] for key, values in matrix.items()}
 
