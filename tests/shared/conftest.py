@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
 
+import httpx
 import pytest
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from fastapi import Response
+from nats.js.errors import NotFoundError
 from pydantic import Field
 from sqlalchemy import BigInteger, Identity, create_engine, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,10 +29,13 @@ from shared.outbox import emit
 from shared.pagination import PageParams, paginate
 from shared.service import Runtime, Service
 from shared.settings import Settings
+from shared.topology import webhooks_of
 from shared.web import IfMatch, Router, Session, allow, check_version, create_app, set_etag
 from shared.webhooks.ddl import protect_webhooks
 from shared.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookMessage
-from tests.support import Running, Servers, started
+from tests.shared.receiver import Receiver, receiving
+from tests.shared.webhook_world import create, sql
+from tests.support import Running, Servers, eventually, started
 
 
 class Note(db.Base):
@@ -207,3 +212,40 @@ async def probe(
         }
         async with started(app, settings):
             yield Running("probe", app, app.state.runtime, servers)
+
+
+@pytest.fixture(scope="session")
+async def followed(probe: Running) -> Running:
+    """Its webhooks follow the stream already: the first endpoint gets what came in the minute before it."""
+
+    async def follows() -> bool:
+        try:
+            return await probe.runtime.bus.backlog(webhooks_of("campaign")) >= 0
+        except NotFoundError:
+            return False
+
+    async with probe.client(Role.integrator) as client, receiving() as receiver:
+        await create(client, receiver.url)
+        await eventually(follows, what="the durable of webhooks")
+    return probe
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def owner(followed: Running) -> AsyncIterator[httpx.AsyncClient]:
+    """Head office's integrator; its webhooks go with the test, and it gets no events of the test before."""
+
+    async def quiet() -> bool:
+        unsent = await sql(followed, "SELECT count(*) FROM outbox WHERE sent_at IS NULL")
+        return await followed.runtime.bus.backlog(webhooks_of("campaign")) + unsent[0][0] == 0
+
+    await eventually(quiet, what="the end of earlier events")
+    await sql(followed, "DELETE FROM webhook_endpoint")
+    async with followed.client(Role.integrator) as client:
+        yield client
+    await sql(followed, "DELETE FROM webhook_endpoint")

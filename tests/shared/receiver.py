@@ -39,8 +39,9 @@ class Received:
 class Receiver:
     url: str = ""
     received: list[Received] = field(default_factory=list)
-    answers: list[bytes] = field(default_factory=list)
-    """Answers of the next requests, first to last; then 204 for ever."""
+    answers: dict[str, list[bytes]] = field(default_factory=dict)
+    """Of each event's requests, first to last: no other event takes them."""
+    otherwise: bytes = field(default_factory=lambda: answer(204))
     gate: asyncio.Event | None = None
     """While it is not set, requests are read and not answered."""
     open: int = 0
@@ -48,6 +49,9 @@ class Receiver:
 
     def of(self, event_id: object) -> list[Received]:
         return [request for request in self.received if request.id == str(event_id)]
+
+    def answer_to(self, event_id: object, *answers: bytes) -> None:
+        self.answers[str(event_id)] = list(answers)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -59,11 +63,13 @@ class Receiver:
                 body = await reader.readexactly(int(headers["content-length"]))
                 self.open += 1
                 self.most_open = max(self.most_open, self.open)
-                self.received.append(Received(headers, body))
+                request = Received(headers, body)
+                self.received.append(request)
                 if self.gate is not None:
                     await self.gate.wait()
                 self.open -= 1
-                writer.write(self.answers.pop(0) if self.answers else answer(204))
+                programmed = self.answers.get(request.id)
+                writer.write(programmed.pop(0) if programmed else self.otherwise)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

@@ -202,7 +202,7 @@ async def test_nothing_is_sent_unsigned() -> None:
 )
 async def test_strange_answers_are_failures(given: bytes, error: str) -> None:
     async with receiving() as receiver:
-        receiver.answers = [given]
+        receiver.otherwise = given
         outcome = await _attempt(Settings(webhook_allow="127.0.0.1"), receiver.url)
         assert error in str(outcome.error)
         assert outcome.wait == 5
