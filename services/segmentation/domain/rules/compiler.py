@@ -54,6 +54,7 @@ class Compiler(Operands):
         self._references: dict[str, str] = {}
         self._members: set[str] = set()
         self._inline: dict[str, str] = {}
+        self._looked_at: dict[str, str] = {}
         self._outputs: list[str] = []
 
     # ── outputs ──
@@ -65,12 +66,12 @@ class Compiler(Operands):
             self._inline[segment] = name
 
     def add_feature(self, name: str, key: str, *, numeric: bool = False) -> None:
-        sql = self._feature(key)
-        self._outputs.append(f"({sql})::DOUBLE AS {name}" if numeric else f"({sql}) AS {name}")
+        value = self._once(self._feature(key))
+        self._outputs.append(f"{value}::DOUBLE AS {name}" if numeric else f"{value} AS {name}")
 
     def add_value(self, name: str, leaf: Leaf) -> None:
         """What the leaf looks at: the compared value, or the condition itself."""
-        sql = self._operand(leaf.operand) if isinstance(leaf, Test) else self.predicate(leaf)
+        sql = self._once(self._operand(leaf.operand)) if isinstance(leaf, Test) else self.predicate(leaf)
         self._outputs.append(f"({sql}) AS {name}")
 
     def query(self, *, only: Iterable[int] | None = None, org: str | None = None) -> Query:
@@ -89,10 +90,12 @@ class Compiler(Operands):
             conditions.append("(c.org = $org OR starts_with(c.org, $org || '.'))")
         # A place among all customers needs the values of all of them.
         narrowed = _NARROWED if restricted and not self._places else None
+        columns = ["c.ordinal AS ordinal", *(f"({sql}) AS {name}" for sql, name in self._looked_at.items())]
         sql = (
             f"{self._blocks(narrowed)}\n"
-            f"SELECT {', '.join(['c.ordinal AS ordinal', *self._outputs])}\n"
-            f"FROM customer AS c{self._joined(self._joins())}\nWHERE {' AND '.join(conditions)}"
+            f"SELECT {', '.join(['ordinal', *self._outputs])}\n"
+            f"FROM (SELECT {', '.join(columns)}\n"
+            f"FROM customer AS c{self._joined(self._joins())}\nWHERE {' AND '.join(conditions)})"
         )
         return Query(sql, self._bound(sql), dict(self._references))
 
@@ -181,9 +184,16 @@ class Compiler(Operands):
             case Unknown(item):
                 return f"({self.predicate(item)}) IS NULL"
             case Test(operand, op, values):
-                return self._compared(self._operand(operand), op, self._constants(operand, values))
+                looked_at = self._once(self._operand(operand))
+                return self._compared(looked_at, op, self._constants(operand, values))
+            case InSegment(key) if key in self._inline:
+                return f"coalesce({self._inline[key]}, false)"
             case _:
-                return self._condition(rule)
+                return self._once(self._condition(rule))
+
+    def _once(self, sql: str) -> str:
+        """The name of a column below the outputs: DuckDB repeats what stands in several conjunctions."""
+        return self._looked_at.setdefault(sql, f"v{len(self._looked_at)}")
 
     def _condition(self, leaf: Function) -> str:  # noqa: PLR0911 - one form each
         match leaf:
@@ -216,8 +226,6 @@ class Compiler(Operands):
         return f"coalesce({self._pair_name(first, then)}.{column}, false)"
 
     def _membership(self, key: str) -> str:
-        if key in self._inline:
-            return f"coalesce({self._inline[key]}, false)"
         self._members.add(key)
         return f"{self._reference(key)}.ordinal IS NOT NULL"
 
