@@ -20,6 +20,7 @@ from shared.contracts.customer.value import (
     LossTerm,
     ValueModelWrite,
 )
+from shared.money import cents
 
 BANDS: tuple[str, ...] = ("C1", "C2", "C3", "C4", "C5", "")
 """Risk levels of customers; the empty one stands for a customer without."""
@@ -158,13 +159,6 @@ def row_of(
         capital=capital,
         capital_charge=cents(Fraction(capital) * Fraction(model.hurdle) * year),
     )
-
-
-def cents(amount: Decimal | Fraction) -> Decimal:
-    """To the cent, halves away from zero, exactly."""
-    scaled = abs(Fraction(amount)) * 100 + Fraction(1, 2)
-    whole = scaled.numerator // scaled.denominator
-    return Decimal(whole if amount >= 0 else -whole).scaleb(-2)
 
 
 def raroc(income: Decimal, loss: Decimal, cost: Decimal, capital_years: Decimal) -> Decimal | None:

@@ -102,7 +102,7 @@ class QuoteLine(PriceFigures):
     )
     floor_price: Number
     break_even_volume: Number | None = Field(
-        description="Volume from which the line contributes, rounded up to the cent; null: no volume does"
+        description="Volume from which the line contributes, rounded up to the cent; null: none within reach"
     )
 
 
@@ -121,7 +121,7 @@ class QuoteTotals(PriceFigures):
     )
     break_even_share: Number | None = Field(
         description="Share of the quoted volumes at which the quote breaks even, rounded up to four places;"
-        " 0: at any; null: more volume does not help"
+        " 0: at any; null: none within reach"
     )
 
 
