@@ -175,10 +175,9 @@ class Compiler(Operands):
 
     def predicate(self, rule: Rule) -> str:
         match rule:
-            case All(items):
-                return " AND ".join(f"({self.predicate(item)})" for item in items)
-            case AnyOf(items):
-                return " OR ".join(f"({self.predicate(item)})" for item in items)
+            case All(items) | AnyOf(items):
+                word = " AND " if isinstance(rule, All) else " OR "
+                return word.join(f"({self.predicate(item)})" for item in items)
             case Not(item):
                 return f"NOT ({self.predicate(item)})"
             case Unknown(item):
