@@ -15,6 +15,11 @@ ScriptRef = Annotated[
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,79}@[1-9][0-9]{0,5}$"),
     Field(description="A script at a version", examples=["wealth-50plus@3"]),
 ]
+MaterialRef = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,79}@[1-9][0-9]{0,5}$"),
+    Field(description="A material at a version", examples=["wealth-leaflet@2"]),
+]
 CampaignStatus = Literal[
     "draft",
     "in_review",
@@ -42,6 +47,8 @@ SuppressionReason = Literal[
     "no_manager",
     "global_hold_out",
     "not_released",
+    "quota",
+    "budget",
 ]
 LedgerState = Literal["planned", "suppressed", "held_out", "assigned", "done", "expired"]
 TaskState = Literal["assigned", "accepted", "started", "call_back", "returned", "done", "expired"]
