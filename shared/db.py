@@ -9,19 +9,21 @@ from uuid import UUID
 import psycopg
 from sqlalchemy import (
     BigInteger,
+    Connection,
     DateTime,
     Identity,
     Index,
     LargeBinary,
     MetaData,
     Text,
+    event,
     func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column
 
 from shared.arrays import packed
 from shared.settings import Settings
@@ -125,7 +127,7 @@ class Job(Base):
 
 
 class UnitOfWork:
-    """At most one transaction, begun when first needed, ended once."""
+    """One transaction, begun when first needed and ended once, unless it rests."""
 
     def __init__(self, database: "Database") -> None:
         self._database = database
@@ -134,12 +136,19 @@ class UnitOfWork:
     async def session(self, scope: str, actor: str) -> AsyncSession:
         if self._session is None:
             self._session = self._database.new_session()
-            await _set_caller(self._session, scope, actor)
+            _sign(self._session, scope, actor)
+            await self._session.connection()
         return self._session
 
     @property
     def begun(self) -> AsyncSession | None:
         return self._session
+
+    async def rest(self) -> None:
+        """Ends the transaction and gives its connection back, for what takes long and needs neither. What was
+        read stays; the session begins another transaction, of the same caller, when it is asked again.
+        """
+        await self.complete()
 
     async def complete(self) -> None:
         if self._session is not None:
@@ -201,10 +210,15 @@ class Database:
         await self._engine.dispose()
 
 
-async def _set_caller(session: AsyncSession, scope: str, actor: str) -> None:
-    """Row-level security shows this transaction the rows of `scope` and below; `actor` signs its history."""
+def _sign(session: AsyncSession, scope: str, actor: str) -> None:
+    """Row-level security shows its transactions the rows of `scope` and below; `actor` signs what they do."""
     names = "set_config('huanying.org_scope', :scope, true), set_config('huanying.actor', :actor, true)"
-    await session.execute(text(f"SELECT {names}"), {"scope": scope, "actor": actor})
+
+    def set_caller(_session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+        if not transaction.nested:
+            connection.execute(text(f"SELECT {names}"), {"scope": scope, "actor": actor})
+
+    event.listen(session.sync_session, "after_begin", set_caller)
 
 
 async def give_reason(session: AsyncSession, reason: str) -> None:

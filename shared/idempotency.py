@@ -75,6 +75,11 @@ async def replay(request: Request, session: AsyncSession, principal: Principal) 
     raise Replayed(Response(stored.body, status_code=stored.status, headers=headers))
 
 
+def claimed(request: Request) -> bool:
+    """The request's transaction holds the lock of its key."""
+    return getattr(request.state, "idempotency_claim", None) is not None
+
+
 async def keep_answer(request: Request, session: AsyncSession | None, response: Response) -> None:
     claim: _Claim | None = getattr(request.state, "idempotency_claim", None)
     if claim is None or session is None:

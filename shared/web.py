@@ -1,6 +1,6 @@
 """The HTTP half of a service: application, transaction per request, principals, versions."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar, cast
 
@@ -114,6 +114,21 @@ async def _session(request: Request, principal: CurrentPrincipal) -> AsyncSessio
 
 Session = Annotated[AsyncSession, Depends(_session)]
 """The request's transaction, within the principal's organisation scope."""
+
+
+def _rest(request: Request, _session: Session) -> Callable[[], Awaitable[None]]:
+    async def rest() -> None:
+        # Whoever claimed an Idempotency-Key holds its lock until the answer is kept.
+        if not idempotency.claimed(request):
+            await request.state.unit.rest()
+
+    return rest
+
+
+Rest = Annotated[Callable[[], Awaitable[None]], Depends(_rest)]
+"""Ends the request's transaction, for a route that has read what it needs and now computes for long: an idle
+transaction holds a connection, keeps the database from cleaning up, and is ended by it after a minute.
+"""
 
 
 class Allowed:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from shared.auth import Role
 from shared.contracts.base import Timestamp
@@ -146,6 +146,24 @@ async def test_without_a_scope_nothing_shows(probe: Running) -> None:
         assert (await session.execute(select(Note))).first() is None
     finally:
         await session.close()
+
+
+async def test_a_transaction_that_rests_goes_on_as_the_same_caller(probe: Running) -> None:
+    async with probe.client(Role.strategist) as client:
+        for unit in ("east", "eastern"):
+            await client.post("/v1/notes", json={"org": f"hq.{unit}", "title": unit})
+    unit_of_work = probe.runtime.db.unit_of_work()
+    session = await unit_of_work.session("hq.east", "somebody")
+    try:
+        before = (await session.scalars(select(Note))).one()
+        await unit_of_work.rest()
+        assert not session.in_transaction()
+        assert before.title == "east"
+        assert (await session.scalars(select(Note.title))).all() == ["east"]
+        async with session.begin_nested():
+            assert await session.scalar(text("SELECT current_setting('huanying.actor')")) == "somebody"
+    finally:
+        await unit_of_work.close()
 
 
 class TestIdempotencyKey:

@@ -21,7 +21,7 @@ from shared.contracts.segmentation.churn_warnings import (
 )
 from shared.jobs import location_of
 from shared.pagination import PageParams, paginate
-from shared.web import Router, Session, problem_responses
+from shared.web import Rest, Router, Session, problem_responses
 
 router = Router(tags=["churn-warnings"])
 
@@ -109,6 +109,7 @@ async def list_win_back(
     principal: Reader,
     store: FeatureStore,
     page: PageParams,
+    rest: Rest,
     org: Annotated[OrgPath | None, Query(description="This unit and those below")] = None,
     manager: Annotated[Code | None, Query(description="Primary manager")] = None,
 ) -> Page[WinBackView]:
@@ -117,6 +118,7 @@ async def list_win_back(
     scope = within(principal.org, org)
     if scope is None:
         return Page(items=[], next_cursor=None)
+    await rest()
     return await store.run(lambda cursor: win_back_page(cursor, scheme, scope, manager, page))
 
 

@@ -14,6 +14,7 @@ from services.segmentation.queries.insights import (
     find_insight,
     insight_row,
     insights_with_counts,
+    may_change,
     own_insight,
     show_insight,
     test_views,
@@ -21,7 +22,7 @@ from services.segmentation.queries.insights import (
 )
 from services.segmentation.queries.segments import show_segment
 from services.segmentation.usecases import insights as usecase
-from services.segmentation.usecases.insight_tests import test_insight
+from services.segmentation.usecases.insight_tests import answer, keep_test, read_claim
 from shared.contracts.base import Key, Page
 from shared.contracts.segmentation import SegmentView
 from shared.contracts.segmentation.insights import (
@@ -40,7 +41,7 @@ from shared.contracts.segmentation.insights import (
 )
 from shared.contracts.segmentation.insights import Tag as InsightTag
 from shared.pagination import PageParams, paginate
-from shared.web import IfMatch, Router, Session, check_version, problem_responses, set_etag
+from shared.web import IfMatch, Rest, Router, Session, check_version, problem_responses, set_etag
 
 router = Router(tags=["insights"])
 
@@ -157,15 +158,24 @@ async def list_insight_comments(
 
 @router.post("/insights/{insight_id}:test", status_code=201, responses=problem_responses(404, 409))
 async def test_insight_on_data(
-    session: Session, principal: Analyst, store: FeatureStore, insight: OwnInsight, body: TestRequest
+    session: Session,
+    principal: Analyst,
+    store: FeatureStore,
+    insight: NamedInsight,
+    body: TestRequest,
+    rest: Rest,
 ) -> InsightTestView:
     """Compare a group's mean with everybody else's or another group's, within your organisation, now.
 
     The result stays with the insight. Every further test of it makes the correction stricter.
     """
-    test = await test_insight(session, principal, store, insight, body)
-    catalogue = await load_catalogue(session)
-    views = test_views(await tests_of(session, insight.id), catalogue)
+    may_change(principal, insight)
+    claim = await read_claim(session, principal, insight, body)
+    await rest()
+    found = await store.run(lambda cursor: answer(cursor, claim))
+    own = await own_insight(session, principal, insight.id)
+    test = await keep_test(session, principal, own, claim, found)
+    views = test_views(await tests_of(session, own.id), claim.catalogue)
     return next(view for view in views if view.id == test.id)
 
 

@@ -16,7 +16,7 @@ from shared.contracts.segmentation.life_cycle import (
     Thresholds,
 )
 from shared.errors import FieldError, Unprocessable
-from shared.web import IfMatch, Router, Session, check_version, problem_responses, set_etag
+from shared.web import IfMatch, Rest, Router, Session, check_version, problem_responses, set_etag
 
 router = Router(tags=["life-cycle"])
 
@@ -51,10 +51,12 @@ async def get_life_cycle_stages(
     session: Session,
     principal: Reader,
     store: FeatureStore,
+    rest: Rest,
     as_of: Annotated[date | None, Query(ge=FIRST, description="Business date; today without it")] = None,
 ) -> StageCounts:
     """How many customers of your organisation are in each stage."""
     scheme, day = await queries.current_scheme(session), as_of or clock.today()
+    await rest()
     return await store.run(lambda cursor: queries.stage_counts(cursor, scheme, day, principal.org))
 
 
@@ -63,6 +65,7 @@ async def get_life_cycle_transitions(
     session: Session,
     principal: Reader,
     store: FeatureStore,
+    rest: Rest,
     since: Annotated[date, Query(ge=FIRST, description="Business date", examples=["2026-08-31"])],
     until: Annotated[date | None, Query(ge=FIRST, description="Business date; today without it")] = None,
 ) -> StageTransitions:
@@ -73,6 +76,7 @@ async def get_life_cycle_transitions(
             "The second date must be later.", errors=[FieldError("/query/until", "is not after `since`")]
         )
     scheme = await queries.current_scheme(session)
+    await rest()
     return await store.run(
         lambda cursor: queries.stage_transitions(cursor, scheme, since, end, principal.org)
     )

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-import numpy as np
 from fastapi import Header, Path, Query, Response
 
 from services.segmentation.api.access import FeatureStore, NamedSegment, Reader
@@ -12,7 +11,6 @@ from services.segmentation.domain.definitions import stored_rule
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.domain.rules.tree import segment_keys
 from services.segmentation.models import Segment, SegmentVersion
-from services.segmentation.queries.category_shares import category_shares
 from services.segmentation.queries.changes import Wanted, change_page
 from services.segmentation.queries.explain import explain_rule
 from services.segmentation.queries.features import load_catalogue
@@ -24,7 +22,7 @@ from services.segmentation.queries.memberships import (
     segments_containing,
 )
 from services.segmentation.queries.past_members import members_at, segments_containing_at, version_at
-from services.segmentation.queries.profile import PROFILED, contrast_views, feature_matrix
+from services.segmentation.queries.segment_profile import segment_profile
 from services.segmentation.store import reading
 from services.segmentation.store.bitmaps import to_array
 from services.segmentation.store.store import Store
@@ -44,7 +42,7 @@ from shared.contracts.segmentation import (
 )
 from shared.errors import FieldError, NotFound, Unprocessable
 from shared.pagination import PageParams
-from shared.web import Router, Session, problem_responses
+from shared.web import Rest, Router, Session, problem_responses
 
 router = Router(tags=["members"])
 
@@ -67,6 +65,7 @@ async def list_members(
     store: FeatureStore,
     segment: NamedSegment,
     page: PageParams,
+    rest: Rest,
     as_of: AsOf = None,
     accept: Annotated[str | None, Header(description="Arrow, CSV or NDJSON: all members at once")] = None,
 ) -> Page[MemberView] | Response:
@@ -77,6 +76,7 @@ async def list_members(
     """
     _check_past(as_of)
     members = await (members_at(session, segment, as_of) if as_of else members_of(session, segment.id))
+    await rest()
     if accept is not None and any(media in accept for media in _COLUMNAR):
         batches = member_batches(store, to_array(members), principal.org)
         return arrow_response(reading.MEMBER_EXPORT, batches, accept)
@@ -104,29 +104,22 @@ async def list_changes(
 
 @router.get("/segments/{segment}/profile", responses=problem_responses(404))
 async def get_segment_profile(
-    session: Session, principal: Reader, store: FeatureStore, segment: NamedSegment
+    session: Session, principal: Reader, store: FeatureStore, segment: NamedSegment, rest: Rest
 ) -> SegmentProfile:
     """In which features the members differ from everybody, within your organisation."""
     members = await members_of(session, segment.id)
-    moment = Moment(clock.now(), clock.ZONE)
-    ordinals, matrix = await store.run(lambda cursor: feature_matrix(cursor, PROFILED, moment, principal.org))
-    group = np.isin(ordinals, to_array(members))
-    return SegmentProfile(
-        segment_id=segment.id,
-        key=segment.key,
-        size=int(group.sum()),
-        of=len(ordinals),
-        evaluated_at=moment.at,
-        contrasts=contrast_views(matrix, group),
-        categories=await store.run(
-            lambda cursor: category_shares(cursor, ordinals[group], moment, principal.org)
-        ),
-    )
+    await rest()
+    return await store.run(lambda cursor: segment_profile(cursor, segment, members, principal.org))
 
 
 @router.get("/segments/{segment}/explain/{customer_id}", responses=problem_responses(404))
 async def explain_membership(
-    session: Session, principal: Reader, store: FeatureStore, segment: NamedSegment, customer_id: CustomerId
+    session: Session,
+    principal: Reader,
+    store: FeatureStore,
+    segment: NamedSegment,
+    customer_id: CustomerId,
+    rest: Rest,
 ) -> Explanation:
     """Why this customer is a member or not: each condition's value and the events behind it."""
     ordinal = await _ordinal(store, customer_id, principal.org)
@@ -149,6 +142,7 @@ async def explain_membership(
         rule = stored_rule(definition.sql)
         referred = await members_by_key(session, segment_keys(rule))
         catalogue = await load_catalogue(session)
+        await rest()
         explanation.holds_now, explanation.leaves = await store.run(
             lambda cursor: explain_rule(cursor, rule, ordinal, referred, moment, catalogue)
         )

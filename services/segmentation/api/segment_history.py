@@ -14,7 +14,7 @@ from shared.contracts.base import Page
 from shared.contracts.segmentation.history import SegmentTrend, SegmentVersionView, TrendStep
 from shared.errors import FieldError, Unprocessable
 from shared.pagination import PageParams
-from shared.web import Router, Session, problem_responses
+from shared.web import Rest, Router, Session, problem_responses
 
 router = Router(tags=["members"])
 
@@ -36,6 +36,7 @@ async def get_segment_trend(
     principal: Reader,
     store: FeatureStore,
     segment: NamedSegment,
+    rest: Rest,
     since: Annotated[date | None, Query(description="First day; 29 days before `until` if left out")] = None,
     until: Annotated[date | None, Query(description="Last day; today if left out")] = None,
     step: Annotated[TrendStep, Query(description="By day or by week")] = TrendStep.day,
@@ -49,6 +50,7 @@ async def get_segment_trend(
     _check_year(since, until)
     first = since or min(last, today) - timedelta(days=_DAYS - 1)
     _check(first, last, today, step)
+    await rest()
     scope = await store.run(lambda cursor: reading.scope_of(cursor, principal.org))
     return await trend(session, segment, starts_of(first, last, step), step, scope)
 

@@ -14,8 +14,10 @@ from services.segmentation.api.access import (
     Strategist,
 )
 from services.segmentation.domain.definitions import read_definition
+from services.segmentation.domain.rules.tree import segment_keys
 from services.segmentation.models import EvaluationState, Segment
 from services.segmentation.queries.features import load_catalogue
+from services.segmentation.queries.memberships import members_by_key
 from services.segmentation.queries.preview import preview
 from services.segmentation.queries.segments import row_view, segments_with_definition, show_segment
 from services.segmentation.usecases import segments as usecase
@@ -34,7 +36,16 @@ from shared.contracts.segmentation import (
 from shared.errors import Conflict
 from shared.jobs import location_of
 from shared.pagination import PageParams, paginate
-from shared.web import CurrentRuntime, IfMatch, Router, Session, check_version, problem_responses, set_etag
+from shared.web import (
+    CurrentRuntime,
+    IfMatch,
+    Rest,
+    Router,
+    Session,
+    check_version,
+    problem_responses,
+    set_etag,
+)
 
 router = Router(tags=["segments"])
 
@@ -69,12 +80,16 @@ async def list_segments(
 
 @router.post("/segments:preview")
 async def preview_segment(
-    session: Session, principal: Reader, store: FeatureStore, body: PreviewRequest
+    session: Session, principal: Reader, store: FeatureStore, body: PreviewRequest, rest: Rest
 ) -> PreviewView:
     """Exact count of an unsaved rule now, within your organisation, and how many each condition passes."""
     catalogue = await load_catalogue(session)
     rule = read_definition(body.definition, catalogue)
-    return await preview(session, store, rule, principal.org, body.sample, catalogue)
+    members = await members_by_key(session, segment_keys(rule))
+    await rest()
+    return await store.run(
+        lambda cursor: preview(cursor, rule, members, principal.org, body.sample, catalogue)
+    )
 
 
 @router.get("/segments/{segment}", responses=problem_responses(404))

@@ -19,8 +19,10 @@ from services.segmentation.queries.targets import (
     alert_view,
     declared,
     drift_of,
+    drift_question,
     drift_series,
     find_profile,
+    may_change,
     narrower,
     own_profile,
     profile_row,
@@ -42,11 +44,10 @@ from shared.contracts.segmentation.targets import (
     TargetProfilePatch,
     TargetProfileView,
     TargetVersionView,
-    Tolerances,
 )
 from shared.contracts.segmentation.targets import TargetAlert as AlertView
 from shared.pagination import PageParams, paginate
-from shared.web import IfMatch, Router, Session, check_version, problem_responses, set_etag
+from shared.web import IfMatch, Rest, Router, Session, check_version, problem_responses, set_etag
 
 router = Router(tags=["target profiles"])
 
@@ -126,7 +127,12 @@ async def list_target_versions(
 
 @router.get("/target-profiles/{profile_id}/adherence", responses=problem_responses(404, 409))
 async def get_target_adherence(
-    session: Session, principal: Reader, store: FeatureStore, profile: NamedProfile, org: Unit = None
+    session: Session,
+    principal: Reader,
+    store: FeatureStore,
+    profile: NamedProfile,
+    rest: Rest,
+    org: Unit = None,
 ) -> Adherence:
     """How many customers, and how much of assets and contribution, are inside now."""
     unit = narrower(profile.org_path, org, principal)
@@ -134,6 +140,7 @@ async def get_target_adherence(
     moment = Moment(clock.now(), clock.ZONE)
     (members,) = await members_back(session, segment_keys(rule), [moment.at])
     catalogue = await load_catalogue(session)
+    await rest()
     found, applied = await store.run(
         lambda cursor: (
             totals(cursor, rule, catalogue, members, moment, unit),
@@ -170,6 +177,7 @@ async def get_target_drift(
     principal: Reader,
     store: FeatureStore,
     profile: NamedProfile,
+    rest: Rest,
     count: Annotated[Months, Query(alias="months")] = 12,
     org: Unit = None,
 ) -> DriftView:
@@ -178,7 +186,9 @@ async def get_target_drift(
     """
     unit = narrower(profile.org_path, org, principal)
     version = await declared(session, profile)
-    drift = await drift_of(session, store, version, unit, count)
+    asked = await drift_question(session, version, unit, count)
+    await rest()
+    drift = await drift_of(store, asked)
     return DriftView(
         profile_id=profile.id,
         version=version.version,
@@ -186,7 +196,7 @@ async def get_target_drift(
         evaluated_at=drift.now,
         stream_position=drift.stream_position,
         facts_since=drift.found.facts_since,
-        series=drift_series(drift, Tolerances.model_validate(version.tolerances), unit),
+        series=drift_series(drift, asked.tolerances, unit),
     )
 
 
@@ -196,6 +206,7 @@ async def get_outsider_profile(
     principal: Reader,
     store: FeatureStore,
     profile: NamedProfile,
+    rest: Rest,
     count: Annotated[Months, Query(alias="months")] = 3,
     org: Unit = None,
 ) -> OutsiderProfile:
@@ -207,6 +218,7 @@ async def get_outsider_profile(
     periods = months(moment.at, clock.ZONE, count)
     (members,) = await members_back(session, segment_keys(rule), [moment.at])
     catalogue = await load_catalogue(session)
+    await rest()
     found: Outsiders = await store.run(
         lambda cursor: outsiders(cursor, rule, catalogue, members, moment, periods, unit)
     )
@@ -225,10 +237,16 @@ async def get_outsider_profile(
 
 @router.post("/target-profiles/{profile_id}:check", responses=problem_responses(404, 409))
 async def check_target_profile(
-    session: Session, principal: Analyst, store: FeatureStore, profile: OwnProfile
+    session: Session, principal: Analyst, store: FeatureStore, profile: NamedProfile, rest: Rest
 ) -> TargetCheck:
     """Look for drift now, and tell of what was not told before; the worker does so once a day."""
-    return await usecase.check(session, principal, store, profile)
+    may_change(principal, profile)
+    asked = await usecase.to_check(session, profile)
+    await rest()
+    drift = await drift_of(store, asked)
+    return await usecase.check(
+        session, principal, await own_profile(session, principal, profile.id), asked, drift
+    )
 
 
 @router.get("/target-profiles/{profile_id}/alerts", responses=problem_responses(404))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import duckdb
 from pyroaring import BitMap
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +14,6 @@ from services.segmentation.domain.overlap import overlap
 from services.segmentation.models import Segment
 from services.segmentation.queries.kept_members import kept_members
 from services.segmentation.store import reading
-from services.segmentation.store.store import Store
 from shared.contracts.base import LocalText
 from shared.contracts.segmentation import SegmentState
 from shared.contracts.segmentation.comparisons import OverlapSegment, OverlapView
@@ -24,7 +24,7 @@ _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True)
 class Compared:
-    """A live segment and its members within the caller's organisation."""
+    """A live segment and its members."""
 
     segment: Segment
     members: BitMap
@@ -41,14 +41,14 @@ class Scope:
         return members if self.customers is None else members & self.customers
 
 
-async def scope_for(store: Store, org: str) -> Scope:
-    return await store.run(
-        lambda cursor: Scope(reading.scope_of(cursor, org), reading.active_customers(cursor, org))
-    )
+def scope_of(cursor: duckdb.DuckDBPyConnection, org: str) -> Scope:
+    return Scope(reading.scope_of(cursor, org), reading.active_customers(cursor, org))
 
 
-async def compared(session: AsyncSession, names: Sequence[str], scope: Scope) -> list[Compared]:
-    """In the order named. 422 for a segment that does not exist, is not live, or is named twice."""
+async def compared(session: AsyncSession, names: Sequence[str]) -> list[Compared]:
+    """In the order named, with all their members. 422 for a segment that does not exist, is not live, or is
+    named twice.
+    """
     ids = {UUID(name): name for name in names if _ID.fullmatch(name)}
     rows = await session.scalars(
         select(Segment).where(or_(Segment.key.in_(names), Segment.id.in_(list(ids))))
@@ -58,7 +58,7 @@ async def compared(session: AsyncSession, names: Sequence[str], scope: Scope) ->
     found: dict[str, Compared] = {}
     for segment in segments:
         members = kept[segment.id].members if segment.id in kept else BitMap()
-        one = Compared(segment, scope.within(members))
+        one = Compared(segment, members)
         found[segment.key] = one
         found[ids.get(segment.id, segment.key)] = one
     _refuse(names, found)
@@ -81,10 +81,11 @@ def _refuse(names: Sequence[str], found: dict[str, Compared]) -> None:
         raise Unprocessable("Name live segments, each once", errors=errors)
 
 
-async def overlap_view(session: AsyncSession, store: Store, names: Sequence[str], org: str) -> OverlapView:
-    scope = await scope_for(store, org)
-    found = await compared(session, names, scope)
-    matrices = overlap([each.members for each in found], scope.of)
+def overlap_view(cursor: duckdb.DuckDBPyConnection, found: Sequence[Compared], org: str) -> OverlapView:
+    """Within `org`."""
+    scope = scope_of(cursor, org)
+    members = [scope.within(each.members) for each in found]
+    matrices = overlap(members, scope.of)
     return OverlapView(
         of=scope.of,
         segments=[
@@ -92,9 +93,9 @@ async def overlap_view(session: AsyncSession, store: Store, names: Sequence[str]
                 segment_id=each.segment.id,
                 key=each.segment.key,
                 name=LocalText.model_validate(each.segment.name),
-                size=len(each.members),
+                size=len(inside),
             )
-            for each in found
+            for each, inside in zip(found, members, strict=True)
         ],
         counts=matrices.counts,
         jaccard=matrices.jaccard,

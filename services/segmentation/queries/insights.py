@@ -39,12 +39,17 @@ async def find_insight(session: AsyncSession, insight_id: UUID) -> Insight:
 
 
 async def own_insight(session: AsyncSession, principal: Principal, insight_id: UUID) -> Insight:
-    """Locked for a change. What belongs to a unit above may be discussed, not changed."""
+    """Locked for a change."""
     insight = await find_insight(session, insight_id)
-    if not principal.covers(insight.org_path):
-        raise Forbidden(f"It belongs to {insight.org_path}: only there it can be changed.")
+    may_change(principal, insight)
     await session.refresh(insight, with_for_update=True)
     return insight
+
+
+def may_change(principal: Principal, insight: Insight) -> None:
+    """What belongs to a unit above may be discussed, not changed."""
+    if not principal.covers(insight.org_path):
+        raise Forbidden(f"It belongs to {insight.org_path}: only there it can be changed.")
 
 
 def insights_with_counts(reader: str) -> Select[Any]:

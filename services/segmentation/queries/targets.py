@@ -1,7 +1,7 @@
 """Target profiles as rows: find one, list them, show them; their drift computed."""
 
-import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -48,12 +48,17 @@ async def find_profile(session: AsyncSession, profile_id: UUID) -> TargetProfile
 
 
 async def own_profile(session: AsyncSession, principal: Principal, profile_id: UUID) -> TargetProfile:
-    """Locked for a change. What is declared above the caller may be read, not changed."""
+    """Locked for a change."""
     profile = await find_profile(session, profile_id)
-    if not principal.covers(profile.org_path):
-        raise Forbidden(f"It was declared by {profile.org_path}: only there it can be changed.")
+    may_change(principal, profile)
     await session.refresh(profile, with_for_update=True)
     return profile
+
+
+def may_change(principal: Principal, profile: TargetProfile) -> None:
+    """What is declared above the caller may be read, not changed."""
+    if not principal.covers(profile.org_path):
+        raise Forbidden(f"It was declared by {profile.org_path}: only there it can be changed.")
 
 
 async def declared(session: AsyncSession, profile: TargetProfile) -> TargetVersion:
@@ -153,24 +158,40 @@ class Drift:
         ]
 
 
-async def drift_of(
-    session: AsyncSession, store: Store, version: TargetVersion, org: str, count: int
-) -> Drift:
+@dataclass(frozen=True)
+class DriftQuestion:
+    """Whether a unit and those below it wander off: all that the store is asked with."""
+
+    version: int
+    judged: Judged
+    periods: list[Period]
+    tolerances: Tolerances
+    org: str
+    now: datetime
+
+
+async def drift_question(
+    session: AsyncSession, version: TargetVersion, org: str, count: int
+) -> DriftQuestion:
     """The last `count` calendar months, the present one among them, of `org` and the units below it."""
     now = clock.now()
     periods = months(now, clock.ZONE, count)
     rule = stored_rule(version.sql)
     members = await members_back(session, segment_keys(rule), [min(each.stop, now) for each in periods])
     judged = Judged(rule, await load_catalogue(session), members)
-    found, applied = await asyncio.to_thread(_shares, store, judged, periods, org, now)
-    return Drift(found, periods, Tolerances.model_validate(version.tolerances), now, applied)
+    tolerances = Tolerances.model_validate(version.tolerances)
+    return DriftQuestion(version.version, judged, periods, tolerances, org, now)
 
 
-def _shares(
-    store: Store, judged: Judged, periods: list[Period], org: str, now: datetime
-) -> tuple[Found, int]:
-    with store.read() as cursor:
-        return monthly_shares(cursor, judged, periods, org, now), position(cursor, STREAM) or 0
+async def drift_of(store: Store, asked: DriftQuestion) -> Drift:
+    """Takes seconds of a large bank: end the transaction before."""
+    found, applied = await store.run(
+        lambda cursor: (
+            monthly_shares(cursor, asked.judged, asked.periods, asked.org, asked.now),
+            position(cursor, STREAM) or 0,
+        )
+    )
+    return Drift(found, asked.periods, asked.tolerances, asked.now, applied)
 
 
 def drift_series(drift: Drift, tolerances: Tolerances, org: str) -> list[DriftSeries]:

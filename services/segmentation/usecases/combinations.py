@@ -2,45 +2,38 @@
 
 from collections.abc import Sequence
 
+import duckdb
 from pyroaring import BitMap
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.overlap import combined
 from services.segmentation.domain.rules.text import to_sql
 from services.segmentation.domain.rules.tree import InSegment, Not, Rule, all_of, any_of
-from services.segmentation.models import Segment
-from services.segmentation.queries.comparisons import compared, scope_for
+from services.segmentation.queries.comparisons import Compared, scope_of
 from services.segmentation.queries.segments import show_segment
 from services.segmentation.store import reading
 from services.segmentation.store.bitmaps import to_array
-from services.segmentation.store.store import Store
 from services.segmentation.usecases.segments import create_segment
 from shared.auth import Principal, Role
 from shared.contracts.conditions import SqlDefinition
-from shared.contracts.segmentation import SegmentCreate
+from shared.contracts.segmentation import SegmentCreate, SegmentView
 from shared.contracts.segmentation.comparisons import Combination, CombineRequest, Operation, SaveAs
 from shared.errors import Forbidden
 
 
-async def combine(
-    session: AsyncSession, principal: Principal, store: Store, wanted: CombineRequest
+def combine(
+    cursor: duckdb.DuckDBPyConnection, found: Sequence[Compared], wanted: CombineRequest, org: str
 ) -> Combination:
-    """The count is of the members as stored, within the caller's organisation."""
-    if wanted.save_as is not None and not principal.has(Role.strategist):
-        raise Forbidden("Only a strategist may save segments")
-    scope = await scope_for(store, principal.org)
-    found = await compared(session, wanted.segments, scope)
-    members = combined(wanted.operation, [each.members for each in found])
+    """The count is of the members as stored, within `org`."""
+    scope = scope_of(cursor, org)
+    members = scope.within(combined(wanted.operation, [each.members for each in found]))
     first = BitMap(members[: wanted.sample])
-    ids = await store.run(lambda cursor: reading.customer_ids(cursor, to_array(first)))
-    sql = to_sql(rule_of(wanted.operation, [each.segment.key for each in found]))
-    saved = await _save(session, principal, wanted.save_as, sql) if wanted.save_as else None
+    ids = reading.customer_ids(cursor, to_array(first))
     return Combination(
         count=len(members),
         of=scope.of,
         sample=[ids[ordinal] for ordinal in first if ordinal in ids],
-        sql=sql,
-        saved=await show_segment(session, saved) if saved else None,
+        sql=to_sql(rule_of(wanted.operation, [each.segment.key for each in found])),
     )
 
 
@@ -54,8 +47,14 @@ def rule_of(operation: Operation, keys: Sequence[str]) -> Rule:
     return all_of([first, *(Not(other) for other in others)])
 
 
-async def _save(session: AsyncSession, principal: Principal, wanted: SaveAs, sql: str) -> Segment:
-    return await create_segment(
+def may_save(principal: Principal) -> None:
+    if not principal.has(Role.strategist):
+        raise Forbidden("Only a strategist may save segments")
+
+
+async def save(session: AsyncSession, principal: Principal, wanted: SaveAs, sql: str) -> SegmentView:
+    """A draft of the combination."""
+    created = await create_segment(
         session,
         principal,
         SegmentCreate(
@@ -66,3 +65,4 @@ async def _save(session: AsyncSession, principal: Principal, wanted: SaveAs, sql
             definition=SqlDefinition(sql=sql),
         ),
     )
+    return await show_segment(session, created)

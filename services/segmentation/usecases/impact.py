@@ -1,7 +1,7 @@
 """What a change of one segment would do to it and to all that lean on it, without doing it."""
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import duckdb
@@ -10,18 +10,18 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.definitions import pointer_of, read_definition, stored_rule
+from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.domain.rules.references import check_references
 from services.segmentation.domain.rules.tree import Rule, segment_keys
 from services.segmentation.models import Segment, SegmentVersion
-from services.segmentation.queries.comparisons import Scope, scope_for
+from services.segmentation.queries.comparisons import Scope, scope_of
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.kept_members import kept_members
 from services.segmentation.queries.memberships import members_by_key, members_of
 from services.segmentation.queries.segments import references, users_of
 from services.segmentation.store import reading
 from services.segmentation.store.bitmaps import to_array
-from services.segmentation.store.store import Store
 from services.segmentation.usecases.passes import EVERYBODY, evaluate_rules
 from shared import clock
 from shared.contracts.base import LocalText
@@ -36,20 +36,35 @@ from shared.contracts.segmentation.comparisons import (
 from shared.errors import Conflict
 
 
-async def dependants(session: AsyncSession, store: Store, segment: Segment, org: str) -> DependantsView:
-    """Who refers to the segment, directly or through others, by key."""
+@dataclass(frozen=True)
+class Leaning:
+    """The segments that refer to one, directly or through others, by key; members where evaluated."""
+
+    direct: Collection[str]
+    segments: Sequence[Segment]
+    members: Mapping[UUID, BitMap]
+
+
+async def leaning(session: AsyncSession, segment: Segment) -> Leaning:
     uses = await references(session)
-    direct = users_of(segment.key, uses)
-    scope = await scope_for(store, org)
     rows = await session.scalars(
         select(Segment).where(Segment.key.in_(_leaning_on(segment.key, uses))).order_by(Segment.key)
     )
-    leaning = rows.all()
-    kept = await kept_members(session, [each.id for each in leaning])
+    found = rows.all()
+    kept = await kept_members(session, [each.id for each in found])
+    members = {segment_id: each.members for segment_id, each in kept.items()}
+    return Leaning(users_of(segment.key, uses), found, members)
+
+
+def dependants(
+    cursor: duckdb.DuckDBPyConnection, segment: Segment, found: Leaning, org: str
+) -> DependantsView:
+    """Counted within `org`."""
+    scope = scope_of(cursor, org)
     return DependantsView(
         segment_id=segment.id,
         key=segment.key,
-        archivable=not direct,
+        archivable=not found.direct,
         dependants=[
             DependantView(
                 segment_id=each.id,
@@ -57,10 +72,10 @@ async def dependants(session: AsyncSession, store: Store, segment: Segment, org:
                 name=LocalText.model_validate(each.name),
                 state=SegmentState(each.state),
                 refresh=Refresh(each.refresh),
-                direct=each.key in direct,
-                size=len(scope.within(kept[each.id].members)) if each.id in kept else None,
+                direct=each.key in found.direct,
+                size=len(scope.within(found.members[each.id])) if each.id in found.members else None,
             )
-            for each in leaning
+            for each in found.segments
         ],
     )
 
@@ -74,10 +89,19 @@ def _leaning_on(key: str, uses: Mapping[str, set[str]]) -> set[str]:
     return found
 
 
-async def impact(
-    session: AsyncSession, store: Store, segment: Segment, wanted: ImpactRequest, org: str
-) -> ImpactView:
-    """Exact, as of now: the unsaved definition and the live rules leaning on it, asked of everybody."""
+@dataclass(frozen=True)
+class ImpactQuestion:
+    """A segment, by key the rules to evaluate and all members before, and the live segments leaning on it."""
+
+    key: str
+    rules: Mapping[str, Rule]
+    before: Mapping[str, BitMap]
+    leaning: Sequence[Segment]
+    catalogue: Catalogue
+
+
+async def impact_question(session: AsyncSession, segment: Segment, wanted: ImpactRequest) -> ImpactQuestion:
+    """Raises `Conflict` for a rule of a cluster, `RuleError` for a bad rule."""
     if segment.kind != SegmentKind.rule and wanted.definition is not None:
         raise Conflict("The members of a cluster come from its model run: it has no rule to edit.")
     catalogue = await load_catalogue(session)
@@ -92,22 +116,23 @@ async def impact(
     referred = {key for rule in rules.values() for key in segment_keys(rule)}
     before = await members_by_key(session, rules.keys() | referred)
     before[segment.key] = await members_of(session, segment.id)
-    start = {**before, segment.key: BitMap()}
+    return ImpactQuestion(segment.key, rules, before, [each for each, _ in live], catalogue)
+
+
+def impact(cursor: duckdb.DuckDBPyConnection, asked: ImpactQuestion, sample: int, org: str) -> ImpactView:
+    """Exact, as of now: the unsaved definition and the live rules leaning on it, asked of everybody."""
     moment = Moment(clock.now(), clock.ZONE)
-
-    def evaluate() -> dict[str, BitMap]:
-        with store.read() as cursor:
-            return evaluate_rules(cursor, rules, start, catalogue, moment, EVERYBODY)
-
-    after = {segment.key: BitMap(), **await asyncio.to_thread(evaluate)}
-    scope = await scope_for(store, org)
-    moves = {key: _Moves(before[key], after[key], scope) for key in after}
-    own = moves[segment.key]
-    samples = await store.run(lambda cursor: own.samples(cursor, wanted.sample))
+    start = {**asked.before, asked.key: BitMap()}
+    found = evaluate_rules(cursor, asked.rules, start, asked.catalogue, moment, EVERYBODY)
+    after = {asked.key: BitMap(), **found}
+    scope = scope_of(cursor, org)
+    moves = {key: _Moves(asked.before[key], after[key], scope) for key in after}
+    own = moves[asked.key]
+    joined, left = own.samples(cursor, sample)
     return ImpactView(
         **own.counts,
-        joined_sample=samples[0],
-        left_sample=samples[1],
+        joined_sample=joined,
+        left_sample=left,
         dependants=[
             DependantImpact(
                 segment_id=each.id,
@@ -116,7 +141,7 @@ async def impact(
                 refresh=Refresh(each.refresh),
                 **moves[each.key].counts,
             )
-            for each, _ in live
+            for each in asked.leaning
         ],
         evaluated_at=moment.at,
     )

@@ -1,9 +1,12 @@
 """Testing an insight: the claim computed on the data of one moment, kept with that moment."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from math import sqrt
 from typing import Any
 
+import duckdb
+from pyroaring import BitMap
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.definitions import stored_rule
@@ -18,7 +21,7 @@ from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.hypotheses import arms
 from services.segmentation.queries.insights import tests_of
 from services.segmentation.queries.profile import NUMERIC
-from services.segmentation.store.store import Store, position
+from services.segmentation.store.store import position
 from services.segmentation.usecases.feed import STREAM
 from services.segmentation.usecases.insights import rule_sql
 from shared import clock
@@ -32,40 +35,91 @@ MAX_TESTS = 100
 _OPEN = {InsightState.discussed, InsightState.testing}
 
 
-async def test_insight(
-    session: AsyncSession, principal: Principal, store: Store, insight: Insight, claim: TestRequest
-) -> InsightTest:
-    """Computes and keeps the result; a discussed insight is then being tested.
+@dataclass(frozen=True)
+class Claim:
+    """What is claimed of which customers, and all that the store is asked with."""
 
-    Raises `Conflict` in other states, `Unprocessable` for an unknown metric or a missing group.
-    """
+    wanted: TestRequest
+    group: str
+    against: str | None
+    scope: str
+    moment: Moment
+    members: Mapping[str, BitMap]
+    catalogue: Catalogue
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the data say: JSON, and the stream position they were at."""
+
+    result: dict[str, Any]
+    stream_position: int
+
+
+async def read_claim(
+    session: AsyncSession, principal: Principal, insight: Insight, wanted: TestRequest
+) -> Claim:
+    """Raises `Conflict` in states that are not tested, `Unprocessable` for an unknown metric or no group."""
+    await _check_open(session, insight)
+    catalogue = await load_catalogue(session)
+    _check_metric(wanted.metric, catalogue)
+    group = await rule_sql(session, wanted.group, "/group") or insight.group_sql
+    if group is None:
+        raise Unprocessable("Which customers?", errors=[FieldError("/group", "the insight has no group")])
+    against = await rule_sql(session, wanted.against, "/against")
+    moment = Moment(clock.now(), clock.ZONE)
+    keys = {key for sql in (group, against) if sql for key in segment_keys(stored_rule(sql))}
+    (members,) = await members_back(session, keys, [moment.at])
+    return Claim(wanted, group, against, principal.org, moment, members, catalogue)
+
+
+async def _check_open(session: AsyncSession, insight: Insight) -> list[InsightTest]:
+    """The tests it had."""
     state = InsightState(insight.state)
     if state not in _OPEN:
         raise illegal(state, f"An insight that is {state} is not tested: discussed and testing ones are.")
-    catalogue = await load_catalogue(session)
-    _check_metric(claim.metric, catalogue)
-    group = await rule_sql(session, claim.group, "/group") or insight.group_sql
-    if group is None:
-        raise Unprocessable("Which customers?", errors=[FieldError("/group", "the insight has no group")])
-    against = await rule_sql(session, claim.against, "/against")
     tests = await tests_of(session, insight.id)
     if len(tests) >= MAX_TESTS:
         raise Conflict(f"It was tested {MAX_TESTS} times: enough searching for a result.")
+    return tests
+
+
+def answer(cursor: duckdb.DuckDBPyConnection, claim: Claim) -> Answer:
+    wanted = claim.wanted
+    group = stored_rule(claim.group)
+    against = stored_rule(claim.against) if claim.against else None
+    inside, compared = arms(
+        cursor, group, against, wanted.metric, claim.catalogue, claim.members, claim.moment, claim.scope
+    )
+    outcome = welch(inside, compared, wanted.direction, wanted.minimal_difference)
+    result = {**asdict(outcome), "in_group": _kept(inside), "compared": _kept(compared)}
+    return Answer(result, position(cursor, STREAM) or 0)
+
+
+async def keep_test(
+    session: AsyncSession, principal: Principal, insight: Insight, claim: Claim, found: Answer
+) -> InsightTest:
+    """A discussed insight is then being tested. Raises `Conflict` if it has left the states that are tested.
+    `insight` is locked.
+    """
+    tests, wanted = await _check_open(session, insight), claim.wanted
     test = InsightTest(
         id=new_id(),
         insight_id=insight.id,
         number=tests[0].number + 1 if tests else 1,
-        scope=principal.org,
-        group_sql=group,
-        against_sql=against,
-        metric=claim.metric,
-        direction=claim.direction,
-        minimal_difference=claim.minimal_difference,
+        scope=claim.scope,
+        group_sql=claim.group,
+        against_sql=claim.against,
+        metric=wanted.metric,
+        direction=wanted.direction,
+        minimal_difference=wanted.minimal_difference,
+        result=found.result,
+        evaluated_at=claim.moment.at,
+        stream_position=found.stream_position,
         created_by=principal.id,
     )
-    await _compute(session, store, test, catalogue)
     session.add(test)
-    if state is InsightState.discussed:
+    if insight.state == InsightState.discussed:
         insight.state = InsightState.testing
         insight.revision += 1
         insight.updated_at = test.evaluated_at
@@ -84,26 +138,6 @@ def _check_metric(metric: str, catalogue: Catalogue) -> None:
     if catalogue[metric].type not in NUMERIC:
         detail = f"'{metric}' is a {catalogue[metric].type}: it has no mean"
         raise Unprocessable(detail, errors=[FieldError("/metric", detail)])
-
-
-async def _compute(session: AsyncSession, store: Store, test: InsightTest, catalogue: Catalogue) -> None:
-    moment = Moment(clock.now(), clock.ZONE)
-    group = stored_rule(test.group_sql)
-    against = stored_rule(test.against_sql) if test.against_sql else None
-    keys = segment_keys(group) | (segment_keys(against) if against else set())
-    (members,) = await members_back(session, keys, [moment.at])
-    (inside, compared), applied = await store.run(
-        lambda cursor: (
-            arms(cursor, group, against, test.metric, catalogue, members, moment, test.scope),
-            position(cursor, STREAM) or 0,
-        )
-    )
-    outcome = welch(
-        inside, compared, "higher" if test.direction == "higher" else "lower", test.minimal_difference
-    )
-    test.result = {**asdict(outcome), "in_group": _kept(inside), "compared": _kept(compared)}
-    test.evaluated_at = moment.at
-    test.stream_position = applied
 
 
 def _kept(arm: Arm) -> dict[str, Any]:

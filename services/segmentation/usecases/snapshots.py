@@ -29,7 +29,7 @@ async def freeze(
     kept = (await kept_members(session, [segment.id])).get(segment.id)
     if kept is None or segment.evaluated_at is None:
         raise Conflict(f"The segment is {segment.state} and has no members that could be frozen.")
-    members, ids = await store.run(lambda cursor: _known(cursor, kept.members, principal.org))
+    members, digest = await store.run(lambda cursor: _known(cursor, kept.members, principal.org))
     snapshot = SegmentSnapshot(
         id=new_id(),
         segment_id=segment.id,
@@ -39,7 +39,7 @@ async def freeze(
         purpose=wanted.purpose,
         size=len(members),
         erased=0,
-        digest=digest_of(ids),
+        digest=digest,
         members=members.serialize(),
         created_by=principal.id,
         created_at=clock.now(),
@@ -51,9 +51,9 @@ async def freeze(
     return snapshot
 
 
-def _known(cursor: duckdb.DuckDBPyConnection, members: BitMap, org: str) -> tuple[BitMap, list[UUID]]:
+def _known(cursor: duckdb.DuckDBPyConnection, members: BitMap, org: str) -> tuple[BitMap, str]:
     rows = reading.members_in_scope(cursor, to_array(members), org, len(members))
-    return BitMap(ordinal for ordinal, _, _ in rows), [id_ for _, id_, _ in rows]
+    return BitMap(ordinal for ordinal, _, _ in rows), digest_of(id_ for _, id_, _ in rows)
 
 
 def digest_of(ids: Iterable[UUID]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import or_, select, text
+from sqlalchemy import Select, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +20,14 @@ from services.segmentation.domain.rules.tree import Rule, segment_keys
 from services.segmentation.models import TargetAlert, TargetProfile, TargetVersion
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.segments import references
-from services.segmentation.queries.targets import Drift, alert_view, declared, drift_of
+from services.segmentation.queries.targets import (
+    Drift,
+    DriftQuestion,
+    alert_view,
+    declared,
+    drift_of,
+    drift_question,
+)
 from services.segmentation.settings import SegmentationSettings
 from services.segmentation.store.store import Store
 from services.segmentation.usecases.feed import CustomerFeed
@@ -37,7 +44,7 @@ from shared.contracts.segmentation.targets import (
     TargetProfilePatch,
     Tolerances,
 )
-from shared.errors import FieldError, Forbidden, ProblemError, Unprocessable
+from shared.errors import Conflict, FieldError, Forbidden, ProblemError, Unprocessable
 from shared.ids import new_id
 from shared.outbox import emit
 from shared.service import Runtime
@@ -45,7 +52,6 @@ from shared.service import Runtime
 logger = structlog.get_logger()
 
 _SYSTEM = Principal(id="system:segmentation", roles=frozenset(), org="hq", name="segmentation")
-_LEADER = text("SELECT pg_try_advisory_xact_lock(hashtext('segmentation.targets'))")
 _MONTHS = 4
 """The present month, the last two that may speak together, and one whose facts may have come late."""
 # No segment can have this key: a profile is referred to by none.
@@ -111,9 +117,10 @@ async def _declare_anew(
     session: AsyncSession, principal: Principal, profile: TargetProfile, wanted: TargetProfilePatch
 ) -> None:
     version = await declared(session, profile)
-    tolerances = wanted.tolerances or Tolerances.model_validate(version.tolerances)
+    present = Tolerances.model_validate(version.tolerances)
+    tolerances = wanted.tolerances or present
     rule = await _checked(session, wanted.definition) if wanted.definition is not None else None
-    if tolerances.model_dump() == version.tolerances and (rule is None or digest(rule) == version.digest):
+    if tolerances == present and (rule is None or digest(rule) == version.digest):
         return
     profile.version += 1
     _add_version(session, profile, rule or stored_rule(version.sql), tolerances, principal)
@@ -141,23 +148,27 @@ def _add_version(
     )
 
 
-async def check(
-    session: AsyncSession, principal: Principal, store: Store, profile: TargetProfile
-) -> TargetCheck:
-    """Looks at the months that are over and tells of each unit and month at most once.
+async def to_check(session: AsyncSession, profile: TargetProfile) -> DriftQuestion:
+    """About the months that are over, of the profile's unit and those directly below it."""
+    return await drift_question(session, await declared(session, profile), profile.org_path, _MONTHS)
 
-    Judged are the profile's unit and those directly below it, in months that ended while it was valid.
+
+async def check(
+    session: AsyncSession, principal: Principal, profile: TargetProfile, asked: DriftQuestion, drift: Drift
+) -> TargetCheck:
+    """Tells of each unit and month, of those that ended while the profile was valid, at most once. Raises
+    `Conflict` if another version was declared since it was `asked`. `profile` is locked.
     """
-    version = await declared(session, profile)
-    drift = await drift_of(session, store, version, profile.org_path, _MONTHS)
-    tolerances = Tolerances.model_validate(version.tolerances)
+    tolerances = asked.tolerances
+    if profile.version != asked.version:
+        raise Conflict("The profile was changed while it was looked at: check it again.")
     found = _alarming(drift, tolerances, profile)
     alerts = [await _alert(session, profile, where, shares, drift.now) for where, shares in found.items()]
     new = [alert for alert in alerts if alert is not None]
     profile.checked_at = drift.now
     await session.flush()
     await emit(session, *(_told(profile, alert) for alert in new))
-    detail = {"alerts": len(new), "version": version.version}
+    detail = {"alerts": len(new), "version": asked.version}
     path = profile.org_path
     await audit(session, principal, "check", f"target-profile/{profile.id}", detail, org_path=path)
     return TargetCheck(
@@ -255,34 +266,41 @@ async def keep_checking(runtime: Runtime) -> None:
 
 
 async def check_due(runtime: Runtime) -> int:
-    """Checks the profiles that nobody has checked today, each in a transaction of its own."""
+    """Checks the profiles that nobody has checked today, one after another."""
+    async with runtime.db.transaction() as session:
+        due = (await session.scalars(_due().order_by(TargetProfile.id))).all()
     done = 0
-    for profile_id in await _due(runtime):
-        async with runtime.db.transaction() as session:
-            if not await session.scalar(_LEADER):
-                return done
-            profile = await session.get_one(TargetProfile, profile_id, with_for_update=True)
-            try:
-                found = await check(session, _SYSTEM, runtime.resource(Store), profile)
-            except ProblemError as problem:
-                logger.warning("target_not_checked", profile=str(profile_id), problem=problem.detail)
-                continue
+    for each in due:
+        try:
+            found = await _check_one(runtime, each.id)
+        except ProblemError as problem:
+            logger.warning("target_not_checked", profile=str(each.id), problem=problem.detail)
+            continue
+        if found is not None:
             done += 1
-            logger.info("target_checked", profile=str(profile_id), alerts=len(found.alerts))
+            logger.info("target_checked", profile=str(each.id), alerts=len(found.alerts))
     return done
 
 
-async def _due(runtime: Runtime) -> list[UUID]:
+async def _check_one(runtime: Runtime, profile_id: UUID) -> TargetCheck | None:
+    """Nothing if another worker was faster."""
+    one = _due().where(TargetProfile.id == profile_id)
+    async with runtime.db.transaction() as session:
+        profile = await session.scalar(one)
+        asked = await to_check(session, profile) if profile is not None else None
+    if asked is None:
+        return None
+    drift = await drift_of(runtime.resource(Store), asked)
+    async with runtime.db.transaction() as session:
+        profile = await session.scalar(one.with_for_update())
+        return await check(session, _SYSTEM, profile, asked, drift) if profile is not None else None
+
+
+def _due() -> Select[TargetProfile]:
     today = clock.today()
     midnight = datetime.combine(today, datetime.min.time(), clock.ZONE)
-    async with runtime.db.transaction() as session:
-        found = await session.scalars(
-            select(TargetProfile.id)
-            .where(
-                TargetProfile.valid_from <= today,
-                or_(TargetProfile.valid_until.is_(None), TargetProfile.valid_until >= today),
-                or_(TargetProfile.checked_at.is_(None), TargetProfile.checked_at < midnight),
-            )
-            .order_by(TargetProfile.id)
-        )
-        return list(found)
+    return select(TargetProfile).where(
+        TargetProfile.valid_from <= today,
+        or_(TargetProfile.valid_until.is_(None), TargetProfile.valid_until >= today),
+        or_(TargetProfile.checked_at.is_(None), TargetProfile.checked_at < midnight),
+    )
