@@ -52,18 +52,25 @@ async def _shift(
 
 async def _record(scene: Scene, manager: Caller, task: Json, disposition: str, minutes: int) -> None:
     """One call; who asks to be called back is tried once more and not reached again."""
-    path, key = f"campaign/v1/tasks/{task['id']}:record", scene.memory.key("task", task["id"])
+    key = scene.memory.key("task", task["id"])
     note = {"note": SIMULATED} if scene.plot.simulated_contacts else {}
     body: Json = {"disposition": disposition, "minutes": str(minutes), **note}
     if disposition == "accepted":
         body["outcome"] = {"offer": task["offer"], "amount": scene.plot.amount}
-    if disposition != "call_back":
-        await manager.post(path, body, key=key)
-        return
-    if task["state"] != "call_back":
-        again = scene.now() + timedelta(hours=1)
-        await manager.post(path, {**body, "next_at": again.isoformat()}, key=key)
-    await manager.post(path, {"disposition": "no_answer", "minutes": "1", **note}, key=f"{key}-again")
+    if disposition == "call_back":
+        if task["state"] != "call_back":
+            again = scene.now() + timedelta(hours=1)
+            await _attempt(manager, task, {**body, "next_at": again.isoformat()}, key)
+        key, body = f"{key}-again", {"disposition": "no_answer", "minutes": "1", **note}
+    await _attempt(manager, task, body, key)
+
+
+async def _attempt(manager: Caller, task: Json, body: Json, key: str) -> None:
+    path = f"campaign/v1/tasks/{task['id']}"
+    begun = await manager.post(f"{path}:start", {}, key=f"{key}-start")
+    # Who may not be contacted any more is not: the task is closed with the reason.
+    if begun["state"] != "expired":
+        await manager.post(f"{path}:record", body, key=key)
 
 
 async def ledger(scene: Scene) -> list[Json]:

@@ -1,6 +1,6 @@
 """Wiring of the campaign service."""
 
-from services.campaign.api import campaigns, catalogue, ledger, suppressions, tasks
+from services.campaign.api import campaigns, catalogue, ledger, prices, quotas, scripts, suppressions, tasks
 from services.campaign.consumers import HANDLERS
 from services.campaign.jobs import TASKS, follow_the_clock
 from services.campaign.settings import CampaignSettings
@@ -14,9 +14,12 @@ service = Service(
     settings=CampaignSettings,
     routers=[
         catalogue.router,
+        scripts.router,
         campaigns.router,
         ledger.router,
         tasks.router,
+        quotas.router,
+        prices.router,
         suppressions.router,
     ],
     handlers=HANDLERS,

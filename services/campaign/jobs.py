@@ -7,6 +7,8 @@ from uuid import UUID
 
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.launch import LAUNCH_TASK, launch, release_due_waves, start_and_expire
+from services.campaign.usecases.quotas import follow_quotas
+from services.campaign.usecases.reservations import release_lapsed
 from shared.jobs import JobRun
 from shared.service import Runtime, Task
 
@@ -23,6 +25,9 @@ async def follow_the_clock(runtime: Runtime) -> None:
         async with runtime.db.transaction() as session:
             await start_and_expire(session)
         await release_due_waves(runtime.db, settings)
+        async with runtime.db.transaction() as session:
+            await release_lapsed(session)
+            await follow_quotas(session)
         await asyncio.sleep(settings.release_every_seconds)
 
 

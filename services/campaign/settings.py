@@ -18,6 +18,8 @@ class CampaignSettings(Settings):
     manager_minutes_per_day: Annotated[int, Field(ge=1)] = 60
     """Time a relationship manager has for campaign contacts on a working day."""
     manager_cost_per_minute: Annotated[Decimal, Field(ge=0)] = Decimal("1.50")
+    reservation_minutes: Annotated[int, Field(ge=1)] = 24 * 60
+    """How long a contact that has begun holds a unit of its offer and its cost without a record."""
     launch_chunk: Annotated[int, Field(ge=1, le=100_000)] = 5_000
     """Members of an audience decided in one transaction."""
     release_every_seconds: Annotated[float, Field(gt=0)] = 2.0

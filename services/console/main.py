@@ -44,6 +44,7 @@ _PAGES = (
     "quality",
     "handovers",
     "imports",
+    "quotas",
     "tasks",
 )
 # Sockets of open pages would hold a stop for ever.

@@ -38,6 +38,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "campaigns",
         (
             Entry("campaigns", "/campaigns", "campaigns"),
+            Entry("quotas", "/quotas", "quotas", OVERSEERS),
             Entry("tasks", "/tasks", "tasks", (Role.manager, Role.branch_head)),
         ),
     ),

@@ -74,6 +74,11 @@ class Desk:
             assert answer.status_code == 200, answer.text
             return answer.json()
 
+    async def record(self, task_id: str, body: dict[str, Any], code: str = "A", org: str = PUDONG) -> Any:
+        """One attempt, begun and recorded."""
+        await self.post(f"/v1/tasks/{task_id}:start", {}, code, org)
+        return await self.post(f"/v1/tasks/{task_id}:record", body, code, org)
+
     async def balanced(self, campaign_id: str) -> dict[str, Any]:
         progress: dict[str, Any] = await self.bank.get(f"/v1/campaigns/{campaign_id}/progress")
         assert progress["balanced"], progress["imbalances"]

@@ -29,7 +29,7 @@ async def test_one_person_is_contacted_once_and_undo_brings_the_other_contact_ba
     task = next(each for each in await desk.tasks() if each["customer_id"] == str(loser.customer_id))
     next_at = (clock.now() + timedelta(days=2)).isoformat()
     call_back = {"disposition": "call_back", "minutes": 3, "next_at": next_at}
-    before = await desk.post(f"/v1/tasks/{task['id']}:record", call_back)
+    before = await desk.record(task["id"], call_back)
     lines = await desk.ledger(campaign_id)
     told = merged(survivor, loser)
     await desk.tell(*told)
@@ -51,7 +51,7 @@ async def test_one_person_is_contacted_once_and_undo_brings_the_other_contact_ba
     ]
     assert states == [b"call_back", b"expired", b"call_back"]
     done = {"disposition": "refused", "minutes": 1}
-    assert (await desk.post(f"/v1/tasks/{task['id']}:record", done))["state"] == "done"
+    assert (await desk.record(task["id"], done))["state"] == "done"
 
 
 async def test_the_task_of_a_merged_customer_opens_the_survivors_file(desk: Desk) -> None:
@@ -62,7 +62,7 @@ async def test_the_task_of_a_merged_customer_opens_the_survivors_file(desk: Desk
     await desk.tell(*merged(survivor, loser))
     (task,) = await desk.tasks(customer_id=str(survivor.customer_id))
     assert (task["customer_id"], task["state"]) == (str(survivor.customer_id), "assigned")
-    recorded = await desk.post(f"/v1/tasks/{task['id']}:record", {"disposition": "refused", "minutes": 1})
+    recorded = await desk.record(task["id"], {"disposition": "refused", "minutes": 1})
     assert recorded["customer_id"] == str(survivor.customer_id)
     # The books and the event stay with whom it was decided for.
     assert (await desk.ledger(campaign_id))[loser.customer_id]["state"] == "done"
@@ -129,7 +129,7 @@ async def test_who_asked_to_be_left_alone_under_one_file_is_under_all(desk: Desk
     survivor, loser, *_ = desk.people
     tasks = {each["customer_id"]: each["id"] for each in await desk.tasks()}
     body = {"disposition": "do_not_contact", "minutes": 1, "note": "wants peace"}
-    await desk.post(f"/v1/tasks/{tasks[str(loser.customer_id)]}:record", body)
+    await desk.record(tasks[str(loser.customer_id)], body)
     told = merged(survivor, loser)
     await desk.tell(*told)
     line = (await desk.ledger(campaign_id))[survivor.customer_id]
@@ -175,7 +175,7 @@ async def test_the_erased_are_forgotten_and_the_books_keep_their_counts(desk: De
     tasks = {each["customer_id"]: each["id"] for each in await desk.tasks()}
     next_at = (clock.now() + timedelta(days=2)).isoformat()
     noted = {"disposition": "call_back", "minutes": 3, "next_at": next_at, "note": "daughter studies abroad"}
-    await desk.post(f"/v1/tasks/{tasks[str(person.customer_id)]}:record", noted)
+    await desk.record(tasks[str(person.customer_id)], noted)
     async with desk.bank.strategist() as author:
         body = {"customer_id": str(twin.customer_id), "channel": "sms", "reason": "lives at the lake"}
         headers = {"Idempotency-Key": str(new_id())}
@@ -237,7 +237,7 @@ async def test_the_erased_are_forgotten_and_the_books_keep_their_counts(desk: De
 async def test_an_attempt_can_lose_its_note_and_nothing_else(desk: Desk) -> None:
     await desk.bank.launched(scheme=EVERYBODY)
     task = (await desk.tasks())[0]
-    await desk.post(f"/v1/tasks/{task['id']}:record", {"disposition": "refused", "minutes": 1, "note": "no"})
+    await desk.record(task["id"], {"disposition": "refused", "minutes": 1, "note": "no"})
     database = desk.bank.campaign.runtime.db
     for statement in (
         "UPDATE attempt SET note = 'yes'",

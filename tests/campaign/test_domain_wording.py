@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.campaign.domain.compliance import Text, Wording, check, in_force, refusals, too_short
+from services.campaign.domain.compliance import Text, Wording, check, refusals, too_short
 from services.campaign.domain.materials import require_harmless, sms_length
 from services.campaign.domain.script_graph import departures, faults
 from services.campaign.domain.template_grammar import TemplateError
@@ -81,7 +81,7 @@ def test_overlapping_words_of_several_lists_are_all_told() -> None:
     assert error.detail == "characters 1 to 2: “保本” is refused by promises@1 (保本)"
 
 
-def test_lists_apply_by_channel_product_and_day() -> None:
+def test_lists_apply_by_channel_and_product() -> None:
     def told(each: ComplianceListView, channel: Any, *products: str) -> bool:
         return bool(check(Wording([Text("/t", "保本")], channel, products), [each]))
 
@@ -92,10 +92,6 @@ def test_lists_apply_by_channel_product_and_day() -> None:
     assert told(funds, "sms", "F-01", "X")
     assert told(funds, "sms")
     assert not told(funds, "sms", "X")
-    old, new, other = a_list("保本"), a_list("保息", version=2, valid_from=date(2026, 12, 1)), a_list(key="b")
-    assert in_force([new, old, other], DAY) == [old, other]
-    assert in_force([old, new], date(2026, 12, 1)) == [new]
-    assert in_force([new], DAY) == []
 
 
 def test_patterns_of_nothing_are_refused() -> None:

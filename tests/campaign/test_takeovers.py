@@ -48,9 +48,7 @@ async def test_tasks_go_to_the_new_manager_and_come_back(desk: Desk) -> None:
     await desk.post(f"/v1/tasks/{accepted}:accept", {})
     await desk.post(f"/v1/tasks/{begun}:start", {})
     next_at = (clock.now() + timedelta(days=2)).isoformat()
-    await desk.post(
-        f"/v1/tasks/{waiting}:record", {"disposition": "call_back", "minutes": 1, "next_at": next_at}
-    )
+    await desk.record(waiting, {"disposition": "call_back", "minutes": 1, "next_at": next_at})
     async with desk.bank.client(Role.branch_head, org=PUDONG, staff="H") as head:
         answer = await head.post(f"/v1/tasks/{given}:reassign", json={"manager": "B"})
         assert answer.status_code == 200, answer.text
@@ -160,7 +158,7 @@ async def test_a_task_moves_branch_with_its_customer_and_books_balance_in_both(d
             progress = (await head.get(f"/v1/campaigns/{campaign_id}/progress")).json()
             assert (progress["balanced"], progress["ledger"]["audience"]) == (True, audience)
     done = {"disposition": "refused", "minutes": 1}
-    assert (await desk.post(f"/v1/tasks/{task['id']}:record", done, "N", JINGAN))["state"] == "done"
+    assert (await desk.record(task["id"], done, "N", JINGAN))["state"] == "done"
 
 
 async def test_outside_the_campaigns_organisations_a_task_waits_for_the_customers_return(desk: Desk) -> None:

@@ -51,6 +51,9 @@ async def test_a_manager_works_through_a_task(bank: Bank) -> None:
             "minutes": 9.5,
             "outcome": {"offer": "steady-r2", "amount": "100000.00"},
         }
+        early = await manager.post(f"{path}:record", json=accepted)
+        assert (early.status_code, early.json()["type"][-18:]) == (409, "illegal-transition")
+        assert (await manager.post(f"{path}:start")).status_code == 200
         done = await manager.post(f"{path}:record", json=accepted)
         assert (done.status_code, done.json()["state"], done.json()["next_at"]) == (200, "done", None)
         assert (await manager.post(f"{path}:record", json=accepted)).json()["attempts"] == 2
@@ -69,6 +72,7 @@ async def test_contradictory_records_name_the_field(bank: Bank) -> None:
     await _running(bank)
     task = (await _own_tasks(bank, "DONG-0", PUDONG))[0]
     async with bank.manager("DONG-0", PUDONG) as manager:
+        assert (await manager.post(f"/v1/tasks/{task['id']}:start")).status_code == 200
         refused = await manager.post(
             f"/v1/tasks/{task['id']}:record", json={"disposition": "call_back", "minutes": 1}
         )
@@ -86,6 +90,7 @@ async def test_who_asks_to_be_left_alone_is(bank: Bank, disposition: str, for_go
     assert sum(task["customer_id"] == customer for task in tasks) == 2
     async with bank.manager("DONG-0", PUDONG) as manager:
         body = {"disposition": disposition, "minutes": 1}
+        assert (await manager.post(f"/v1/tasks/{chosen['id']}:start")).status_code == 200
         for _ in range(2):
             answer = await manager.post(f"/v1/tasks/{chosen['id']}:record", json=body)
             assert (answer.status_code, answer.json()["state"]) == (200, "done")
@@ -106,6 +111,7 @@ async def test_completion_waits_for_the_books(bank: Bank) -> None:
     async with bank.manager("DONG-0", PUDONG) as manager:
         for task in tasks:
             body = {"disposition": "refused", "minutes": 2}
+            assert (await manager.post(f"/v1/tasks/{task['id']}:start")).status_code == 200
             assert (await manager.post(f"/v1/tasks/{task['id']}:record", json=body)).status_code == 200
     open_ = (await bank.get(f"{path}/progress"))["ledger"]["open"]
     async with bank.strategist() as author:
@@ -132,9 +138,10 @@ async def test_a_pause_stops_starting_but_not_telling(bank: Bank) -> None:
     campaign_id = await _running(bank)
     tasks = await _own_tasks(bank, "DONG-0", PUDONG)
     async with bank.strategist() as author, bank.manager("DONG-0", PUDONG) as manager:
+        assert (await manager.post(f"/v1/tasks/{tasks[0]['id']}:start")).status_code == 200
         paused = await author.post(f"/v1/campaigns/{campaign_id}:pause", json={"reason": "rates move"})
         assert paused.json()["status"] == "paused"
-        assert (await manager.post(f"/v1/tasks/{tasks[0]['id']}:start")).status_code == 409
+        assert (await manager.post(f"/v1/tasks/{tasks[1]['id']}:start")).status_code == 409
         told = await manager.post(
             f"/v1/tasks/{tasks[0]['id']}:record", json={"disposition": "refused", "minutes": 2}
         )
@@ -239,6 +246,7 @@ async def test_a_record_is_kept_with_its_idempotency_key(bank: Bank) -> None:
     headers = {"Idempotency-Key": str(new_id())}
     body = {"disposition": "no_answer", "minutes": 1}
     async with bank.manager("DONG-0", PUDONG) as manager:
+        await manager.post(f"/v1/tasks/{task['id']}:start")
         first = await manager.post(f"/v1/tasks/{task['id']}:record", json=body, headers=headers)
         again = await manager.post(f"/v1/tasks/{task['id']}:record", json=body, headers=headers)
     assert first.json() == again.json()

@@ -9,6 +9,7 @@ from fastapi import Query, Response
 from services.campaign.api.access import ServiceSettings, TaskDispatcher, TaskReader, TaskWorker
 from services.campaign.queries import tasks as queries
 from services.campaign.usecases import tasks as usecases
+from services.campaign.usecases.beginning import start_task as start
 from shared.contracts.base import Code, Page
 from shared.contracts.campaign import (
     ReasonRequest,
@@ -71,9 +72,14 @@ async def accept_task(session: Session, principal: TaskWorker, response: Respons
 
 
 @router.post("/tasks/{task_id}:start", summary="Start a task", responses=_VERB)
-async def start_task(session: Session, principal: TaskWorker, response: Response, task_id: UUID) -> TaskView:
-    """The contact begins."""
-    await usecases.start_task(session, principal, task_id)
+async def start_task(
+    session: Session, principal: TaskWorker, settings: ServiceSettings, response: Response, task_id: UUID
+) -> TaskView:
+    """The contact begins, if every rule lets it pass now; else the task is closed with the `reason`.
+
+    409 `quota-exhausted` or `budget-exhausted` while nothing is left to reserve: the task stays open.
+    """
+    await start(session, principal, settings, task_id)
     return await _view(session, response, task_id)
 
 
@@ -86,7 +92,7 @@ async def record_task(
     task_id: UUID,
     body: TaskRecord,
 ) -> TaskView:
-    """The result of one attempt. The same record again changes nothing."""
+    """The result of one attempt at a task that was started. The same record again changes nothing."""
     view = await usecases.record_task(session, principal, settings, task_id, body)
     set_etag(response, view.version)
     return view

@@ -18,15 +18,9 @@ _WORKABLE: frozenset[TaskState] = OPEN - {"returned"}
 ALLOWED: Mapping[TaskVerb, frozenset[TaskState]] = {
     "accept": frozenset({"assigned"}),
     "start": frozenset({"assigned", "accepted", "call_back"}),
-    "record": _WORKABLE,
+    "record": frozenset({"started"}),
     "return": _WORKABLE,
     "reassign": OPEN,
-}
-REACHED: Mapping[TaskVerb, TaskState] = {
-    "accept": "accepted",
-    "start": "started",
-    "return": "returned",
-    "reassign": "assigned",
 }
 _OPEN_WITH_NEXT: frozenset[Disposition] = frozenset({"call_back", "interested", "no_answer"})
 _EFFECTS: Mapping[Disposition, Effect] = {"do_not_contact": "do_not_contact", "complaint": "complaint"}

@@ -1,7 +1,7 @@
 """Tables of the campaign service. Importing the package registers all of them."""
 
 from services.campaign.models.campaign import Approval, Campaign, CampaignArm, CampaignWave, Review
-from services.campaign.models.catalogue import Offer, Script
+from services.campaign.models.catalogue import Offer
 from services.campaign.models.customer import (
     Customer,
     ErasedCustomer,
@@ -11,6 +11,9 @@ from services.campaign.models.customer import (
     Suppression,
 )
 from services.campaign.models.ledger import Attempt, AudienceMember, Contact, Task, Withdrawal
+from services.campaign.models.price import KnownContribution, PriceList, PriceQuote
+from services.campaign.models.quota import CampaignBudget, OfferQuota, Reservation
+from services.campaign.models.wording import ComplianceList, Material, Script
 
 __all__ = [
     "Approval",
@@ -18,12 +21,20 @@ __all__ = [
     "AudienceMember",
     "Campaign",
     "CampaignArm",
+    "CampaignBudget",
     "CampaignWave",
+    "ComplianceList",
     "Contact",
     "Customer",
     "ErasedCustomer",
+    "Material",
+    "KnownContribution",
     "MergeTold",
     "Offer",
+    "OfferQuota",
+    "PriceList",
+    "PriceQuote",
+    "Reservation",
     "Review",
     "Script",
     "Segment",

@@ -44,6 +44,8 @@ class Policy:
     cap: int
     cap_days: int
     global_hold_out: float
+    contact: UUID | None = None
+    """The contact that asks for itself: the cap looks at the others."""
 
     @property
     def counts_from(self) -> datetime:
@@ -59,6 +61,7 @@ def policy_of(
     use_backup: bool,
     consent: str,
     orgs: Sequence[OrgPath] = (),
+    contact: UUID | None = None,
 ) -> Policy:
     return Policy(
         as_of=as_of,
@@ -70,6 +73,7 @@ def policy_of(
         cap=settings.contact_cap,
         cap_days=settings.contact_cap_days,
         global_hold_out=settings.global_hold_out,
+        contact=contact,
     )
 
 
@@ -152,6 +156,7 @@ def _recent(policy: Policy) -> tuple[ColumnElement[bool], ...]:
         Contact.arm.is_not(None),
         Contact.decided_at > policy.counts_from,
         or_(Contact.state != "expired", Contact.attempts > 0),
+        *([] if policy.contact is None else [Contact.id != policy.contact]),
     )
 
 

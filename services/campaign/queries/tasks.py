@@ -32,7 +32,7 @@ class TaskFilter:
 
 
 def select_tasks() -> Any:
-    """Rows of task, campaign key, campaign name, offer, script, attempts, disposition, survivor."""
+    """Rows of task, campaign key, campaign name, offer, script, attempts, disposition, reason, survivor."""
     return (
         select(
             Task,
@@ -42,6 +42,7 @@ def select_tasks() -> Any:
             CampaignArm.script,
             Contact.attempts,
             Contact.disposition,
+            Contact.reason,
             Customer.merged_into.label("survivor"),
         )
         .join(Campaign, Campaign.id == Task.campaign_id)
@@ -119,7 +120,7 @@ def view_of(row: Row[*tuple[Any, ...]], changes: Mapping[str, object]) -> TaskVi
     stored = {name: getattr(task, name) for name in TaskView.model_fields if name in Task.__table__.columns}
     joined = {
         name: getattr(row, name)
-        for name in ("campaign_key", "campaign_name", "offer", "script", "attempts", "disposition")
+        for name in ("campaign_key", "campaign_name", "offer", "script", "attempts", "disposition", "reason")
     }
     return TaskView.model_validate(
         {

@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.domain.approval import require_same_content
 from services.campaign.domain.lifecycle import next_status
 from services.campaign.domain.plan import Plan, plan_of
-from services.campaign.models import AudienceMember, Campaign, CampaignArm, CampaignWave
+from services.campaign.models import AudienceMember, Campaign, CampaignArm, CampaignBudget, CampaignWave
 from services.campaign.queries.audience import live_audience
 from services.campaign.queries.campaigns import content_of
 from services.campaign.queries.references import load_references
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.campaigns import lock_campaign, void_approval
 from services.campaign.usecases.release import release_wave
+from services.campaign.usecases.reservations import contact_cost
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -61,7 +62,7 @@ async def launch(
     async with database.transaction(statement_timeout_ms=_FREEZE_TIMEOUT_MS) as session:
         campaign = await _locked(session, campaign_id)
         if campaign.status == "launching" and campaign.launched_at is None:
-            await freeze(session, campaign)
+            await freeze(session, settings, campaign)
         status = campaign.status
     if status != "launching":
         return {"status": status, "audience": 0}
@@ -80,8 +81,8 @@ async def _locked(session: AsyncSession, campaign_id: UUID) -> Campaign:
     ).scalar_one()
 
 
-async def freeze(session: AsyncSession, campaign: Campaign) -> None:
-    """Writes down who is in the audience and in which wave, the arms, and the registration.
+async def freeze(session: AsyncSession, settings: CampaignSettings, campaign: Campaign) -> None:
+    """Writes down who is in the audience and in which wave, the arms, the budget, and the registration.
 
     Content that changed since its approval (a segment's new version) sends the campaign back to draft.
     """
@@ -100,6 +101,16 @@ async def freeze(session: AsyncSession, campaign: Campaign) -> None:
     await _insert_audience(session, campaign.id, plan, found.segment_ids())
     await _insert_arms(session, campaign.id, plan)
     await _insert_waves(session, campaign, plan)
+    if content.budget is not None:
+        least = min(contact_cost(settings, found.scripts[arm.script].minutes) for arm in plan.scheme.arms)
+        session.add(
+            CampaignBudget(
+                campaign_id=campaign.id,
+                amount=content.budget.amount,
+                currency=content.budget.currency,
+                least_cost=least,
+            )
+        )
     await emit(session, _launched(campaign, plan))
 
 

@@ -1,6 +1,6 @@
 """What managers do with their tasks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,8 +13,10 @@ from services.campaign.domain import tasks as rules
 from services.campaign.domain.ledger import move
 from services.campaign.domain.notes import blot
 from services.campaign.models import Attempt, Campaign, Contact, Customer, Task
+from services.campaign.queries.catalogue import get_script
 from services.campaign.queries.tasks import select_tasks, view_of
 from services.campaign.settings import CampaignSettings
+from services.campaign.usecases.reservations import Resources, contact_cost, release, settle
 from services.campaign.usecases.suppressions import suppress_from_task
 from shared import clock
 from shared.audit import audit
@@ -41,34 +43,31 @@ class Work:
 
 
 async def accept_task(session: AsyncSession, principal: Principal, task_id: UUID) -> None:
-    await _advance(session, principal, task_id, "accept")
-
-
-async def start_task(session: AsyncSession, principal: Principal, task_id: UUID) -> None:
-    await _advance(session, principal, task_id, "start")
-
-
-async def _advance(session: AsyncSession, principal: Principal, task_id: UUID, verb: rules.TaskVerb) -> None:
     """Doing again what was done changes nothing."""
-    work = await _lock(session, principal, task_id)
-    if work.task.state == rules.REACHED[verb]:
+    work = await lock_task(session, principal, task_id)
+    if work.task.state == "accepted":
         return
-    rules.require_legal(work.task.state, verb)
-    if work.campaign_status != "running":
-        raise Conflict(f"the campaign is {work.campaign_status}", slug="campaign-not-running")
-    work.task.state = rules.REACHED[verb]
+    rules.require_legal(work.task.state, "accept")
+    require_running(work)
+    work.task.state = "accepted"
     work.task.version += 1
     await session.flush()
 
 
+def require_running(work: Work) -> None:
+    if work.campaign_status != "running":
+        raise Conflict(f"the campaign is {work.campaign_status}", slug="campaign-not-running")
+
+
 async def return_task(session: AsyncSession, principal: Principal, task_id: UUID, reason: str) -> None:
     """Hands the task back to the branch head, who reassigns it."""
-    work = await _lock(session, principal, task_id)
+    work = await lock_task(session, principal, task_id)
     if work.task.state == "returned":
         return
     rules.require_legal(work.task.state, "return")
     work.task.state, work.task.next_at = "returned", None
     work.task.version += 1
+    await release(session, [task_id])
     await session.flush()
     await audit(session, principal, "return_task", f"task/{task_id}", {"reason": blot(reason)})
 
@@ -81,6 +80,7 @@ async def reassign_task(
     if work.task.manager == manager and work.task.state == "assigned":
         return
     await _require_manager_of(session, work.task.org_path, manager)
+    await release(session, [task_id])
     work.task.manager = work.contact.manager = manager
     work.task.state = "assigned"
     work.task.version += 1
@@ -123,14 +123,16 @@ async def record_task(
     """One attempt: ledger line, task, history and event in one transaction; the same attempt again changes
     nothing.
     """
-    work = await _lock(session, principal, task_id)
+    work = await lock_task(session, principal, task_id)
     if await _already_recorded(session, principal, work, request):
         return view_of(work.row, {})
     rules.require_legal(work.task.state, "record")
     now = clock.now()
     recorded = rules.record(request, now=now, ends_on=work.task.due_on, zone=clock.ZONE, offer=work.offer)
-    attempt = _Attempt(work, request, recorded, principal.id, _cost(settings, request.minutes), now)
+    attempt = _Attempt(work, request, recorded, principal.id, contact_cost(settings, request.minutes), now)
     changed = await _write(session, attempt)
+    spent = replace(await resources_of(session, settings, work), cost=attempt.cost)
+    await settle(session, spent, sold=request.disposition == "accepted", at=now)
     await emit(session, _event(attempt))
     if recorded.effect is not None:
         await suppress_from_task(
@@ -166,7 +168,8 @@ class _Attempt:
         return self.at if self.recorded.closes else None
 
 
-async def _lock(session: AsyncSession, principal: Principal, task_id: UUID) -> Work:
+async def lock_task(session: AsyncSession, principal: Principal, task_id: UUID) -> Work:
+    """The manager's own task, held until the transaction ends."""
     work = await _find(session, task_id)
     if work.task.manager != principal.staff and Role.admin not in principal.roles:
         raise Forbidden("the task belongs to another manager")
@@ -248,8 +251,11 @@ async def _write(session: AsyncSession, attempt: _Attempt) -> dict[str, object]:
     return {**changed, "attempts": attempt.number, "disposition": request.disposition}
 
 
-def _cost(settings: CampaignSettings, minutes: Decimal) -> Decimal:
-    return (minutes * settings.manager_cost_per_minute).quantize(Decimal("0.01"))
+async def resources_of(session: AsyncSession, settings: CampaignSettings, work: Work) -> Resources:
+    """What the contact draws on, at the length its script expects."""
+    script = await get_script(session, work.row.script)
+    cost = contact_cost(settings, script.minutes)
+    return Resources(work.task.id, work.task.campaign_id, work.offer, cost)
 
 
 def _event(attempt: _Attempt) -> ContactRecorded:

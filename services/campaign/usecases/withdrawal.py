@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.models import Contact, Task, Withdrawal
 from services.campaign.queries.families import of_person
+from services.campaign.usecases.reservations import release
 from shared.contracts.campaign import SuppressionReason, TaskState
 from shared.contracts.events import ContactRecorded, ContactState
 from shared.db import fetch
@@ -23,8 +24,9 @@ async def expire_contacts(
     at: datetime,
     by: str,
     reason: SuppressionReason | None = None,
+    evidence: Mapping[str, object] | None = None,
 ) -> int:
-    """Closes open contacts and their tasks as expired, and tells."""
+    """Closes open contacts and their tasks as expired, gives back what they reserved, and tells."""
     # Task before contact, as a manager's record locks them: the two wait for each other, never in a circle.
     await session.execute(
         select(Task.id)
@@ -37,14 +39,22 @@ async def expire_contacts(
         await session.execute(
             update(Contact)
             .where(which, Contact.state == "assigned")
-            .values(state="expired", reason=reason, closed_at=at, version=Contact.version + 1)
+            .values(
+                state="expired",
+                reason=reason,
+                evidence=evidence,
+                closed_at=at,
+                version=Contact.version + 1,
+            )
             .returning(
                 Contact.id, Contact.campaign_id, Contact.customer_id, Contact.version, Contact.disposition
             )
         )
     ).all()
     if rows:
-        await _close_tasks(session, [row.id for row in rows], at)
+        contacts = [row.id for row in rows]
+        await _close_tasks(session, contacts, at)
+        await release(session, contacts)
         await emit(session, *(_expired(row, at, by) for row in rows))
     return len(rows)
 

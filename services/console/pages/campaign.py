@@ -9,7 +9,7 @@ from services.console.api import segment
 from services.console.formats import moment
 from services.console.frame import heading
 from services.console.pages.campaign_actions import Reload, action_buttons
-from services.console.pages.campaign_books import draw_books
+from services.console.pages.campaign_books import draw_books, draw_budget
 from services.console.pages.campaign_fixes import draw_fixes
 from services.console.pages.campaign_result import draw_result
 from services.console.pages.campaign_simulation import draw_simulation
@@ -17,6 +17,7 @@ from services.console.pages.words import Metrics, Names, metrics, names, state_t
 from services.console.view import View, page
 from services.console.widgets.html import html, link
 from shared.contracts.campaign import CampaignProgress, CampaignView
+from shared.contracts.campaign.quotas import BudgetView
 from shared.contracts.evaluation import CampaignBoard
 
 _BEFORE_LAUNCH = {"draft", "in_review", "approved", "scheduled"}
@@ -26,6 +27,7 @@ _BEFORE_LAUNCH = {"draft", "in_review", "approved", "scheduled"}
 class CampaignFacts:
     campaign: CampaignView
     progress: CampaignProgress | None
+    budget: BudgetView | None
     board: CampaignBoard | None
     metrics: Metrics
     names: Names
@@ -46,14 +48,15 @@ async def _fetch(view: View, campaign_id: str) -> CampaignFacts:
     campaign = await view.api.get("campaign", path, CampaignView)
     known, called = await asyncio.gather(metrics(view), names(view))
     if campaign.status in _BEFORE_LAUNCH:
-        return CampaignFacts(campaign, None, None, known, called)
-    progress, board = await asyncio.gather(
+        return CampaignFacts(campaign, None, None, None, known, called)
+    progress, budget, board = await asyncio.gather(
         view.optional(view.api.get("campaign", f"{path}/progress", CampaignProgress)),
+        view.optional(view.api.get("campaign", f"{path}/budget", BudgetView)),
         view.optional(
             view.api.get("evaluation", f"/v1/boards/campaigns/{segment(campaign_id)}", CampaignBoard)
         ),
     )
-    return CampaignFacts(campaign, progress, board, known, called)
+    return CampaignFacts(campaign, progress, budget, board, known, called)
 
 
 def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
@@ -71,6 +74,8 @@ def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
         draw_simulation(view, campaign)
     if facts.progress is not None:
         draw_books(view, facts.progress, facts.names)
+    if facts.budget is not None:
+        draw_budget(view, facts.budget)
     if facts.board is not None:
         draw_result(view, facts.board, facts.metrics, facts.names, again)
 

@@ -4,14 +4,29 @@ from markupsafe import Markup
 from nicegui import ui
 
 from services.console import theme
-from services.console.formats import exact_money, whole
+from services.console.formats import exact_money, moment, whole
 from services.console.pages.words import Names
 from services.console.view import View
 from services.console.widgets import charts
-from services.console.widgets.html import html, tag
+from services.console.widgets.html import bar, html, tag
 from shared.contracts.campaign import CampaignProgress, Tally
+from shared.contracts.campaign.quotas import BudgetView
 
 _BRANCHES = 10
+
+
+def draw_budget(view: View, budget: BudgetView) -> None:
+    """What the contacts have spent and reserved of it, and what is left."""
+    t = view.t
+    end = tag(t("budget.exhausted", at=moment(budget.exhausted_at)), "bad") if budget.exhausted_at else ""
+    parts = {
+        name: exact_money(getattr(budget, name), budget.currency)
+        for name in ("amount", "spent", "reserved", "left")
+    }
+    used = float((budget.spent + budget.reserved) / budget.amount) if budget.amount else 1.0
+    with ui.element("section").classes("panel"):
+        html(Markup('<div class="panel-head"><h2>{}</h2>{}</div>').format(t("budget.title"), end))
+        html(Markup("<p>{}</p>{}").format(t("budget.line", **parts), bar(used)))
 
 
 def draw_books(view: View, progress: CampaignProgress, names: Names) -> None:

@@ -131,7 +131,8 @@ def _buttons(view: View, task: TaskDetail, again: Reload) -> None:
     t = view.t
 
     async def record() -> None:
-        await _record(view, task, again)
+        if task.state == "started" or await _begun(view, task, again):
+            await _record(view, task, again)
 
     async def hand_back() -> None:
         reason = await confirm(
@@ -175,8 +176,27 @@ async def _post(
         view.api.post("campaign", f"/v1/tasks/{segment(task.id)}:{verb}", TaskView, body)
     )
     if done is not None:
-        view.done(view.t("action.done", state=view.t.word("state", done.state)))
+        if done.state == "expired":
+            _say_refused(view, done)
+        else:
+            view.done(view.t("action.done", state=view.t.word("state", done.state)))
         await again()
+
+
+async def _begun(view: View, task: TaskDetail, again: Reload) -> bool:
+    """Whether the contact may be made now; a rule that forbids it has closed the task."""
+    path = f"/v1/tasks/{segment(task.id)}:start"
+    begun = await view.attempt(view.api.post("campaign", path, TaskView))
+    if begun is None or begun.state == "started":
+        return begun is not None
+    _say_refused(view, begun)
+    await again()
+    return False
+
+
+def _say_refused(view: View, task: TaskView) -> None:
+    reason = view.t.word("reason", task.reason or task.state)
+    ui.notify(view.t("task.refused", reason=reason), type="warning", timeout=9000, close_button="✕")
 
 
 async def _record(view: View, task: TaskDetail, again: Reload) -> None:

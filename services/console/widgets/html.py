@@ -18,6 +18,7 @@ _ICONS = {
     "churn": "M12 3l9 16H3zM12 10v4M12 16.6v.4",
     "models": "M5 5h5v5H5zM14 14h5v5h-5zM14 5h5v5h-5zM5 14h5v5H5zM10 7.5h4M16.5 10v4M7.5 10v4M10 16.5h4",
     "campaigns": "M4 10v5h4l9 5V5L8 10zM20.5 9.5v6",
+    "quotas": "M4 20V9M10 20V4M16 20v-7M2.5 20h19M20 6.5v0",
     "tasks": "M9 6h12M9 12h12M9 18h12M3.5 6l1.3 1.3L7 5M3.5 12l1.3 1.3L7 11M3.5 18l1.3 1.3L7 17",
     "customers": "M12 12a4.2 4.2 0 1 0 0-8.4 4.2 4.2 0 0 0 0 8.4zM4 21c.6-4 3.8-6.2 8-6.2s7.4 2.2 8 6.2",
     "duplicates": "M9 9h11v11H9zM5 15H4V4h11v1",

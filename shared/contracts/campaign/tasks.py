@@ -20,8 +20,10 @@ from shared.contracts.base import (
 from shared.contracts.campaign.catalogue import (
     OfferView,
 )
+from shared.contracts.campaign.scripts import PathStep
 from shared.contracts.campaign.vocabulary import (
     ScriptRef,
+    SuppressionReason,
     TaskState,
 )
 from shared.contracts.events import Disposition
@@ -56,6 +58,9 @@ class TaskView(Schema):
     )
     taken_because: OwnershipCause | None = Field(None, description="What changed the owners")
     taken_at: Timestamp | None = None
+    reason: SuppressionReason | None = Field(
+        None, description="Why the contact was withdrawn or, when it was to begin, refused"
+    )
     version: int
 
 
@@ -66,6 +71,7 @@ class AttemptView(Schema):
     note: str | None
     next_at: Timestamp | None
     outcome_amount: Money | None
+    path: list[PathStep] | None = Field(None, description="The way through the script, where it was told")
     recorded_at: Timestamp
     recorded_by: str
 
@@ -92,6 +98,9 @@ class TaskRecord(Schema):
     )
     next_at: Timestamp | None = None
     outcome: Outcome | None = None
+    path: Annotated[list[PathStep], Field(min_length=1, max_length=100)] | None = Field(
+        None, description="The way taken through the script, from its first step"
+    )
 
 
 class TaskReassign(Schema):

@@ -13,6 +13,7 @@ from shared.contracts.events.campaign import (
     ContactRecorded,
     ContactsAssigned,
     LedgerTotals,
+    QuotaExhausted,
     RegisteredArm,
     Registration,
 )
@@ -82,6 +83,7 @@ EVENTS: dict[str, type[EventData]] = {
         CampaignPaused,
         CampaignResumed,
         CampaignCompleted,
+        QuotaExhausted,
         CampaignEvaluated,
         RecommendationIssued,
     )
@@ -127,6 +129,7 @@ __all__ = [
     "Owners",
     "OwnershipChange",
     "OwnershipChanged",
+    "QuotaExhausted",
     "RaisedWarning",
     "RecommendationIssued",
     "RecordedEvent",

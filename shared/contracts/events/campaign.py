@@ -121,6 +121,21 @@ class LedgerTotals(Schema):
     dispositions: dict[str, int] = Field(default_factory=dict)
 
 
+class QuotaExhausted(EventData):
+    """The last unit of an offer is sold, or a campaign's budget pays for no further contact."""
+
+    SUBJECT: ClassVar[str] = "campaign.quota_exhausted"
+    resource: Literal["offer", "budget"]
+    offer: Key | None = None
+    campaign_id: UUID | None = None
+    units: int | None = Field(None, description="Of the offer, all sold")
+    amount: Money | None = Field(None, description="Of the budget")
+    exhausted_at: Timestamp
+
+    def partition_key(self) -> str:
+        return self.offer or str(self.campaign_id)
+
+
 class CampaignCompleted(_CampaignKeyed):
     SUBJECT: ClassVar[str] = "campaign.campaign_completed"
     completed_at: Timestamp

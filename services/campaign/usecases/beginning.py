@@ -1,0 +1,73 @@
+"""A contact begins: the last moment at which it can be refused."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.campaign.domain import tasks as rules
+from services.campaign.domain.plan import plan_of
+from services.campaign.models import Campaign, Contact
+from services.campaign.queries.campaigns import content_of
+from services.campaign.queries.catalogue import get_offer
+from services.campaign.queries.moment import Refusal, refusal_now
+from services.campaign.settings import CampaignSettings
+from services.campaign.usecases.reservations import reserve
+from services.campaign.usecases.tasks import Work, lock_task, require_running, resources_of
+from services.campaign.usecases.withdrawal import expire_contacts
+from shared import clock
+from shared.audit import audit
+from shared.auth import Principal
+from shared.errors import Conflict
+
+
+async def start_task(
+    session: AsyncSession, principal: Principal, settings: CampaignSettings, task_id: UUID
+) -> None:
+    """Consent, suitability, caps and hold-out are looked at once more; what the contact needs is reserved.
+
+    A rule that refuses closes the task with its reason: that is no error of the manager's, whose call it
+    forbids. Without a unit or money left the task stays as it is (409). Starting again changes nothing.
+    """
+    work = await lock_task(session, principal, task_id)
+    if work.task.state == "started":
+        return
+    rules.require_legal(work.task.state, "start")
+    require_running(work)
+    refusal = await _refusal(session, settings, work)
+    if refusal is not None:
+        await _close(session, principal, work, refusal)
+        return
+    await reserve(session, settings, await resources_of(session, settings, work))
+    work.task.state = "started"
+    work.task.version += 1
+    await session.flush()
+
+
+async def _refusal(session: AsyncSession, settings: CampaignSettings, work: Work) -> Refusal | None:
+    campaign = await session.get_one(Campaign, work.task.campaign_id)
+    return await refusal_now(
+        session,
+        settings,
+        contact_id=work.task.id,
+        campaign_id=work.task.campaign_id,
+        customer_id=work.task.customer_id,
+        plan=plan_of(content_of(campaign)),
+        offer=await get_offer(session, work.offer),
+    )
+
+
+async def _close(session: AsyncSession, principal: Principal, work: Work, refusal: Refusal) -> None:
+    closed = await expire_contacts(
+        session,
+        Contact.id == work.task.id,
+        at=clock.now(),
+        by=principal.id,
+        reason=refusal.rule,
+        evidence=refusal.evidence,
+    )
+    if not closed:
+        raise Conflict("The contact was closed meanwhile", slug="illegal-transition")
+    detail = {"rule": refusal.rule}
+    await audit(
+        session, principal, "refuse_contact", f"task/{work.task.id}", detail, org_path=work.task.org_path
+    )
