@@ -4,7 +4,7 @@ Everything here is a function of the store's moment, the time and what the last 
 incremental evaluation are one: a full pass touches everybody.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -14,10 +14,9 @@ import numpy as np
 from pyroaring import BitMap
 
 from services.segmentation.domain.features import Catalogue
-from services.segmentation.domain.rules.compiler import Compiler, Moment
-from services.segmentation.domain.rules.references import stages
-from services.segmentation.domain.rules.tree import Rule, related_keys, segment_keys
-from services.segmentation.domain.rules.windows import dates_of, windows_of
+from services.segmentation.domain.rules.plan import Plan, Stage, plan_of
+from services.segmentation.domain.rules.query import Moment
+from services.segmentation.domain.rules.tree import Rule, segment_keys
 from services.segmentation.store import families, reading, touched
 from services.segmentation.store.agenda import Agenda
 from services.segmentation.store.bitmaps import from_mask, to_array
@@ -83,24 +82,18 @@ EVERYBODY = Touched(everybody=True)
 
 
 def read_touched(
-    cursor: duckdb.DuckDBPyConnection,
-    rules: Iterable[Rule],
-    catalogue: Catalogue,
-    seen: Seen | None,
-    moment: Moment,
-    agenda: Agenda,
+    cursor: duckdb.DuckDBPyConnection, plan: Plan, seen: Seen | None, moment: Moment, agenda: Agenda
 ) -> Touched:
     """Whom the rules need be asked about at `moment`, if they were last asked at `seen`."""
-    rules = list(rules)
     if seen is None or moment.at < seen.at:
         return EVERYBODY
     told = touched.since(cursor, seen.applied)
     if told is None:
         return EVERYBODY
     before = Moment(seen.at, moment.zone)
-    expired = agenda.due(cursor, windows_of(rules, catalogue), before.utc, moment.utc)
+    expired = agenda.due(cursor, plan.windows, before.utc, moment.utc)
     if before.today != moment.today:
-        expired |= turned(cursor, dates_of(rules, catalogue), str(moment.zone), before.today, moment.today)
+        expired |= turned(cursor, plan.dates, str(moment.zone), before.today, moment.today)
     found = Touched(False, families.regrouped_since(cursor, seen.applied), told.facts, told.own, expired)
     if len(found.ordinals) > _WORTH_IT * reading.highest_ordinal(cursor):
         return Touched(True, found.regrouped, found.facts, found.own, found.expired)
@@ -129,7 +122,7 @@ def take_pass(
     start = {**standing.members, **{key: shadow.members for key, shadow in shadows.items()}}
     stands = [standing.seen] if standing.rules else []
     seen = _earliest([*stands, *(shadow.seen for shadow in shadows.values())])
-    who = read_touched(cursor, rules.values(), catalogue, seen, moment, agenda)
+    who = read_touched(cursor, plan_of(rules, catalogue, moment.zone), seen, moment, agenda)
     changed = _changed(standing, shadows, start)
     members = evaluate_rules(cursor, rules, start, catalogue, moment, who, changed)
     return Pass(Seen(position(cursor, STREAM) or 0, moment.at), members, who)
@@ -189,52 +182,41 @@ def evaluate_rules(
     """Members by key of `rules`: the answers of those touched put into `start`, which is also asked for
     segments that the rules refer to. Whom membership in one decides about in another is touched, too.
     """
+    plan = plan_of(rules, catalogue, moment.zone)
     members = dict(start)
-    ordinals = None if who.everybody else who.ordinals | _affected(cursor, rules, changed)
-    for keys in stages(rules):
-        members |= _asked(cursor, {key: rules[key] for key in keys}, members, catalogue, moment, ordinals)
+    ordinals = None if who.everybody else who.ordinals | _affected(cursor, plan, changed)
+    for stage in plan.stages:
+        members |= _asked(cursor, stage, members, moment, ordinals)
         if ordinals is not None:
-            moved = {key: members[key] ^ start.get(key, NOBODY) for key in keys}
-            ordinals |= _affected(cursor, rules, moved)
+            moved = {key: members[key] ^ start.get(key, NOBODY) for key in stage.rules}
+            ordinals |= _affected(cursor, plan, moved)
     return {key: members[key] for key in rules}
 
 
 def _asked(
     cursor: duckdb.DuckDBPyConnection,
-    rules: Mapping[str, Rule],
+    stage: Stage,
     members: Mapping[str, BitMap],
-    catalogue: Catalogue,
     moment: Moment,
     ordinals: BitMap | None,
 ) -> dict[str, BitMap]:
-    """One query for all rules of a stage, which come in order of evaluation."""
-    before = {key: members.get(key, NOBODY) for key in rules}
+    before = {key: members.get(key, NOBODY) for key in stage.rules}
     if ordinals is not None and not ordinals:
         return before
-    compiler = Compiler(catalogue, moment)
-    for number, (key, rule) in enumerate(rules.items()):
-        compiler.add_rule(f"s{number}", rule, segment=key)
-    query = compiler.query(only=None if ordinals is None else to_array(ordinals).tolist())
+    query = stage.query(moment, None if ordinals is None else to_array(ordinals).tolist())
     columns = reading.columns(cursor, query, lambda key: members.get(key, NOBODY))
     rows = np.asarray(columns["ordinal"]).astype(np.uint32)
-    holding = {key: reading.holds(columns[f"s{number}"]) for number, key in enumerate(rules)}
+    holding = {key: reading.holds(columns[f"s{number}"]) for number, key in enumerate(stage.rules)}
     if ordinals is None:
         size = reading.highest_ordinal(cursor) + 1
         return {key: from_mask(rows, mask, size) for key, mask in holding.items()}
     return {key: (before[key] - ordinals) | BitMap(rows[mask]) for key, mask in holding.items()}
 
 
-def _affected(
-    cursor: duckdb.DuckDBPyConnection,
-    rules: Mapping[str, Rule],
-    changed: Mapping[str, BitMap],
-) -> BitMap:
+def _affected(cursor: duckdb.DuckDBPyConnection, plan: Plan, changed: Mapping[str, BitMap]) -> BitMap:
     """Whom a change of membership may change in segments that refer to it: the same, and their relations."""
     news = {key: moved for key, moved in changed.items() if moved}
-    found = BitMap()
-    for rule in rules.values():
-        for key in segment_keys(rule) & news.keys():
-            found |= news[key]
-        for key in related_keys(rule) & news.keys():
-            found |= touched.neighbours(cursor, news[key])
-    return found
+    members = set().union(*plan.uses.values()) & news.keys()
+    others = set().union(*plan.related.values()) & news.keys()
+    found = BitMap.union(NOBODY, *(news[key] for key in members))
+    return found | touched.neighbours(cursor, BitMap.union(NOBODY, *(news[key] for key in others)))

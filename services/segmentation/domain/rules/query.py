@@ -1,7 +1,7 @@
 """When a rule is asked, and what is asked then."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
 
 from services.segmentation.domain.rules.tree import Value
@@ -33,3 +33,11 @@ class Query:
     sql: str
     parameters: Mapping[str, Parameter]
     references: Mapping[str, str]
+
+    def at(self, moment: Moment, only: Iterable[int] | None = None) -> "Query":
+        """The same at another moment in the same zone; if it is about some customers, about `only` these."""
+        told: dict[str, Parameter] = {"t": moment.utc, "today": moment.today}
+        if only is not None:
+            told["only"] = list(only)
+        bound = {name: value for name, value in told.items() if name in self.parameters}
+        return replace(self, parameters={**self.parameters, **bound})
