@@ -38,6 +38,7 @@ from shared.contracts.events import (
     SegmentationErasureConfirmed,
     SegmentPublished,
     SegmentUpdated,
+    ValuesCalculated,
 )
 from shared.settings import SERVICES
 
@@ -88,6 +89,7 @@ DURABLES = {
             "CUSTOMER",
             (CustomersMerged, CustomersUnmerged, CustomerErased, OwnershipChanged, HandoverCompleted),
         ),
+        Durable("campaign__values", "CUSTOMER", (ValuesCalculated,)),
         Durable("campaign__segments", "SEGMENTATION", (SegmentPublished, SegmentUpdated)),
         Durable("campaign__reviews", "EVALUATION", (CampaignEvaluated, RecommendationIssued)),
         Durable("customer__contacts", "CAMPAIGN", (ContactRecorded,)),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.usecases import erasures, merges, readmodel, takeovers
+from services.campaign.usecases import contributions, erasures, merges, readmodel, takeovers
 from shared.contracts.events import (
     CampaignEvaluated,
     CustomerErased,
@@ -17,6 +17,7 @@ from shared.contracts.events import (
     RecommendationIssued,
     SegmentPublished,
     SegmentUpdated,
+    ValuesCalculated,
 )
 from shared.service import Handler, Runtime
 
@@ -63,6 +64,10 @@ async def on_handover_completed(session: AsyncSession, event: HandoverCompleted,
     await takeovers.complete_handover(session, event)
 
 
+async def on_values_calculated(session: AsyncSession, event: ValuesCalculated, _runtime: Runtime) -> None:
+    await contributions.store_contributions(session, event)
+
+
 HANDLERS: Mapping[str, Mapping[type[EventData], Handler]] = {
     "campaign__customers": {CustomersChanged: on_customers_changed},
     "campaign__customer_file": {
@@ -72,6 +77,7 @@ HANDLERS: Mapping[str, Mapping[type[EventData], Handler]] = {
         OwnershipChanged: on_ownership_changed,
         HandoverCompleted: on_handover_completed,
     },
+    "campaign__values": {ValuesCalculated: on_values_calculated},
     "campaign__segments": {SegmentPublished: on_segment_published, SegmentUpdated: on_segment_updated},
     "campaign__reviews": {
         CampaignEvaluated: on_campaign_evaluated,

@@ -14,6 +14,8 @@ Reader = Annotated[
 ]
 Planner = Annotated[Principal, allow(Role.strategist)]
 Approver = Annotated[Principal, allow(Role.approver)]
+WordingKeeper = Annotated[Principal, allow(Role.strategist, Role.approver)]
+"""Those who take a text out of use; writing is the planner's, deciding the approver's."""
 Overseer = Annotated[Principal, allow(Role.strategist, Role.approver, Role.branch_head, Role.auditor)]
 """Those who may know who is held out; a manager who knew could not treat everybody alike."""
 TaskReader = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.strategist, Role.auditor)]
@@ -21,6 +23,8 @@ TaskWorker = Annotated[Principal, allow(Role.manager)]
 TaskDispatcher = Annotated[Principal, allow(Role.branch_head)]
 Suppressor = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager)]
 SuppressionReader = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager, Role.auditor)]
+Quoter = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.strategist)]
+QuoteApprover = Annotated[Principal, allow(Role.branch_head, Role.strategist, Role.approver)]
 
 
 def settings_of(request: Request) -> CampaignSettings:

@@ -1,4 +1,5 @@
-"""Forgetting customers: attributes, memberships, suppressions and free text go; the ledger keeps its counts.
+"""Forgetting customers: attributes, memberships, suppressions, quotes and free text go; the ledger keeps its
+counts.
 
 Everything this service knows is in its database, so the deletion and its confirmation are one transaction.
 """
@@ -31,6 +32,8 @@ _FORGET: tuple[LiteralString, ...] = (
     WHERE c.id = w.contact_id AND c.customer_id = ANY(%(ids)b::uuid[]) AND c.arm IS NOT NULL RETURNING 1
     """,
     "DELETE FROM suppression WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
+    "DELETE FROM price_quote WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
+    "DELETE FROM known_contribution WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
     """
     UPDATE attempt a SET note = NULL FROM contact c
     WHERE c.id = a.contact_id AND c.customer_id = ANY(%(ids)b::uuid[]) AND c.arm IS NOT NULL

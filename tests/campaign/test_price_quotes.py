@@ -1,0 +1,364 @@
+"""Quotes through the API: priced, granted, checked by others, subsidised by what was measured."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from shared import clock
+from shared.auth import Role
+from shared.contracts.events import (
+    CustomerErased,
+    CustomersChanged,
+    CustomerState,
+    MonthOfCustomer,
+    ValuesCalculated,
+)
+from shared.ids import new_id
+from tests.campaign.conftest import Bank, a_customer
+from tests.campaign.desk import JINGAN, PUDONG, merged, ref
+from tests.campaign.prices import PRICES, a_line
+from tests.support import Running, empty_database, eventually
+
+DURABLES = ("campaign__customers", "campaign__customer_file", "campaign__values")
+AUTHORS: dict[str, tuple[Role, str]] = {
+    "M1": (Role.manager, PUDONG),
+    "M2": (Role.manager, JINGAN),
+    "B1": (Role.branch_head, PUDONG),
+    "S1": (Role.strategist, "hq"),
+    "A1": (Role.approver, "hq"),
+    "ADM": (Role.admin, "hq"),
+}
+
+
+@dataclass
+class Counter:
+    """A bank with two customers in Pudong and one price list; people are named by staff code."""
+
+    bank: Bank
+    one: CustomerState
+    other: CustomerState
+
+    async def call(
+        self, who: str, method: str, path: str, body: Any = None, *, version: int | None = None
+    ) -> httpx.Response:
+        role, org = AUTHORS[who]
+        headers = {} if version is None else {"If-Match": f'"v{version}"'}
+        async with self.bank.client(role, org=org, staff=who) as client:
+            return await client.request(method, f"/v1{path}", json=body, headers=headers)
+
+    async def draft(self, price: str | None, *, who: str = "M1", **changes: Any) -> dict[str, Any]:
+        """A million for a year at this rate; the tariff is 4.35 %, the cost 3.765 %."""
+        answer = await self.call(who, "POST", "/price-quotes", self.body(price, **changes))
+        assert answer.status_code == 201, answer.text
+        return answer.json()  # type: ignore[no-any-return]
+
+    def body(self, price: str | None, **changes: Any) -> dict[str, Any]:
+        return {
+            "customer_id": str(self.one.customer_id),
+            "price_list": "corporate",
+            "months": 12,
+            "lines": [a_line("LOAN-WC", "1000000.00", price)],
+            **changes,
+        }
+
+    async def act(
+        self, who: str, quote: dict[str, Any], verb: str, body: Any = None, *, status: int = 200
+    ) -> dict[str, Any]:
+        path = f"/price-quotes/{quote['id']}:{verb}"
+        answer = await self.call(who, "POST", path, body, version=quote["version"])
+        assert answer.status_code == status, answer.text
+        return answer.json()  # type: ignore[no-any-return]
+
+    async def tell(self, *events: Any) -> None:
+        await self.bank.campaign.publish(*events)
+        bus = self.bank.campaign.runtime.bus
+
+        async def heard() -> bool:
+            return not any([await bus.backlog(name) for name in DURABLES])
+
+        await eventually(heard, what="the consumers")
+
+
+@pytest.fixture
+async def counter(campaign: Running) -> Counter:
+    await empty_database(campaign.servers, "campaign")
+    bank = Bank(campaign, [])
+    people = [a_customer(number, org=PUDONG) for number in range(2)]
+    await bank.add_customers(people)
+    counter = Counter(bank, *people)
+    answer = await counter.call("S1", "POST", "/price-lists", PRICES)
+    assert answer.status_code == 201, answer.text
+    return counter
+
+
+def month_back(months: int) -> date:
+    now = clock.today()
+    index = now.year * 12 + now.month - 1 - months
+    return date(index // 12, index % 12 + 1, 1)
+
+
+def told(
+    customer: CustomerState,
+    contribution: str,
+    *,
+    back: int = 1,
+    edition: int = 1,
+    products: int = 1,
+    **more: Any,
+) -> ValuesCalculated:
+    value = MonthOfCustomer(
+        customer_id=customer.customer_id,
+        ordinal=customer.ordinal,
+        products=products,
+        contribution=Decimal(contribution),
+        income=Decimal(0),
+        net_income=Decimal(0),
+        capital_years=Decimal(0),
+    )
+    values = {"model": "standard", "month": month_back(back), "run_id": new_id(), "edition": edition}
+    return ValuesCalculated.model_validate({**values, "currency": "CNY", "values": [value], **more})
+
+
+async def test_a_simulation_saves_nothing(counter: Counter) -> None:
+    lines = [a_line("LOAN-WC", "1000000.00", "0.0415"), a_line("TRANSFER", "120.00")]
+    body = counter.body(None, lines=lines, bundle="settlement")
+    answer = await counter.call("M1", "POST", "/price-quotes:simulate", body)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    total = found["total"]
+    assert [total[name] for name in ("revenue", "cost", "contribution")] == [
+        "47500.00",
+        "39378.00",
+        "8122.00",
+    ]
+    assert [(each["bundle"], each["revenue"]) for each in found["alternatives"]] == [
+        (None, "50700.00"),
+        ("settlement", "49500.00"),
+    ]
+    assert found["decision"] == {
+        "needs_approval": False,
+        "concerns": [],
+        "approvers": ["manager", "branch_head", "approver"],
+    }
+    assert found["measured"] == {"months": 0, "through": None, "contribution": "0.00", "committed": "0.00"}
+    listed = await counter.call("S1", "GET", "/price-quotes")
+    assert listed.json()["items"] == []
+
+
+async def test_a_manager_grants_a_small_discount_alone_and_it_stays(counter: Counter) -> None:
+    quote = await counter.draft("0.0415")
+    assert (quote["status"], quote["verbs"], quote["valid_until"]) == ("draft", ["edit", "submit"], None)
+    granted = await counter.act("M1", quote, "submit")
+    assert (granted["status"], granted["decided_by"], granted["verbs"]) == ("approved", None, [])
+    assert granted["valid_until"] == (clock.today() + timedelta(days=30)).isoformat()
+    path = f"/price-quotes/{quote['id']}"
+    edited = await counter.call("M1", "PATCH", path, {"months": 6}, version=granted["version"])
+    assert (edited.status_code, edited.json()["type"]) == (409, "/problems/illegal-transition")
+    await refused_by_the_database(counter, "UPDATE price_quote SET note = 'x'")
+    entries = await audited(counter, quote["id"])
+    assert entries == [("create_quote", "draft"), ("submit_quote", "approved")]
+
+
+async def test_a_larger_discount_takes_somebody_else_with_the_authority(counter: Counter) -> None:
+    quote = await counter.draft("0.0370", note="competitor offers 3.7 %")
+    assert quote["decision"]["concerns"] == ["discount", "below_cost", "below_floor"]
+    waiting = await counter.act("M1", quote, "submit")
+    assert (waiting["status"], waiting["verbs"]) == ("in_review", ["edit", "approve", "reject"])
+    await counter.act("M1", waiting, "approve", status=403)
+    refused = await counter.act("B1", waiting, "approve", status=403)
+    assert refused["type"] == "/problems/beyond-authority"
+    stale = await counter.act("A1", quote, "approve", status=412)
+    assert stale["type"] == "/problems/stale-version"
+    rejected = await counter.act("A1", waiting, "reject", {"reason": "not at this price"})
+    assert (rejected["status"], rejected["decision_comment"]) == ("rejected", "not at this price")
+    path = f"/price-quotes/{quote['id']}"
+    better = {"lines": [a_line("LOAN-WC", "1000000.00", "0.0374")]}
+    edited = await counter.call("M1", "PATCH", path, better, version=rejected["version"])
+    assert edited.status_code == 200, edited.text
+    assert (edited.json()["status"], edited.json()["decided_by"]) == ("draft", None)
+    again = await counter.act("M1", edited.json(), "submit")
+    granted = await counter.act("A1", again, "approve", {"comment": "once"})
+    assert (granted["status"], granted["decided_by"]) == ("approved", "user:A1")
+
+
+async def test_whoever_made_it_does_not_decide_on_it_even_as_administrator(counter: Counter) -> None:
+    quote = await counter.draft("0.0200", who="ADM")
+    waiting = await counter.act("ADM", quote, "submit")
+    assert waiting["status"] == "in_review"  # whatever the authority, not below cost alone
+    refused = await counter.act("ADM", waiting, "approve", status=403)
+    assert refused["type"] == "/problems/maker-is-checker"
+    for statement in (
+        "UPDATE price_quote SET status = 'approved'",
+        "UPDATE price_quote SET status = 'approved', needs_approval = false",
+        "UPDATE price_quote SET status = 'approved', decided_by = submitted_by",
+        "UPDATE price_quote SET status = 'approved', decided_by = 'user:B', revenue = cost",
+        "UPDATE price_quote SET status = 'draft', submitted_by = NULL, valid_until = NULL, decided_by = 'user:B'",
+    ):
+        await refused_by_the_database(counter, statement)
+    await refused_by_the_database(counter, "UPDATE price_list SET content = '{}'")
+
+
+async def test_nobody_may_approve_what_the_list_gives_nobody(counter: Counter) -> None:
+    written = {**PRICES, "authority": [{"role": "manager", "discount": "0.05"}]}
+    assert (await counter.call("S1", "POST", "/price-lists", written)).json()["ref"] == "corporate@2"
+    refused = await counter.act("M1", await counter.draft("0.0200"), "submit", status=422)
+    assert refused["type"] == "/problems/beyond-authority"
+
+
+async def test_new_prices_make_open_quotes_stale(counter: Counter) -> None:
+    draft, waiting = await counter.draft("0.0415"), await counter.draft("0.0400")
+    waiting = await counter.act("M1", waiting, "submit")
+    dearer = [{**PRICES["products"][0], "funding_rate": "0.03"}, *PRICES["products"][1:]]
+    assert (
+        await counter.call("S1", "POST", "/price-lists", {**PRICES, "products": dearer})
+    ).status_code == 201
+    for who, quote, verb in (("M1", draft, "submit"), ("A1", waiting, "approve")):
+        refused = await counter.act(who, quote, verb, status=409)
+        assert refused["type"] == "/problems/price-list-superseded"
+    path = f"/price-quotes/{draft['id']}"
+    assert (await counter.call("M1", "PATCH", path, {})).status_code == 428
+    assert (await counter.call("M1", "PATCH", path, {}, version=7)).status_code == 412
+    anew = (await counter.call("M1", "PATCH", path, {}, version=draft["version"])).json()
+    assert (anew["price_list"], anew["total"]["cost"]) == ("corporate@2", "46650.00")
+    assert (await counter.act("M1", anew, "submit"))["status"] == "in_review"
+    newest = await counter.call("M1", "GET", "/price-lists", None)
+    assert [each["ref"] for each in newest.json()["items"]] == ["corporate@1", "corporate@2"]
+    newest = await counter.call("M1", "GET", "/price-lists?newest=true")
+    assert [each["ref"] for each in newest.json()["items"]] == ["corporate@2"]
+    first = await counter.call("M1", "GET", "/price-lists/corporate@1")
+    assert first.json()["products"][0]["funding_rate"] == "0.021"
+
+
+async def test_measured_contribution_lowers_the_floor_once(counter: Counter) -> None:
+    """30 % of 5,000 in the last twelve months: 1,500 a year may be given away, by all quotes together."""
+    await counter.tell(
+        *merged(counter.one, counter.other),
+        told(counter.one, "3000.00", back=1),
+        told(counter.one, "9999.00", back=2),
+        told(counter.one, "1.00", back=2, edition=3, products=0),
+        told(counter.one, "8888.00", back=2, edition=2),
+        told(counter.other, "2000.00", back=12),
+        told(counter.other, "7777.00", back=13),
+        told(counter.other, "6666.00", back=0),
+        told(counter.one, "5555.00", back=3, model="other"),
+        told(counter.one, "4444.00", back=4, currency="USD"),
+    )
+    quote = await counter.draft("0.0370")
+    assert quote["measured"] == {
+        "months": 2,
+        "through": month_back(1).isoformat(),
+        "contribution": "5000.00",
+        "committed": "0.00",
+    }
+    # 37,650 cost, 37,000 revenue: between floor and cost, which a branch head may approve.
+    assert (quote["total"]["subsidy"], quote["total"]["floor"]) == ("1500.00", "36150.00")
+    assert quote["decision"]["concerns"] == ["discount", "below_cost"]
+    second = await counter.draft("0.0370")
+    waiting = await counter.act("M1", quote, "submit")
+    assert waiting["total"]["subsidy"] == "1500.00"
+    waiting = await counter.act("M1", second, "submit")
+    assert (waiting["measured"]["committed"], waiting["total"]["subsidy"]) == ("650.00", "850.00")
+    third = await counter.draft("0.0370")
+    assert third["measured"]["committed"] == "1300.00"
+    assert third["total"]["floor"] == "37450.00"
+    assert third["decision"]["concerns"][-1] == "below_floor"
+
+
+async def test_the_quotes_of_the_merged_are_seen_with_the_survivor_and_made_no_more(counter: Counter) -> None:
+    quote = await counter.draft("0.0370", customer_id=str(counter.other.customer_id))
+    waiting = await counter.act("M1", quote, "submit")
+    await counter.tell(*merged(counter.one, counter.other))
+    listed = await counter.call("M1", "GET", f"/price-quotes?customer_id={counter.one.customer_id}")
+    assert [each["id"] for each in listed.json()["items"]] == [quote["id"]]
+    refused = await counter.act("A1", waiting, "approve", status=422)
+    assert refused["errors"][0]["pointer"] == "/customer_id"
+    body = counter.body("0.0415", customer_id=str(counter.other.customer_id))
+    assert (await counter.call("M1", "POST", "/price-quotes", body)).status_code == 422
+    assert (await counter.act("A1", waiting, "reject", {"reason": "merged"}))["status"] == "rejected"
+
+
+async def test_nothing_is_left_of_the_erased(counter: Counter) -> None:
+    await counter.tell(told(counter.one, "3000.00"))
+    quote = await counter.draft("0.0370", note="lives at the lake")
+    waiting = await counter.act("M1", quote, "submit")
+    await counter.act("A1", waiting, "approve", {"comment": "for the lake"})
+    kept = await counter.draft("0.0415", customer_id=str(counter.other.customer_id))
+    erased = CustomerErased(receipt_id=new_id(), customers=[ref(counter.one)], erased_at=datetime.now(UTC))
+    await counter.tell(erased, told(counter.one, "3000.00", edition=2))
+    listed = await counter.call("S1", "GET", "/price-quotes")
+    assert [each["id"] for each in listed.json()["items"]] == [kept["id"]]
+    assert (await counter.call("M1", "POST", "/price-quotes", counter.body("0.0415"))).status_code == 422
+    async with counter.bank.campaign.runtime.db.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM known_contribution")) == 0
+        assert (
+            await session.scalar(text("SELECT count(*) FROM audit_log WHERE detail::text LIKE '%lake%'")) == 0
+        )
+
+
+async def test_quotes_stay_in_their_branch(counter: Counter) -> None:
+    quote = await counter.draft("0.0415")
+    path = f"/price-quotes/{quote['id']}"
+    assert (await counter.call("M2", "GET", path)).status_code == 404
+    assert (await counter.call("M2", "GET", "/price-quotes")).json()["items"] == []
+    assert (await counter.call("M2", "POST", "/price-quotes", counter.body("0.0415"))).status_code == 422
+    await counter.act("M2", quote, "submit", status=404)
+    moved = counter.one.model_copy(update={"version": 2, "org": JINGAN})
+    await counter.tell(CustomersChanged(customers=[moved]))
+    assert (await counter.call("M2", "GET", path)).status_code == 200
+    assert (await counter.call("M1", "GET", path)).status_code == 404
+
+
+async def test_a_quote_expires(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    granted = await counter.act("M1", await counter.draft("0.0415"), "submit")
+    waiting = await counter.act("M1", await counter.draft("0.0400"), "submit")
+    monkeypatch.setattr(clock._clock, "_offset", timedelta(days=31))
+    refused = await counter.act("A1", waiting, "approve", status=409)
+    assert refused["type"] == "/problems/illegal-transition"
+    listed = await counter.call("S1", "GET", "/price-quotes?status=expired")
+    assert {each["id"] for each in listed.json()["items"]} == {granted["id"], waiting["id"]}
+    assert (await counter.call("S1", "GET", "/price-quotes?status=approved")).json()["items"] == []
+
+
+ODD: list[tuple[dict[str, Any], str]] = [
+    ({"price_list": "nothing"}, "/price_list"),
+    ({"customer_id": str(new_id())}, "/customer_id"),
+    ({"lines": [a_line("LOAN-WC", "0.001")]}, "/lines/0/volume"),
+    ({"lines": [a_line("LOAN-WC", "NaN")]}, "/lines/0/volume"),
+    ({"lines": [a_line("LOAN-WC", "1.00", "0.0000001")]}, "/lines/0/price"),
+    ({"lines": [a_line("TRANSFER", "999999999999", "999999")]}, "/lines"),
+    ({"bundle": "settlement"}, "/bundle"),
+    ({"months": 361}, "/months"),
+    ({"note": "a\x00b"}, "/note"),
+]
+
+
+async def test_odd_input_is_pointed_at(counter: Counter) -> None:
+    for changes, pointer in ODD:
+        answer = await counter.call("M1", "POST", "/price-quotes:simulate", counter.body("0.0415", **changes))
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+async def test_only_strategists_write_prices_and_only_sellers_quote(counter: Counter) -> None:
+    for who in ("M1", "B1", "A1"):
+        assert (await counter.call(who, "POST", "/price-lists", PRICES)).status_code == 403
+    assert (await counter.call("A1", "POST", "/price-quotes", counter.body("0.0415"))).status_code == 403
+
+
+async def refused_by_the_database(counter: Counter, statement: str) -> None:
+    with pytest.raises(DBAPIError):
+        async with counter.bank.campaign.runtime.db.transaction() as session:
+            await session.execute(text(statement))
+
+
+async def audited(counter: Counter, quote_id: str) -> list[tuple[str, str]]:
+    query = text("SELECT action, detail->>'status' FROM audit_log WHERE object = :object ORDER BY seq")
+    async with counter.bank.campaign.runtime.db.transaction() as session:
+        rows = await session.execute(query, {"object": f"price_quote/{quote_id}"})
+        return [(row[0], row[1]) for row in rows]
