@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -18,7 +18,9 @@ from services.console.frame import frame
 from services.console.i18n import Texts
 from services.console.runtime import runtime
 from services.console.session import User
+from services.console.widgets.fields import Places, clear_problems, show_problems
 from services.console.widgets.states import error_state, skeleton
+from shared.contracts.base import ProblemItem
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,19 +83,23 @@ class View:
                 raise
             return None
 
-    async def attempt(self, action: Awaitable[T]) -> T | None:
-        """Do what a button says; a refusal becomes a notification that says what to do."""
+    async def attempt(self, action: Awaitable[T], places: Places | None = None) -> T | None:
+        """Do what a button says; a refusal becomes a notification that says what to do, and what is wrong
+        with the fields of a form stands at their `places`.
+        """
+        clear_problems(places or {})
         try:
             return await action
         except ApiProblem as problem:
+            homeless = show_problems(places or {}, problem.errors)
             if problem.status == 401:
                 self.to_sign_in()
-            else:
-                self.notify(problem)
+            elif homeless or not problem.errors:
+                self.notify(problem, homeless)
             return None
 
-    def notify(self, problem: ApiProblem) -> None:
-        parts = [advice(self.t, problem), *(f"{error.pointer}: {error.detail}" for error in problem.errors)]
+    def notify(self, problem: ApiProblem, errors: Sequence[ProblemItem]) -> None:
+        parts = [advice(self.t, problem), *(f"{error.pointer}: {error.detail}" for error in errors)]
         ui.notify("\n".join(parts), type="negative", multi_line=True, timeout=9000, close_button="✕")
 
     def done(self, text: str) -> None:

@@ -64,6 +64,16 @@ def test_a_warning_is_raised_and_taken_up(watched: Watched, segmentation: httpx.
 
     watched.turn_to("生命周期")
     page.wait_for_selector("h2:has-text('阶段迁移')")
+    page.get_by_role("button", name="修改标准").click()
+    dialog = page.locator(".dialog")
+    dialog.get_by_label("休眠：").fill("400")
+    dialog.get_by_role("button", name="保存").click()
+    dialog.locator(".q-field--error:has-text('must not be less than dormant_days')").wait_for()
+    dialog.get_by_label("休眠：").fill("190")
+    dialog.get_by_role("button", name="保存").click()
+    page.wait_for_selector("dd:has-text('190 天')")
+    thresholds = segmentation.get("/life-cycle/scheme").json()["thresholds"]
+    assert (thresholds["dormant_days"], thresholds["growth"]) == (190, 0.2)
     watched.turn_to("挽回名单")
     page.wait_for_selector(".panel:has-text('已流失')")
     assert watched.errors == []

@@ -7,15 +7,16 @@ from markupsafe import Markup
 from nicegui import ui
 
 from services.console.formats import NOTHING, percent, whole
+from services.console.pages.stage_thresholds import show_thresholds
 from services.console.view import View
 from services.console.widgets.html import Cell, html, table
 from services.console.widgets.states import empty_state
 from services.console.widgets.tiles import kpi
 from shared import clock
-from shared.contracts.segmentation.life_cycle import StageCounts, StageTransitions
+from shared.contracts.segmentation.life_cycle import LifeCycleSchemeView, StageCounts, StageTransitions
 
 _AGES = (30, 90, 180)
-Found = tuple[StageCounts, StageTransitions]
+Found = tuple[StageCounts, StageTransitions, LifeCycleSchemeView]
 
 
 def build_stages(view: View) -> None:
@@ -31,9 +32,18 @@ def build_stages(view: View) -> None:
             view.api.get(
                 "segmentation", "/v1/life-cycle/transitions", StageTransitions, {"since": start.isoformat()}
             ),
+            view.api.get("segmentation", "/v1/life-cycle/scheme", LifeCycleSchemeView),
         )
 
-    reload = view.section(fetch, lambda found: _draw(view, *found), height=420)
+    def draw(found: Found) -> None:
+        counts, moved, scheme = found
+        _draw(view, counts, moved)
+        show_thresholds(view, scheme, again)
+
+    async def again() -> None:
+        await reload()
+
+    reload = view.section(fetch, draw, height=420)
     since.on_value_change(reload)
 
 

@@ -1,13 +1,17 @@
 """GE matrices for key accounts: which there are, and how many customers stand in them."""
 
+from collections.abc import Awaitable, Callable
+
 from markupsafe import Markup
 from nicegui import ui
 
 from services.console.formats import moment, whole
 from services.console.frame import heading
+from services.console.pages.ge_form import declare
 from services.console.view import View, page
 from services.console.widgets.html import Cell, html, link, table, two_lines
 from services.console.widgets.states import empty_state
+from shared.auth import Role
 from shared.contracts.base import Page
 from shared.contracts.segmentation.ge_matrix import GeMatrixView, WeighedFactor
 
@@ -15,20 +19,28 @@ from shared.contracts.segmentation.ge_matrix import GeMatrixView, WeighedFactor
 @page("/ge-matrices", title="ge.title", nav="ge-matrices")
 async def ge_matrices_page(view: View) -> None:
     t = view.t
+
+    async def declared() -> None:
+        made = await declare(view)
+        if made is not None:
+            ui.navigate.to(f"/ge-matrices/{made.key}")
+
     with heading(t("ge.title"), t("ge.note")):
-        pass
+        if view.user.has(Role.strategist):
+            ui.button(t("ge.declare"), on_click=declared).props("unelevated no-caps")
 
     async def fetch() -> Page[GeMatrixView]:
         return await view.api.get("segmentation", "/v1/ge-matrices", Page[GeMatrixView], {"limit": 200})
 
-    view.section(fetch, lambda found: _list(view, found.items), height=240)
+    view.section(fetch, lambda found: _list(view, found.items, declared), height=240)
 
 
-def _list(view: View, matrices: list[GeMatrixView]) -> None:
+def _list(view: View, matrices: list[GeMatrixView], declared: Callable[[], Awaitable[None]]) -> None:
     t = view.t
     with ui.element("section").classes("panel"):
         if not matrices:
-            empty_state(t("ge.empty"), t("ge.empty.do"))
+            action = (t("ge.declare"), declared) if view.user.has(Role.strategist) else None
+            empty_state(t("ge.empty"), t("ge.empty.do"), action=action)
             return
         rows: list[list[Cell]] = [
             [

@@ -10,6 +10,7 @@ from nicegui import ui
 from services.console.api import segment
 from services.console.formats import compact, whole
 from services.console.frame import heading
+from services.console.pages.ge_form import change
 from services.console.pages.ge_scoring import build_scoring
 from services.console.pages.ge_weights import build_weights
 from services.console.view import View, page
@@ -41,21 +42,25 @@ async def ge_matrix_page(view: View, key: str) -> None:
     async def fetch() -> GeMatrixView:
         return await view.api.get("segmentation", path, GeMatrixView)
 
-    view.section(fetch, lambda found: _draw(view, found), height=480)
+    async def again() -> None:
+        await reload()
+
+    reload = view.section(fetch, lambda found: _draw(view, found, again), height=480)
 
 
-def _draw(view: View, found: GeMatrixView) -> None:
+def _draw(view: View, found: GeMatrixView, reload: Reload) -> None:
     t = view.t
     with heading(
         t.local(found.name), found.description or found.key, crumb=link(t("ge.title"), "/ge-matrices")
     ):
-        pass
+        if view.user.has(Role.strategist):
+            ui.button(t("ge.change"), on_click=lambda: _change(view, found, reload)).props("outline no-caps")
     boards: list[Reload] = []
 
     async def changed() -> None:
         """Scores and weights move customers on the board, which was drawn first."""
-        for reload in boards:
-            await reload()
+        for redraw in boards:
+            await redraw()
 
     panels = {"board": (t("ge.board"), lambda: boards.append(_board_tab(view, found.key)))}
     if view.user.has(Role.strategist):
@@ -63,6 +68,15 @@ def _draw(view: View, found: GeMatrixView) -> None:
     if view.user.has(Role.strategist, Role.branch_head, Role.manager):
         panels["score"] = (t("ge.score"), lambda: build_scoring(view, found, changed))
     lazy_tabs(panels)
+
+
+async def _change(view: View, found: GeMatrixView, reload: Reload) -> None:
+    # What is shown may be older than weights saved since: a change is made to what is stored now.
+    path = f"/v1/ge-matrices/{segment(found.key)}"
+    stored = await view.attempt(view.api.get("segmentation", path, GeMatrixView))
+    if stored is not None and await change(view, stored):
+        view.done(view.t("ge.changed"))
+        await reload()
 
 
 def _board_tab(view: View, key: str) -> Reload:

@@ -8,10 +8,9 @@ from nicegui import ui
 
 from services.console.view import View
 from services.console.widgets.html import html
-from shared.contracts.segmentation import FeatureType, FeatureView, ModelRunView, ModelView, SegmentView
+from shared.contracts.segmentation import ModelRunView, ModelView, SegmentView
 
 _KINDS = ("ensemble", "kmeans", "rfm", "tactical")
-_NUMBERS = frozenset({FeatureType.number, FeatureType.integer, FeatureType.money, FeatureType.boolean})
 _AUTO = "auto"
 _NUMBERS_OF_GROUPS = {str(k): str(k) for k in range(2, 13)}
 _MEASURES = {"recency": "last_txn_days", "frequency": "txn_count_90d", "monetary": "aum"}
@@ -23,16 +22,14 @@ class DeclarationForm:
     def __init__(
         self,
         view: View,
-        features: Sequence[FeatureView],
+        features: dict[str, str],
         segments: Sequence[SegmentView],
         changed: Callable[[], Awaitable[None]],
     ) -> None:
         self._view = view
         self._changed = changed
         t = view.t
-        self._features = {
-            one.key: f"{t.local(one.name)} ({one.key})" for one in features if one.type in _NUMBERS
-        }
+        self._features = features
         self._segments = {one.key: f"{t.local(one.name)} ({one.key})" for one in segments}
 
     def draw(self) -> None:

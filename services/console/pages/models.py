@@ -9,13 +9,13 @@ from nicegui import ui
 from services.console.formats import NOTHING, moment, whole
 from services.console.frame import heading
 from services.console.pages.model_declaration import DeclarationForm
-from services.console.pages.words import state_tag
+from services.console.pages.words import numeric_features, state_tag
 from services.console.view import View, page
 from services.console.widgets.html import Cell, html, link, table, two_lines
 from services.console.widgets.states import empty_state
 from shared.auth import Role
 from shared.contracts.base import Page
-from shared.contracts.segmentation import FeatureView, ModelRunView, ModelView, SegmentView
+from shared.contracts.segmentation import ModelRunView, ModelView, SegmentView
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ async def _fetch(view: View) -> Declared:
     return Declared(models.items, {str(run.model_id): run for run in runs})
 
 
-async def _choices(view: View) -> tuple[list[FeatureView], list[SegmentView]]:
+async def _choices(view: View) -> tuple[dict[str, str], list[SegmentView]]:
     features, segments = await asyncio.gather(
-        view.api.get("segmentation", "/v1/features", Page[FeatureView]),
+        numeric_features(view),
         view.api.get("segmentation", "/v1/segments", Page[SegmentView], {"limit": 500, "state": "live"}),
     )
-    return features.items, segments.items
+    return features, segments.items
 
 
 def _list(view: View, found: Declared) -> None:

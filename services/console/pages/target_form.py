@@ -8,6 +8,7 @@ from nicegui import ui
 from services.console.api import ApiProblem
 from services.console.formats import percent, whole
 from services.console.view import View
+from services.console.widgets.dialogs import form
 from services.console.widgets.html import html
 from shared.clock import today
 from shared.contracts.segmentation import PreviewView
@@ -34,22 +35,8 @@ class _Form:
     async def ask(self) -> TargetProfileView | None:
         t = self._view.t
         title = t("targets.change") if self._profile else t("targets.declare")
-        with ui.dialog() as dialog, ui.card().classes("dialog").props(f'aria-label="{title}"'):
-            html(Markup("<h2>{}</h2><p class='muted'>{}</p>").format(title, t("targets.form.note")))
-            with ui.element("div").classes("stack").style("width: 100%"):
-                self._fields()
-
-            async def accept() -> None:
-                saved = await self._save()
-                if saved is not None:
-                    dialog.submit(saved)
-
-            with ui.element("div").classes("actions").style("width: 100%"):
-                ui.button(t("cancel"), on_click=lambda: dialog.submit(None)).props("flat no-caps")
-                ui.button(t("targets.save"), on_click=accept).props("unelevated no-caps")
-        answer = await dialog
-        dialog.delete()
-        return answer if isinstance(answer, TargetProfileView) else None
+        note = t("targets.form.note")
+        return await form(t, title=title, note=note, draw=self._fields, save=self._save)
 
     def _fields(self) -> None:
         t, profile = self._view.t, self._profile

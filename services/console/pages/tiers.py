@@ -11,6 +11,7 @@ from nicegui import ui
 from services.console.api import segment
 from services.console.formats import NOTHING, moment, whole
 from services.console.frame import heading
+from services.console.pages.tier_form import change, declare
 from services.console.pages.tier_moves import MoveTable
 from services.console.pages.tier_overrides import build_overrides
 from services.console.pages.words import state_tag
@@ -39,42 +40,79 @@ class Desk:
 
 @page("/tiers", title="tiers.title", nav="tiers")
 async def tiers_page(view: View) -> None:
+    _Schemes(view).draw()
+
+
+class _Schemes:
+    """All schemes, of which one is looked at; a strategist declares another or changes this one."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._shown: str | None = None
+        self._writes = view.user.has(Role.strategist)
+
+    def draw(self) -> None:
+        t = self._view.t
+        with heading(t("tiers.title"), t("tiers.note")):
+            if self._writes:
+                ui.button(t("tiers.declare"), on_click=self._declare).props("unelevated no-caps")
+        self._reload = self._view.section(self._fetch, lambda found: self._list(found.items), height=480)
+
+    async def _fetch(self) -> Page[TierSchemeView]:
+        return await self._view.api.get(
+            "segmentation", "/v1/tier-schemes", Page[TierSchemeView], {"limit": 200}
+        )
+
+    def _list(self, schemes: list[TierSchemeView]) -> None:
+        t = self._view.t
+        if not schemes:
+            with ui.element("section").classes("panel"):
+                action = (t("tiers.declare"), self._declare) if self._writes else None
+                empty_state(t("tiers.empty"), t("tiers.empty.do"), action=action)
+            return
+        by_key = {one.key: one for one in schemes}
+        with ui.element("div").classes("filters"):
+            first = self._shown if self._shown in by_key else schemes[0].key
+            chosen = ui.select({key: t.local(one.name) for key, one in by_key.items()}, value=first)
+            chosen.props("outlined dense options-dense").props(f'aria-label="{t("tiers.scheme")}"')
+            if self._writes:
+                button = ui.button(
+                    t("tiers.change"), on_click=lambda: self._change(by_key[str(chosen.value)])
+                )
+                button.props("outline no-caps")
+        box = ui.element("div")
+
+        def show() -> None:
+            self._shown = str(chosen.value)
+            box.clear()
+            with box:
+                _tabs(self._view, by_key[self._shown])
+
+        chosen.on_value_change(show)
+        show()
+
+    async def _declare(self) -> None:
+        await self._saved(await declare(self._view), "tiers.declared")
+
+    async def _change(self, scheme: TierSchemeView) -> None:
+        await self._saved(await change(self._view, scheme), "tiers.changed")
+
+    async def _saved(self, scheme: TierSchemeView | None, said: str) -> None:
+        if scheme is not None:
+            self._shown = scheme.key
+            self._view.done(self._view.t(said))
+            await self._reload()
+
+
+def _tabs(view: View, scheme: TierSchemeView) -> None:
     t = view.t
-    with heading(t("tiers.title"), t("tiers.note")):
-        pass
-
-    async def fetch() -> Page[TierSchemeView]:
-        return await view.api.get("segmentation", "/v1/tier-schemes", Page[TierSchemeView], {"limit": 200})
-
-    view.section(fetch, lambda found: _schemes(view, found.items), height=480)
-
-
-def _schemes(view: View, schemes: list[TierSchemeView]) -> None:
-    t = view.t
-    if not schemes:
-        with ui.element("section").classes("panel"):
-            empty_state(t("tiers.empty"), t("tiers.empty.do"))
-        return
-    with ui.element("div").classes("filters"):
-        chosen = ui.select({one.key: t.local(one.name) for one in schemes}, value=schemes[0].key)
-        chosen.props("outlined dense options-dense").props(f'aria-label="{t("tiers.scheme")}"')
-    box = ui.element("div")
-    by_key = {one.key: one for one in schemes}
-
-    def show() -> None:
-        box.clear()
-        scheme = by_key[str(chosen.value)]
-        with box:
-            lazy_tabs(
-                {
-                    "lists": (t("tiers.lists"), lambda: _desk(view, scheme)),
-                    "moves": (t("tiers.moves"), lambda: MoveTable(view, scheme).draw()),
-                    "overrides": (t("tiers.overrides"), lambda: build_overrides(view, scheme)),
-                }
-            )
-
-    chosen.on_value_change(show)
-    show()
+    lazy_tabs(
+        {
+            "lists": (t("tiers.lists"), lambda: _desk(view, scheme)),
+            "moves": (t("tiers.moves"), lambda: MoveTable(view, scheme).draw()),
+            "overrides": (t("tiers.overrides"), lambda: build_overrides(view, scheme)),
+        }
+    )
 
 
 def _desk(view: View, scheme: TierSchemeView) -> None:

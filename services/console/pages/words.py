@@ -13,7 +13,7 @@ from services.console.widgets.html import tag
 from shared.contracts.base import Page
 from shared.contracts.customer import OrgView
 from shared.contracts.metrics import Metric
-from shared.contracts.segmentation import SegmentView
+from shared.contracts.segmentation import FeatureType, FeatureView, SegmentView
 
 Metrics = Mapping[str, Metric]
 
@@ -35,6 +35,7 @@ _STATE_TONES = {
     "aborted": "bad",
     "returned": "bad",
 }
+_NUMBERS = frozenset({FeatureType.number, FeatureType.integer, FeatureType.money, FeatureType.boolean})
 _OUTCOME_TONES = {"act": "good", "test_next": "warn"}
 
 
@@ -64,6 +65,16 @@ async def names(view: View) -> Names:
         orgs={org.code: view.t.local(org.name) for org in (orgs.items if orgs else [])},
         segments={found.key: view.t.local(found.name) for found in (segments.items if segments else [])},
     )
+
+
+async def numeric_features(view: View) -> dict[str, str]:
+    """What the features are called that can decide, group or rank customers, by key."""
+    found = await view.api.get("segmentation", "/v1/features", Page[FeatureView])
+    return {
+        one.key: f"{view.t.local(one.name)} ({one.key})"
+        for one in found.items
+        if one.type in _NUMBERS and not one.archived
+    }
 
 
 async def metrics(view: View) -> Metrics:

@@ -1,10 +1,15 @@
-"""Questions before something that cannot be undone."""
+"""Dialogs: questions before something that cannot be undone, and forms."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from markupsafe import Markup
 from nicegui import ui
 
 from services.console.i18n import Texts
 from services.console.widgets.html import html
+
+T = TypeVar("T")
 
 
 async def confirm(
@@ -31,3 +36,35 @@ async def confirm(
     answer = await dialog
     dialog.delete()
     return answer if isinstance(answer, str) else None
+
+
+async def form(
+    t: Texts,
+    *,
+    title: str,
+    note: str,
+    draw: Callable[[], None],
+    save: Callable[[], Awaitable[T | None]],
+    wide: bool = False,
+) -> T | None:
+    """What was saved, or None when the user turned back. Stays open while saving is refused."""
+    look = "dialog wide" if wide else "dialog"
+    with ui.dialog().props("no-backdrop-dismiss") as dialog, ui.card().classes(look) as card:
+        card.props(f'aria-label="{title}"')
+        html(Markup("<h2>{}</h2><p class='muted'>{}</p>").format(title, note))
+        with ui.element("div").classes("stack").style("width: 100%"):
+            draw()
+
+        async def accept() -> None:
+            button.disable()
+            saved = await save()
+            button.enable()
+            if saved is not None:
+                dialog.submit(saved)
+
+        with ui.element("div").classes("actions").style("width: 100%"):
+            ui.button(t("cancel"), on_click=lambda: dialog.submit(None)).props("flat no-caps")
+            button = ui.button(t("save"), on_click=accept).props("unelevated no-caps")
+    answer: T | None = await dialog
+    dialog.delete()
+    return answer

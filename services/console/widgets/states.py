@@ -14,8 +14,15 @@ def skeleton(height: int) -> None:
     ui.element("div").classes("bone").style(f"height: {height}px").props('aria-hidden="true"')
 
 
-def empty_state(title: str, what_to_do: str) -> None:
-    html(Markup("<b>{}</b>{}").format(title, what_to_do)).classes("state")
+def empty_state(
+    title: str, what_to_do: str, *, action: tuple[str, Callable[[], Awaitable[None]]] | None = None
+) -> None:
+    """`action`: the button that does it, as its label and what it calls."""
+    with ui.element("div").classes("state"):
+        html(Markup("<b>{}</b>{}").format(title, what_to_do))
+        if action:
+            label, act = action
+            ui.button(label, on_click=act).props("unelevated no-caps")
 
 
 def error_state(t: Texts, problem: ApiProblem, *, retry: Callable[[], Awaitable[None]]) -> None:

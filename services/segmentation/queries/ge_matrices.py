@@ -80,6 +80,7 @@ def matrix_row(row: Any) -> GeMatrixView:
         strategies=[_strategy(matrix, a, s) for a in _DOWN for s in _DOWN],
         value_feature=matrix.value_feature,
         scored=scored,
+        revision=matrix.revision,
         created_at=matrix.created_at,
         updated_at=matrix.updated_at,
     )

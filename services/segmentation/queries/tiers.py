@@ -68,6 +68,7 @@ def scheme_view(scheme: TierScheme) -> TierSchemeView:
         feature=scheme.feature,
         tiers=[Tier.model_validate(tier) for tier in scheme.tiers["tiers"]],
         minimum_stay_days=scheme.minimum_stay_days,
+        revision=scheme.revision,
         created_at=scheme.created_at,
         updated_at=scheme.updated_at,
     )

@@ -149,6 +149,7 @@ class GeMatrixView(Schema):
     strategies: list[CellStrategy]
     value_feature: Key
     scored: int = Field(description="Customers with scores, bank wide")
+    revision: int = Field(description="Number of the ETag: grows with every edit")
     created_at: Timestamp
     updated_at: Timestamp
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from shared.contracts.base import Key, LocalText, Note, OrgPath, Schema, Timestamp
 
@@ -33,21 +33,25 @@ class Tier(Schema):
     upgrade_at: Threshold | None = None
     downgrade_below: Threshold | None = Field(None, description="At most `upgrade_at`, which is the default")
 
+    @model_validator(mode="after")
+    def _down_not_above_up(self) -> Self:
+        if self.downgrade_below is None:
+            self.downgrade_below = self.upgrade_at
+        elif self.upgrade_at is None or self.downgrade_below > self.upgrade_at:
+            raise ValueError("`downgrade_below` must not be above `upgrade_at`")
+        return self
+
 
 def _checked(tiers: list[Tier]) -> list[Tier]:
     """From low to high; both thresholds ascend."""
     if len({tier.code for tier in tiers}) < len(tiers):
         raise ValueError("tiers need codes of their own")
     lowest, *others = tiers
-    if lowest.upgrade_at is not None or lowest.downgrade_below is not None:
+    if lowest.upgrade_at is not None:
         raise ValueError("the lowest tier has no thresholds: everybody is in it at least")
     for tier in others:
         if tier.upgrade_at is None:
             raise ValueError(f"tier '{tier.code}' needs `upgrade_at`")
-        if tier.downgrade_below is None:
-            tier.downgrade_below = tier.upgrade_at
-        if tier.downgrade_below > tier.upgrade_at:
-            raise ValueError(f"tier '{tier.code}': `downgrade_below` must not be above `upgrade_at`")
     for name in ("upgrade_at", "downgrade_below"):
         values = [getattr(tier, name) for tier in others]
         if any(low >= high for low, high in pairwise(values)):
@@ -55,7 +59,11 @@ def _checked(tiers: list[Tier]) -> list[Tier]:
     return tiers
 
 
-Tiers = Annotated[list[Tier], Field(min_length=2, max_length=20, description="From low to high")]
+Tiers = Annotated[
+    list[Tier],
+    Field(min_length=2, max_length=20, description="From low to high"),
+    AfterValidator(_checked),
+]
 StayDays = Annotated[int, Field(ge=0, le=3650)]
 
 
@@ -72,7 +80,6 @@ class TierSchemeCreate(Schema):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        _checked(self.tiers)
         if self.kind == TierKind.management:
             codes = [tier.code for tier in self.tiers]
             if codes != [level for level in MANAGEMENT_LEVELS if level in codes]:
@@ -88,12 +95,6 @@ class TierSchemePatch(Schema):
     tiers: Tiers | None = None
     minimum_stay_days: StayDays | None = None
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.tiers is not None:
-            _checked(self.tiers)
-        return self
-
 
 class TierSchemeView(Schema):
     id: UUID
@@ -104,6 +105,7 @@ class TierSchemeView(Schema):
     feature: Key
     tiers: list[Tier]
     minimum_stay_days: int
+    revision: int = Field(description="Number of the ETag: grows with every edit")
     created_at: Timestamp
     updated_at: Timestamp
 
