@@ -10,12 +10,13 @@ from shared.clock import ZONE
 
 
 async def plan_campaign(scene: Scene) -> Result:
-    """Everything up to the submission, by the strategist."""
+    """Everything up to the submission, by the strategist; the script has its own second pair of eyes."""
     who, plot, key = scene.strategist, scene.plot, scene.memory.key
     if plot.metric:
         await who.post("evaluation/v1/metrics", plot.metric, key=key("metric"))
     await who.post("campaign/v1/offers", plot.offer, key=key("offer"))
     script = await who.post("campaign/v1/scripts", plot.script, key=key("script"))
+    await scene.approver.post(f"campaign/v1/scripts/{script['ref']}:approve", {}, key=key("script-approval"))
     body = plots.campaign(
         plot,
         script["ref"],

@@ -1,6 +1,17 @@
 """Wiring of the campaign service."""
 
-from services.campaign.api import campaigns, catalogue, ledger, prices, quotas, scripts, suppressions, tasks
+from services.campaign.api import (
+    campaigns,
+    catalogue,
+    compliance,
+    ledger,
+    materials,
+    prices,
+    quotas,
+    scripts,
+    suppressions,
+    tasks,
+)
 from services.campaign.consumers import HANDLERS
 from services.campaign.jobs import TASKS, follow_the_clock
 from services.campaign.settings import CampaignSettings
@@ -15,6 +26,8 @@ service = Service(
     routers=[
         catalogue.router,
         scripts.router,
+        materials.router,
+        compliance.router,
         campaigns.router,
         ledger.router,
         tasks.router,

@@ -88,6 +88,22 @@ class Bank:
                     ),
                 )
 
+    async def offer_and_script(self) -> None:
+        async with self.strategist() as author:
+            answer = await author.post("/v1/offers", json=OFFER)
+            assert answer.status_code == 201, answer.text
+        assert await self.wording("scripts", SCRIPT) == "call@1"
+
+    async def wording(self, kind: str, body: dict[str, Any]) -> str:
+        """A script or material that was approved; its version's name."""
+        async with self.strategist() as author, self.approver() as checker:
+            written = await author.post(f"/v1/{kind}", json=body)
+            assert written.status_code == 201, written.text
+            ref = str(written.json()["ref"])
+            approved = await checker.post(f"/v1/{kind}/{ref}:approve", json={})
+            assert approved.status_code == 200, approved.text
+        return ref
+
     async def approved(self, **changes: Any) -> str:
         """A campaign that went through both pairs of eyes; its id."""
         async with self.strategist() as author, self.approver() as checker:
@@ -189,10 +205,7 @@ SCRIPT = {
 async def empty_bank(campaign: Running) -> Bank:
     await empty_database(campaign.servers, "campaign")
     bank = Bank(campaign, [])
-    async with bank.strategist() as author:
-        for path, body in (("/v1/offers", OFFER), ("/v1/scripts", SCRIPT)):
-            answer = await author.post(path, json=body)
-            assert answer.status_code == 201, answer.text
+    await bank.offer_and_script()
     return bank
 
 

@@ -15,8 +15,8 @@ from services.evaluation.store.contacts import exposures
 from services.evaluation.store.outcomes import Question
 from shared import clock
 from shared.auth import Role
-from tests.campaign.conftest import OFFER, SCRIPT, a_scheme, an_arm
 from tests.campaign.conftest import Bank as Campaigns
+from tests.campaign.conftest import a_scheme, an_arm
 from tests.customer.conftest import Bank, bank, event, source_id
 from tests.segmentation.conftest import fill_from_here, members
 from tests.support import Running, Servers, empty_database, eventually, run_service
@@ -61,9 +61,7 @@ async def _segment(segmentation: Running) -> None:
 
 async def _launched(services: Services, expected: int) -> str:
     campaigns = services.campaigns
-    async with campaigns.strategist() as author:
-        for path, body in (("/v1/offers", OFFER), ("/v1/scripts", SCRIPT)):
-            assert (await author.post(path, json=body)).status_code == 201
+    await campaigns.offer_and_script()
 
     async def known() -> bool:
         async with campaigns.campaign.runtime.db.transaction() as session:

@@ -9,7 +9,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
 from html import unescape
 from typing import TypeAlias
@@ -73,15 +72,6 @@ def too_short(words: Sequence[ComplianceWord]) -> list[FieldError]:
         for index, word in enumerate(words)
         if sum(map(len, fold_word(word.pattern))) < 2
     ]
-
-
-def in_force(lists: Iterable[ComplianceListView], day: date) -> list[ComplianceListView]:
-    """Of every list the newest version whose day has come."""
-    newest: dict[str, ComplianceListView] = {}
-    for each in sorted(lists, key=lambda one: one.version):
-        if each.valid_from <= day:
-            newest[each.key] = each
-    return list(newest.values())
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Literal
 
 from services.campaign.domain.template_grammar import TemplateError
-from shared.contracts.campaign.materials import LocalBody, SmsLength
+from shared.contracts.campaign.materials import MaterialWrite, SmsLength
 
 MAX_SEGMENTS = 10
 _TAGS = frozenset(
@@ -41,14 +41,15 @@ def require_harmless(source: str) -> None:
     _Page(source).check()
 
 
-def body_hash(body: LocalBody) -> str:
-    """SHA-256 (hex) of the canonical JSON."""
-    canonical = json.dumps(body.model_dump(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(canonical.encode()).hexdigest()
-
-
-def body_size(body: LocalBody) -> int:
-    return len(body.zh.encode()) + len(body.en.encode())
+def fingerprint(material: MaterialWrite) -> tuple[str, int]:
+    """SHA-256 (hex) and bytes: of the file, or of the body's canonical JSON and its texts."""
+    if material.file is not None:
+        return material.file.sha256, material.file.size
+    if material.body is None:
+        raise ValueError("a material is a file or has a body")
+    body = material.body.model_dump()
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(canonical.encode()).hexdigest(), sum(len(text.encode()) for text in body.values())
 
 
 class _Page(HTMLParser):

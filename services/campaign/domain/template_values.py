@@ -50,6 +50,15 @@ def samples(language: Language) -> dict[str, Value]:
     return {name: getattr(variable, language) for name, variable in VARIABLES.items()}
 
 
+def written(kind: Kind, value: Value, language: Language) -> str:
+    """As a text says it, with the filter of its kind."""
+    if kind == "date" and isinstance(value, date):
+        return day(value, language)
+    if isinstance(value, Decimal):
+        return percent(value, language) if kind == "rate" else money(value, language)
+    return str(value)
+
+
 def money(value: Decimal, language: Language) -> str:
     """`50000` → `5万元`, `50,000`: Chinese counts in tens of thousands where nothing is lost by it."""
     if language == "en":

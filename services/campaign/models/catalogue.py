@@ -1,11 +1,10 @@
-"""What is offered and what is said. Neither changes once written."""
+"""What is offered. It never changes once written."""
 
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Numeric
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base
@@ -24,14 +23,3 @@ class Offer(Base):
     created_at: Mapped[datetime]
     created_by: Mapped[str]
     __table_args__ = (CheckConstraint("risk ~ '^R[1-5]$'", "risk"),)
-
-
-class Script(Base):
-    __tablename__ = "script"
-    key: Mapped[str] = mapped_column(primary_key=True)
-    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    name: Mapped[dict[str, Any]]
-    steps: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    minutes: Mapped[float]
-    created_at: Mapped[datetime]
-    created_by: Mapped[str]

@@ -139,5 +139,8 @@ class Attempt(Base):
     note: Mapped[str | None]
     next_at: Mapped[datetime | None]
     outcome_amount: Mapped[Decimal | None] = mapped_column(Numeric(20, 2))
+    path: Mapped[list[dict[str, Any]] | None] = mapped_column(
+        JSONB(none_as_null=True), doc="The way through the script; names steps, no values"
+    )
     recorded_at: Mapped[datetime]
     recorded_by: Mapped[str]

@@ -1,7 +1,7 @@
 """What a campaign refers to: offers, scripts and segments, as they stand."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -9,10 +9,15 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.approval import content_hash
+from services.campaign.domain.compliance import refusals
+from services.campaign.domain.wording import material_wording, script_wording
 from services.campaign.models import Segment
-from services.campaign.queries.catalogue import offers_by_key, scripts_by_ref
+from services.campaign.queries.catalogue import materials_by_ref, offers_by_key, scripts_by_ref
+from services.campaign.queries.compliance import hits_in, lists_in_force
+from services.campaign.queries.contact_policies import known_policies
 from shared.contracts.campaign import CampaignContent, OfferView, ScriptView
-from shared.errors import FieldError, Unprocessable
+from shared.contracts.campaign.materials import MaterialView
+from shared.errors import Conflict, FieldError, Unprocessable
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,13 @@ class KnownSegment:
 class References:
     offers: Mapping[str, OfferView]
     scripts: Mapping[str, ScriptView]
+    materials: Mapping[str, MaterialView]
     segments: Mapping[str, KnownSegment]
+    contact_policies: Collection[str]
 
     def hash(self, key: str, content: CampaignContent) -> str:
         versions = {name: segment.version for name, segment in self.segments.items()}
-        return content_hash(key, content, self.offers, self.scripts, versions)
+        return content_hash(key, content, self.offers, self.scripts, self.materials, versions)
 
     def segment_ids(self) -> dict[str, UUID]:
         return {name: segment.id for name, segment in self.segments.items()}
@@ -38,10 +45,13 @@ class References:
 async def load_references(session: AsyncSession, content: CampaignContent) -> References:
     arms = content.scheme.arms if content.scheme else []
     keys = [*content.audience.include, *content.audience.exclude] if content.audience else []
+    policies = [content.scheme.contact_policy] if content.scheme else []
     return References(
         offers=await offers_by_key(session, {arm.offer for arm in arms}),
         scripts=await scripts_by_ref(session, {arm.script for arm in arms}),
+        materials=await materials_by_ref(session, {ref for arm in arms for ref in arm.materials}),
         segments=await _segments(session, keys),
+        contact_policies=await known_policies(session, policies),
     )
 
 
@@ -60,6 +70,14 @@ def unknown(content: CampaignContent, found: References) -> list[FieldError]:
             errors.append(FieldError(f"/scheme/arms/{index}/offer", f"there is no offer {arm.offer}"))
         if arm.script not in found.scripts:
             errors.append(FieldError(f"/scheme/arms/{index}/script", f"there is no script {arm.script}"))
+        errors += [
+            FieldError(f"/scheme/arms/{index}/materials/{number}", f"there is no material {ref}")
+            for number, ref in enumerate(arm.materials)
+            if ref not in found.materials
+        ]
+    if content.scheme and content.scheme.contact_policy not in found.contact_policies:
+        detail = f"there is no contact policy {content.scheme.contact_policy}"
+        errors.append(FieldError("/scheme/contact_policy", detail))
     if content.audience:
         for part, keys in (("include", content.audience.include), ("exclude", content.audience.exclude)):
             errors += [
@@ -68,6 +86,55 @@ def unknown(content: CampaignContent, found: References) -> list[FieldError]:
                 if key not in found.segments
             ]
     return errors
+
+
+def unusable(content: CampaignContent, found: References) -> list[FieldError]:
+    """Versions that nobody approved or somebody retired, and scripts that are meant for other products."""
+    errors = []
+    for index, arm in enumerate(content.scheme.arms if content.scheme else []):
+        used: list[tuple[str, ScriptView | MaterialView | None]] = [
+            ("script", found.scripts.get(arm.script)),
+            *((f"materials/{number}", found.materials.get(ref)) for number, ref in enumerate(arm.materials)),
+        ]
+        offer = found.offers.get(arm.offer)
+        for place, version in used:
+            if version is None:
+                continue
+            if version.state != "approved":
+                detail = f"{version.ref} is {version.state}"
+            elif offer and version.products and offer.product not in version.products:
+                detail = f"{version.ref} is not meant for {offer.product}"
+            else:
+                continue
+            errors.append(FieldError(f"/scheme/arms/{index}/{place}", detail))
+    return errors
+
+
+async def refused_words(
+    session: AsyncSession, content: CampaignContent, found: References, day: date
+) -> list[FieldError]:
+    """What the compliance lists in force refuse for the very products that are offered."""
+    lists = await lists_in_force(session, day)
+    errors = []
+    for index, arm in enumerate(content.scheme.arms if content.scheme else []):
+        offer, script = found.offers.get(arm.offer), found.scripts.get(arm.script)
+        wordings = {"script": script_wording(script)} if script else {}
+        for number, ref in enumerate(arm.materials):
+            if ref in found.materials:
+                wordings[f"materials/{number}"] = material_wording(found.materials[ref])
+        for place, wording in wordings.items():
+            said = replace(wording, products=[offer.product] if offer else wording.products)
+            errors += [
+                FieldError(f"/scheme/arms/{index}/{place}", f"{error.pointer}: {error.detail}")
+                for error in refusals(await hits_in(said, lists))
+            ]
+    return errors
+
+
+def require_usable(content: CampaignContent, found: References) -> None:
+    errors = unusable(content, found)
+    if errors:
+        raise Conflict("a text of the campaign may not be used any more", errors=errors, slug="text-retired")
 
 
 def expired_offers(content: CampaignContent, found: References, ends_on: date) -> list[FieldError]:

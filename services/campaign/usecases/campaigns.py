@@ -10,7 +10,14 @@ from services.campaign.domain.lifecycle import next_status
 from services.campaign.domain.plan import plan_of
 from services.campaign.models import Approval, Campaign
 from services.campaign.queries.campaigns import content_of, select_visible
-from services.campaign.queries.references import expired_offers, load_references, unknown
+from services.campaign.queries.references import (
+    expired_offers,
+    load_references,
+    refused_words,
+    require_usable,
+    unknown,
+    unusable,
+)
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -71,6 +78,8 @@ async def submit_campaign(session: AsyncSession, principal: Principal, campaign_
     errors = [
         *fixes.contradictions(content, clock.today()),
         *unknown(content, found),
+        *unusable(content, found),
+        *await refused_words(session, content, found, clock.today()),
         *expired_offers(content, found, plan.schedule.end),
     ]
     if errors:
@@ -93,6 +102,7 @@ async def approve_campaign(
     content = content_of(campaign)
     found = await load_references(session, content)
     require_same_content(submitted_hash, found.hash(campaign.key, content))
+    require_usable(content, found)
     campaign.approved_by, campaign.approved_at = principal.id, clock.now()
     campaign.approved_hash = submitted_hash
     session.add(_decision(campaign, principal, "approved", comment))

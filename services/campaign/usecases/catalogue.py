@@ -1,14 +1,13 @@
-"""Offers and scripts are written once; a script's next text is its next version."""
+"""Offers are written once."""
 
-from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.models import Offer, Script
-from services.campaign.queries.catalogue import offer_view, script_view
+from services.campaign.models import Offer
+from services.campaign.queries.catalogue import offer_view
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
-from shared.contracts.campaign import OfferView, OfferWrite, ScriptView, ScriptWrite
+from shared.contracts.campaign import OfferView, OfferWrite
 from shared.errors import Conflict
 
 
@@ -24,23 +23,3 @@ async def create_offer(session: AsyncSession, principal: Principal, request: Off
     await session.flush()
     await audit(session, principal, "create_offer", f"offer/{offer.key}")
     return offer_view(offer)
-
-
-async def create_script(session: AsyncSession, principal: Principal, request: ScriptWrite) -> ScriptView:
-    """The next version of the key. Two writers at once wait for each other rather than collide."""
-    await session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": request.key}
-    )
-    last = await session.scalar(select(func.max(Script.version)).where(Script.key == request.key))
-    script = Script(
-        key=request.key,
-        version=(last or 0) + 1,
-        minutes=request.minutes,
-        **request.model_dump(mode="json", include={"name", "steps"}),
-        created_at=clock.now(),
-        created_by=principal.id,
-    )
-    session.add(script)
-    await session.flush()
-    await audit(session, principal, "create_script", f"script/{script.key}@{script.version}")
-    return script_view(script)

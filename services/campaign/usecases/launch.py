@@ -16,7 +16,7 @@ from services.campaign.domain.plan import Plan, plan_of
 from services.campaign.models import AudienceMember, Campaign, CampaignArm, CampaignBudget, CampaignWave
 from services.campaign.queries.audience import live_audience
 from services.campaign.queries.campaigns import content_of
-from services.campaign.queries.references import load_references
+from services.campaign.queries.references import load_references, require_usable, unusable
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.campaigns import lock_campaign, void_approval
 from services.campaign.usecases.release import release_wave
@@ -48,6 +48,7 @@ async def request_launch(session: AsyncSession, principal: Principal, campaign_i
     found = await load_references(session, content_of(campaign))
     if campaign.launched_at is None:
         require_same_content(campaign.approved_hash, found.hash(campaign.key, content_of(campaign)))
+        require_usable(content_of(campaign), found)
     campaign.status = status
     campaign.version += 1
     job = await defer(session, principal, LAUNCH_TASK, {"campaign_id": str(campaign.id)})
@@ -84,14 +85,15 @@ async def _locked(session: AsyncSession, campaign_id: UUID) -> Campaign:
 async def freeze(session: AsyncSession, settings: CampaignSettings, campaign: Campaign) -> None:
     """Writes down who is in the audience and in which wave, the arms, the budget, and the registration.
 
-    Content that changed since its approval (a segment's new version) sends the campaign back to draft.
+    Content that changed since its approval (a segment's new version, a script that was retired) sends the
+    campaign back to draft.
     """
     content = content_of(campaign)
     found = await load_references(session, content)
-    if found.hash(campaign.key, content) != campaign.approved_hash:
+    if found.hash(campaign.key, content) != campaign.approved_hash or unusable(content, found):
         campaign.status = next_status(campaign.status, "void")
         void_approval(campaign)
-        campaign.status_reason = "offers, scripts or segments changed after approval"
+        campaign.status_reason = "offers, texts or segments changed after approval"
         campaign.version += 1
         return
     plan = plan_of(content)
@@ -136,7 +138,8 @@ async def _insert_audience(
 
 async def _insert_arms(session: AsyncSession, campaign_id: UUID, plan: Plan) -> None:
     arms = [
-        arm.model_dump(include={"key", "share", "offer", "channel", "script"}) | {"campaign_id": campaign_id}
+        arm.model_dump(include={"key", "share", "offer", "channel", "script"})
+        | {"campaign_id": campaign_id, "materials": arm.materials}
         for arm in plan.scheme.arms
     ]
     await session.execute(insert(CampaignArm), arms)

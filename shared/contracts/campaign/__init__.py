@@ -22,9 +22,6 @@ from shared.contracts.campaign.catalogue import (
     OfferTerms,
     OfferView,
     OfferWrite,
-    ScriptStep,
-    ScriptView,
-    ScriptWrite,
 )
 from shared.contracts.campaign.decisions import (
     ContactDecision,
@@ -48,6 +45,7 @@ from shared.contracts.campaign.fixes import (
     Schedule,
     Scheme,
 )
+from shared.contracts.campaign.scripts import ScriptStep, ScriptView, ScriptWrite
 from shared.contracts.campaign.tasks import (
     AttemptView,
     Outcome,

@@ -1,9 +1,9 @@
-"""What is offered and what is said."""
+"""What is offered."""
 
 from datetime import date
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from shared.contracts.base import (
     Code,
@@ -18,7 +18,6 @@ from shared.contracts.base import (
 from shared.contracts.campaign.vocabulary import (
     LocalLongText,
     ProductRisk,
-    ScriptRef,
 )
 
 
@@ -43,33 +42,5 @@ class OfferWrite(Schema):
 
 
 class OfferView(OfferWrite):
-    created_at: Timestamp
-    created_by: str
-
-
-class ScriptStep(Schema):
-    key: Key
-    text: LocalLongText
-
-
-class ScriptWrite(Schema):
-    """`POST /v1/scripts`: each post of a key makes its next version; a version never changes."""
-
-    key: Key
-    name: LocalText
-    steps: Annotated[list[ScriptStep], Field(min_length=1, max_length=50)]
-    minutes: Annotated[float, Field(gt=0, le=480, description="Expected length of one contact")] = 6.0
-
-    @model_validator(mode="after")
-    def _step_keys_differ(self) -> "ScriptWrite":
-        if len({step.key for step in self.steps}) < len(self.steps):
-            message = "step keys must differ"
-            raise ValueError(message)
-        return self
-
-
-class ScriptView(ScriptWrite):
-    version: int
-    ref: ScriptRef
     created_at: Timestamp
     created_by: str

@@ -16,6 +16,7 @@ from shared.contracts.base import (
     Schema,
 )
 from shared.contracts.campaign.vocabulary import (
+    MaterialRef,
     ScriptRef,
 )
 
@@ -41,6 +42,11 @@ class Arm(Schema):
     offer: Key
     channel: Key = Field(description="`manager_task` is available", examples=["manager_task"])
     script: ScriptRef
+    materials: Annotated[list[MaterialRef], Field(max_length=10)] = Field(
+        default_factory=list,
+        exclude_if=lambda refs: not refs,
+        description="What goes with the contact, each at a version",
+    )
 
 
 class Scheme(Schema):
