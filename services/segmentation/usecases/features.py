@@ -1,6 +1,5 @@
 """Writing features: define, edit, archive."""
 
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.expressions.defined import Definition, check_definition, defined
@@ -10,11 +9,12 @@ from services.segmentation.domain.expressions.tree import Expression
 from services.segmentation.domain.features import Catalogue, Feature
 from services.segmentation.models import DefinedFeature
 from services.segmentation.queries.features import load_catalogue, users_of_feature
+from services.segmentation.usecases.declaring import insert_new, taken
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
 from shared.contracts.segmentation.features import FeatureCreate, FeaturePatch
-from shared.errors import Conflict, FieldError
+from shared.errors import Conflict
 
 _TRIAL = "expression_on_trial"
 
@@ -26,25 +26,21 @@ async def create_feature(
     catalogue = await load_catalogue(session)
     tree = checked_expression(wanted.key, wanted.expression, catalogue)
     if wanted.key in catalogue:
-        raise _taken(wanted.key)
+        raise taken("feature", wanted.key)
     now = clock.now()
-    created: DefinedFeature | None = await session.scalar(
-        insert(DefinedFeature)
-        .values(
-            key=wanted.key,
-            name=wanted.name.model_dump(),
-            description=wanted.description,
-            unit=wanted.unit,
-            expression=expression_sql(tree),
-            created_by=principal.id,
-            created_at=now,
-            updated_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=[DefinedFeature.key])
-        .returning(DefinedFeature)
+    created = await insert_new(
+        session,
+        DefinedFeature,
+        "feature",
+        key=wanted.key,
+        name=wanted.name.model_dump(),
+        description=wanted.description,
+        unit=wanted.unit,
+        expression=expression_sql(tree),
+        created_by=principal.id,
+        created_at=now,
+        updated_at=now,
     )
-    if created is None:
-        raise _taken(wanted.key)
     await audit(session, principal, "create", f"feature/{created.key}", {"expression": created.expression})
     return created
 
@@ -109,7 +105,3 @@ def _refuse_archived(feature: DefinedFeature) -> None:
 def _touch(feature: DefinedFeature) -> None:
     feature.revision += 1
     feature.updated_at = clock.now()
-
-
-def _taken(key: str) -> Conflict:
-    return Conflict(f"There is a feature '{key}' already.", errors=[FieldError("/key", "is taken")])

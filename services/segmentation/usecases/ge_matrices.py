@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.ahp import (
@@ -16,6 +15,7 @@ from services.segmentation.domain.ahp import (
 )
 from services.segmentation.domain.ge_matrix import BANDS, class_of, play_of
 from services.segmentation.models.ge_matrix import GeMatrix
+from services.segmentation.usecases.declaring import insert_new
 from services.segmentation.usecases.ge_scores import place_again
 from services.segmentation.usecases.numeric import check_numeric
 from shared import clock
@@ -35,7 +35,7 @@ from shared.contracts.segmentation.ge_matrix import (
     WeighMethod,
     WeighRequest,
 )
-from shared.errors import Conflict, FieldError, Unprocessable
+from shared.errors import FieldError, Unprocessable
 from shared.ids import new_id
 
 _TEMPLATES = {
@@ -61,28 +61,24 @@ async def create_matrix(session: AsyncSession, principal: Principal, wanted: GeM
     _check_factors(groups)
     await check_numeric(session, [*_features(groups), ("/value_feature", wanted.value_feature)])
     now = clock.now()
-    created: GeMatrix | None = await session.scalar(
-        insert(GeMatrix)
-        .values(
-            id=new_id(),
-            key=wanted.key,
-            name=wanted.name.model_dump(),
-            description=wanted.description,
-            factors={group: [each.model_dump() for each in factors] for group, factors in groups.items()},
-            weighing={group: _equal(factors).model_dump() for group, factors in groups.items()},
-            low=wanted.cutoffs.low,
-            high=wanted.cutoffs.high,
-            strategies=_strategies(wanted.strategies),
-            value_feature=wanted.value_feature,
-            created_by=principal.id,
-            created_at=now,
-            updated_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=[GeMatrix.key])
-        .returning(GeMatrix)
+    created = await insert_new(
+        session,
+        GeMatrix,
+        "matrix",
+        id=new_id(),
+        key=wanted.key,
+        name=wanted.name.model_dump(),
+        description=wanted.description,
+        factors={group: [each.model_dump() for each in factors] for group, factors in groups.items()},
+        weighing={group: _equal(factors).model_dump() for group, factors in groups.items()},
+        low=wanted.cutoffs.low,
+        high=wanted.cutoffs.high,
+        strategies=_strategies(wanted.strategies),
+        value_feature=wanted.value_feature,
+        created_by=principal.id,
+        created_at=now,
+        updated_at=now,
     )
-    if created is None:
-        raise Conflict(f"There is a matrix '{wanted.key}' already.", errors=[FieldError("/key", "is taken")])
     await audit(session, principal, "create", f"ge-matrix/{created.key}")
     return created
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.models import Model, ModelInput, ModelRun, Segment
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.models import next_number
 from services.segmentation.queries.past import not_known_then
+from services.segmentation.usecases.declaring import insert_new
 from services.segmentation.usecases.training.features import not_numeric
 from services.segmentation.usecases.training.kinds import KINDS
 from services.segmentation.usecases.training.running import REPRODUCE, RUN
@@ -38,25 +38,21 @@ async def create_model(session: AsyncSession, principal: Principal, wanted: Mode
         errors.sort(key=lambda error: error.pointer)
         raise Unprocessable("The model cannot be trained like this.", errors=errors)
     await _check_segments(session, kind.segments(wanted.parameters))
-    created: Model | None = await session.scalar(
-        insert(Model)
-        .values(
-            id=new_id(),
-            key=wanted.key,
-            name=wanted.name.model_dump(),
-            kind=wanted.kind,
-            goal=wanted.goal,
-            success=wanted.success,
-            needs_approval=wanted.needs_approval,
-            parameters=wanted.parameters.model_dump(),
-            created_by=principal.id,
-            created_at=clock.now(),
-        )
-        .on_conflict_do_nothing(index_elements=[Model.key])
-        .returning(Model)
+    created = await insert_new(
+        session,
+        Model,
+        "model",
+        id=new_id(),
+        key=wanted.key,
+        name=wanted.name.model_dump(),
+        kind=wanted.kind,
+        goal=wanted.goal,
+        success=wanted.success,
+        needs_approval=wanted.needs_approval,
+        parameters=wanted.parameters.model_dump(),
+        created_by=principal.id,
+        created_at=clock.now(),
     )
-    if created is None:
-        raise Conflict(f"There is a model '{wanted.key}' already.", errors=[FieldError("/key", "is taken")])
     await audit(session, principal, "create", f"model/{created.key}")
     return created
 

@@ -6,7 +6,6 @@ from uuid import UUID
 import numpy as np
 from pyroaring import BitMap
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.models import Model, ModelCluster, ModelRun, Segment, SegmentVersion
@@ -18,6 +17,7 @@ from services.segmentation.store.bitmaps import to_array
 from services.segmentation.store.families import gone
 from services.segmentation.store.store import Store
 from services.segmentation.usecases import segments as segment_usecase
+from services.segmentation.usecases.declaring import insert_new, taken
 from services.segmentation.usecases.membership import save_changes, settled
 from shared import clock
 from shared.audit import audit
@@ -111,9 +111,7 @@ async def _published_before(
         if expected and segment.kind == kind and segment.state != SegmentState.archived:
             found[number] = segment
         elif segment.key in keys:
-            raise Conflict(
-                f"There is a segment '{segment.key}' already.", errors=[FieldError("/prefix", "is taken")]
-            )
+            raise taken("segment", segment.key, "/prefix")
     return found
 
 
@@ -222,28 +220,24 @@ async def _cluster_segment(
 ) -> Segment:
     key = _key(wanted, profile.cluster)
     now = clock.now()
-    segment: Segment | None = await session.scalar(
-        insert(Segment)
-        .values(
-            id=new_id(),
-            key=key,
-            name=name.model_dump(),
-            kind=SegmentKind.cluster,
-            refresh=Refresh.on_demand,
-            description=_description(profile, wanted),
-            state=SegmentState.live,
-            version=1,
-            live_version=1,
-            created_by=principal.id,
-            created_at=now,
-            updated_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=[Segment.key])
-        .returning(Segment)
+    return await insert_new(
+        session,
+        Segment,
+        "segment",
+        pointer="/prefix",
+        id=new_id(),
+        key=key,
+        name=name.model_dump(),
+        kind=SegmentKind.cluster,
+        refresh=Refresh.on_demand,
+        description=_description(profile, wanted),
+        state=SegmentState.live,
+        version=1,
+        live_version=1,
+        created_by=principal.id,
+        created_at=now,
+        updated_at=now,
     )
-    if segment is None:
-        raise Conflict(f"There is a segment '{key}' already.", errors=[FieldError("/prefix", "is taken")])
-    return segment
 
 
 def _description(profile: ClusterProfile, wanted: PublishRun) -> str:

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from pyroaring import BitMap
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.definitions import pointer_of, read_definition, stored_rule
@@ -16,6 +15,7 @@ from services.segmentation.models import Membership, MembershipDelta, Segment, S
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.past_members import last_members
 from services.segmentation.queries.segments import references, users_of
+from services.segmentation.usecases.declaring import insert_new
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -23,7 +23,7 @@ from shared.contracts.base import JobView, LocalText
 from shared.contracts.conditions import SegmentDefinition
 from shared.contracts.events import SegmentPublished
 from shared.contracts.segmentation import SegmentCreate, SegmentKind, SegmentPatch, SegmentState
-from shared.errors import Conflict, FieldError
+from shared.errors import Conflict
 from shared.ids import new_id
 from shared.jobs import defer
 from shared.outbox import emit
@@ -35,26 +35,22 @@ async def create_segment(session: AsyncSession, principal: Principal, wanted: Se
     """A draft with version 1. Raises `RuleError` for a bad rule, `Conflict` when the key is taken."""
     rule = await _checked_rule(session, wanted.key, wanted.definition)
     now = clock.now()
-    created: Segment | None = await session.scalar(
-        insert(Segment)
-        .values(
-            id=new_id(),
-            key=wanted.key,
-            name=wanted.name.model_dump(),
-            kind=wanted.kind,
-            refresh=wanted.refresh,
-            description=wanted.description,
-            state=SegmentState.draft,
-            version=1,
-            created_by=principal.id,
-            created_at=now,
-            updated_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=[Segment.key])
-        .returning(Segment)
+    created = await insert_new(
+        session,
+        Segment,
+        "segment",
+        id=new_id(),
+        key=wanted.key,
+        name=wanted.name.model_dump(),
+        kind=wanted.kind,
+        refresh=wanted.refresh,
+        description=wanted.description,
+        state=SegmentState.draft,
+        version=1,
+        created_by=principal.id,
+        created_at=now,
+        updated_at=now,
     )
-    if created is None:
-        raise Conflict(f"There is a segment '{wanted.key}' already.", errors=[FieldError("/key", "is taken")])
     _add_version(session, created, rule, principal)
     await session.flush()
     await audit(session, principal, "create", f"segment/{created.key}", {"sql": to_sql(rule)})

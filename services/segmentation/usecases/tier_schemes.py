@@ -1,16 +1,16 @@
 """Writing tier schemes."""
 
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.models.tier import TierScheme
 from services.segmentation.queries.tier_columns import codes_of
+from services.segmentation.usecases.declaring import insert_new
 from services.segmentation.usecases.numeric import check_numeric
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
 from shared.contracts.segmentation.tiers import TierSchemeCreate, TierSchemePatch
-from shared.errors import Conflict, FieldError, Unprocessable
+from shared.errors import FieldError, Unprocessable
 from shared.ids import new_id
 
 
@@ -18,26 +18,22 @@ async def create_scheme(session: AsyncSession, principal: Principal, wanted: Tie
     """Raises `Unprocessable` for a feature that is not a number, `Conflict` for a taken key."""
     await check_numeric(session, [("/feature", wanted.feature)])
     now = clock.now()
-    created: TierScheme | None = await session.scalar(
-        insert(TierScheme)
-        .values(
-            id=new_id(),
-            key=wanted.key,
-            name=wanted.name.model_dump(),
-            description=wanted.description,
-            kind=wanted.kind,
-            feature=wanted.feature,
-            tiers={"tiers": [tier.model_dump() for tier in wanted.tiers]},
-            minimum_stay_days=wanted.minimum_stay_days,
-            created_by=principal.id,
-            created_at=now,
-            updated_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=[TierScheme.key])
-        .returning(TierScheme)
+    created = await insert_new(
+        session,
+        TierScheme,
+        "scheme",
+        id=new_id(),
+        key=wanted.key,
+        name=wanted.name.model_dump(),
+        description=wanted.description,
+        kind=wanted.kind,
+        feature=wanted.feature,
+        tiers={"tiers": [tier.model_dump() for tier in wanted.tiers]},
+        minimum_stay_days=wanted.minimum_stay_days,
+        created_by=principal.id,
+        created_at=now,
+        updated_at=now,
     )
-    if created is None:
-        raise Conflict(f"There is a scheme '{wanted.key}' already.", errors=[FieldError("/key", "is taken")])
     await audit(session, principal, "create", f"tier-scheme/{created.key}")
     return created
 
