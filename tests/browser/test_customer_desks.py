@@ -40,6 +40,8 @@ def test_every_desk_and_tab_opens_without_an_error(watched: Watched, bank: httpx
         if one["kind"] == "company"
     )
     watched.open(f"/customers/{company}")
+    insight = page.locator("section.panel", has=page.locator("h2", has_text="客户洞察"))
+    expect(insight).to_contain_text("生命周期阶段")
     for tab in TABS:
         watched.turn_to(tab)
         assert page.locator(".state[role=alert]").count() == 0, tab

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from sqlalchemy import text
 
@@ -249,6 +250,28 @@ async def test_taken_up_closed_and_warned_again(left: Left) -> None:
     assert stale.status_code == 409
 
 
+async def insight_into(left: Left, customer: UUID, org: str = "hq.leave") -> httpx.Response:
+    async with left.running.client(Role.manager, org=org) as client:
+        return await client.get(f"/v1/customers/{customer}/insight")
+
+
+async def test_a_customer_at_a_glance(left: Left) -> None:
+    warning = (await left.warnings(state="open"))[0]
+    answer = await insight_into(left, warning["customer_id"])
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert [each["id"] for each in found["warnings"]] == [warning["id"]]
+    (model,) = [each for each in found["models"] if each["model_key"] == "leaving"]
+    assert (model["kind"], model["cluster"]) == ("churn", 1)
+    assert model["scores"]["probability"] == pytest.approx(warning["probability"], abs=1e-6)
+    assert found["stage"]["stage"] in {"growth", "mature", "decline"}
+    assert (found["tiers"], found["positions"]) == ([], [])
+    calm = next(each for each in left.world.left if left.world.left[each] == 3)
+    assert (await insight_into(left, left.customers[calm].customer_id)).json()["warnings"] == []
+    assert (await insight_into(left, warning["customer_id"], "hq.sh")).status_code == 404
+    assert (await insight_into(left, new_id())).status_code == 404
+
+
 async def _until(left: Left, warning: str, what: str, org: str, wanted: str | None) -> None:
     async def so() -> bool:
         found = [each for each in await left.warnings(org=org) if each["id"] == warning]
@@ -286,6 +309,9 @@ async def test_warnings_follow_their_customers(left: Left) -> None:
         )
     )
     await _until(left, warning["id"], "the merge", "hq.leave.b1", str(alive.customer_id))
+    both = [(await insight_into(left, each)).json() for each in (customer_id, alive.customer_id)]
+    assert {each["customer_id"] for each in both} == {str(alive.customer_id)}
+    assert [[one["id"] for one in each["warnings"]] for each in both] == [[warning["id"]]] * 2
     separated = SeparatedCustomer(**merged.model_dump())
     await left.publish(
         CustomersUnmerged(
@@ -295,6 +321,7 @@ async def test_warnings_follow_their_customers(left: Left) -> None:
     await _until(left, warning["id"], "the separation", "hq.leave.b1", str(customer_id))
     await left.publish(CustomerErased(receipt_id=new_id(), customers=[merged], erased_at=clock.now()))
     await _until(left, warning["id"], "the erasure", "hq.leave.b1", None)
+    assert (await insight_into(left, customer_id)).status_code == 404
     async with left.running.runtime.db.transaction() as session:
         kept = await session.scalar(
             text("SELECT count(*) FROM churn_warning WHERE customer_id = :id"), {"id": customer_id}

@@ -35,7 +35,7 @@ async def customer_page(view: View, customer_id: str) -> None:
 async def _fetch(view: View, customer_id: str) -> CustomerFacts:
     part = segment(customer_id)
     whole, segments, decisions = await asyncio.gather(
-        view.api.get("customer", f"/v1/customers/{part}/360", Customer360, {"include": "tier"}),
+        view.api.get("customer", f"/v1/customers/{part}/360", Customer360),
         view.optional(view.api.get("segmentation", f"/v1/customers/{part}/segments", CustomerSegments)),
         view.optional(view.api.get("campaign", f"/v1/customers/{part}/contact-decisions", ContactDecisions)),
     )

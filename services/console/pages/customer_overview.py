@@ -7,6 +7,7 @@ from pydantic import JsonValue
 from services.console.api import segment
 from services.console.formats import NOTHING, day, exact_money, moment
 from services.console.i18n import Texts
+from services.console.pages.customer_insight import build_insight
 from services.console.session import PERSONAL_READERS
 from services.console.view import View
 from services.console.widgets.html import Cell, facts, html, link, table, tag, two_lines
@@ -48,7 +49,7 @@ def draw_overview(
         with ui.element("div").classes("stack"):
             _standing(view, whole)
             _segments(view, segments)
-            _tiers(view, whole)
+            build_insight(view, str(whole.customer.id))
             _next_dates(view, whole)
             _contact(view, decisions)
     with ui.element("section").classes("panel"):
@@ -163,24 +164,6 @@ def _segments(view: View, found: CustomerSegments | None) -> None:
                     entry.segment_id, moment(entry.since), t.local(entry.name)
                 )
                 for entry in found.segments
-            )
-        )
-
-
-def _tiers(view: View, whole: Customer360) -> None:
-    t = view.t
-    with ui.element("section").classes("panel"):
-        html(Markup("<h2>{}</h2>").format(t("customer.tiers")))
-        if not whole.tiers:
-            html(Markup('<p class="muted">{}</p>').format(t("customer.tiers.empty")))
-            return
-        html(
-            facts(
-                (
-                    t.local(held.name),
-                    Markup("{} {}").format(tag(t.local(held.tier_name), "accent"), day(held.since)),
-                )
-                for held in whole.tiers
             )
         )
 

@@ -19,7 +19,7 @@ from shared.contracts.segmentation.churn_warnings import (
 )
 from shared.errors import NotFound
 
-_ACTIVE = (WarningState.open, WarningState.acknowledged)
+ACTIVE = (WarningState.open, WarningState.acknowledged)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def _conditions(wanted: Wanted) -> list[Any]:
     doubled = exists().where(
         own.customer_id == ChurnWarning.survivor_id,
         own.model_id == ChurnWarning.model_id,
-        own.state.in_(_ACTIVE),
+        own.state.in_(ACTIVE),
     )
     found: list[Any] = [or_(ChurnWarning.survivor_id.is_(None), ~doubled)]
     if wanted.states:

@@ -44,6 +44,17 @@ def known_by_id(cursor: duckdb.DuckDBPyConnection, ids: Sequence[UUID], org: str
     return {row[1]: Known(*row) for row in rows}
 
 
+def stands_for(cursor: duckdb.DuckDBPyConnection, customer_id: UUID, org: str) -> Known | None:
+    """The customer itself, or whom it was merged into, below `org`."""
+    rows = cursor.execute(
+        "SELECT ordinal, customer_id, org, false FROM customer WHERE merged_into IS NULL AND ordinal = "  # noqa: S608
+        "(SELECT coalesce(merged_into, ordinal) FROM customer WHERE customer_id = $id) "
+        f"AND {_IN_SCOPE}",
+        {"id": customer_id, "org": org},
+    ).fetchall()
+    return Known(*rows[0]) if rows else None
+
+
 def active_by_ordinal(
     cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.integer], org: str
 ) -> dict[int, Known]:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.segmentation.domain.features import Catalogue, Feature
 from services.segmentation.domain.rules.compiler import Compiler, Moment
 from services.segmentation.models import ChurnWarning, Erasure, Model, ModelRun
+from services.segmentation.queries.churn_warnings import ACTIVE
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.models import find_run
 from services.segmentation.queries.scores import GROUP, score_columns
@@ -35,7 +36,6 @@ from shared.jobs import JobRun, defer
 from shared.outbox import emit_facts
 
 RAISE = "raise-churn-warnings"
-_ACTIVE = (WarningState.open, WarningState.acknowledged)
 
 # One active warning a customer and model: a later run renews it, the same run changes nothing. What people
 # closed since this run is not opened again by it.
@@ -274,7 +274,7 @@ async def close(
     session: AsyncSession, principal: Principal, warning: ChurnWarning, outcome: WarningOutcome
 ) -> None:
     """Raises `Conflict` unless it is open or acknowledged. `warning` is locked."""
-    if warning.state not in _ACTIVE:
+    if warning.state not in ACTIVE:
         raise Conflict(f"The warning is {warning.state}: it cannot be closed.")
     warning.state, warning.outcome = WarningState.closed, outcome
     warning.closed_by, warning.closed_at = principal.id, clock.now()
