@@ -9,7 +9,6 @@ from shared.contracts.base import (
     Code,
     Currency,
     Key,
-    LocalText,
     Money,
     Name,
     OrgPath,

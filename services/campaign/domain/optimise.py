@@ -1,0 +1,75 @@
+"""Contact optimisation: the most value within what managers, channels, offers and the budget allow.
+
+Method: Lagrangian relaxation with a primal repair (Fisher, *Management Science* 27, 1981). Time and memory
+are linear in the number of options.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from services.campaign.domain.contact_choice import SMALL, Choice
+from services.campaign.domain.contact_prices import block_of, find_prices, penalty_of
+from services.campaign.domain.contact_problem import Flags, Floats, Integers, Prices, Problem, Progress
+
+_PRICED = 0.85
+_FACTORS = (0.7, 0.85, 1.15)
+_SAFE = 1e-6
+"""Share added to the bound for what single precision may have lost."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """chosen: (N, M). bound: no plan that lacks as few is worth more. missing: (Q,) customers minima lack.
+    What is left: places (N,), minutes (G,), limits (R,) in the order of `Problem.limits`.
+    """
+
+    chosen: Flags
+    value: float
+    bound: float
+    missing: Floats
+    prices: Prices
+    places: Integers
+    minutes: Floats
+    limits: Floats
+
+    @property
+    def gap(self) -> float:
+        """At most so much is missing to the best plan, as a share of the bound."""
+        return max(0.0, (self.bound - self.value) / self.bound) if self.bound > 0 else 0.0
+
+
+def optimise(problem: Problem, progress: Progress = lambda _share: None) -> Plan:
+    """The plan, the same one whenever the same is asked. Minima are met as far as they can be."""
+    order = np.argsort(problem.manager, kind="stable")
+    block = block_of(problem, order)
+    prices = find_prices(problem, block, lambda share: progress(_PRICED * share))
+    penalty = penalty_of(problem)
+    choice = Choice(problem, block, prices, penalty).make(prices)
+    if problem.value.size <= SMALL:
+        # Where few contacts are chosen, rounding weighs: begun from other prices it falls out differently.
+        for factor in _FACTORS:
+            other = replace(prices, limits=prices.limits * factor, minutes=prices.minutes * factor)
+            choice = max(
+                choice, Choice(problem, block, other, penalty).make(other), key=lambda each: each.score
+            )
+    progress(1.0)
+    chosen = np.zeros_like(choice.chosen)
+    chosen[order] = choice.chosen
+    places = np.zeros_like(choice.places)
+    places[order] = choice.places
+    missing = np.maximum(choice.missing, 0.0)
+    minutes = chosen @ problem.minutes
+    spent = np.bincount(problem.manager, weights=minutes, minlength=problem.manager_minutes.size)
+    # The prices bound the value less the penalty for what is missing.
+    bound = prices.bound + penalty * float(missing.sum())
+    return Plan(
+        chosen,
+        choice.value,
+        max(bound + _SAFE * abs(bound), choice.value),
+        missing,
+        prices,
+        places,
+        problem.manager_minutes - spent,
+        choice.limits,
+    )
