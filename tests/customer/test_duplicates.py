@@ -8,8 +8,8 @@ import pytest
 
 from services.customer.domain.duplicates import LEAST_SCORE, PRIOR, WEIGHTS, score
 from tests.customer.conftest import Bank, number, person
+from tests.customer.merge_world import merged, undo
 from tests.customer.test_imports import CUSTOMER, as_csv, run
-from tests.customer.test_merge import merged, undo
 from tests.support import eventually
 
 

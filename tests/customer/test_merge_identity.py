@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.customer.conftest import Bank, event, number
-from tests.customer.test_merge import merged, overview, undo, view
+from tests.customer.merge_world import merged, overview, undo, view
 from tests.customer.test_orderings import FACTS
 
 FAMILY = 4

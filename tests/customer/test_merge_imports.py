@@ -3,8 +3,8 @@
 from typing import Any
 
 from tests.customer.conftest import Bank, number
+from tests.customer.merge_world import merged, undo, view
 from tests.customer.test_imports import CUSTOMER, as_csv, run
-from tests.customer.test_merge import merged, undo, view
 
 
 async def _two(bank: Bank) -> tuple[list[dict[str, Any]], str, str]:

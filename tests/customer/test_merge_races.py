@@ -3,7 +3,7 @@
 import asyncio
 
 from tests.customer.conftest import Bank, source_id
-from tests.customer.test_merge import consent, merge, merged, risk, undo, view
+from tests.customer.merge_world import consent, merge, merged, risk, undo, view
 
 
 async def test_overlapping_merges_at_once(bank: Bank) -> None:

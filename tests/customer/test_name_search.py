@@ -11,7 +11,7 @@ from services.customer.domain.vault import Vault
 from services.customer.usecases.match_keys import fill_batch
 from shared.auth import Role
 from tests.customer.conftest import Bank, number, person
-from tests.customer.test_merge import merged
+from tests.customer.merge_world import merged
 
 VAULT = Vault(bytes(range(32)))
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=12)

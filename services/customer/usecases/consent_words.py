@@ -10,7 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.vault import Vault
 from services.customer.models import CustomerKey
-from services.customer.usecases.consents import Word, announce_consents, change_consents, end_consents
+from services.customer.usecases.consents import (
+    Word,
+    announce_consents,
+    change_consents,
+    end_consents,
+    with_ended_consents,
+)
 from services.customer.usecases.effects import touch
 from services.customer.usecases.families import lock_families
 from services.customer.usecases.publishing import publish_customers
@@ -107,17 +113,19 @@ async def follow_ends(runtime: Runtime) -> None:
     while True:
         async with runtime.db.transaction() as session:
             ended = await expire_consents(session)
-        if ended < _BATCH:
+        if not ended:
             await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def expire_consents(session: AsyncSession) -> int:
-    """Announce consents that ended, at most a batch; how many. Reads never waited for this."""
-    told = await end_consents(session, _BATCH)
+    """Announce consents that ended, of a batch of customers; how many. Reads never waited for this."""
+    ids = await with_ended_consents(session, _BATCH)
+    families = await lock_families(session, ids)
+    # Under the locks, as every other word: one may have been said meanwhile.
+    told = await end_consents(session, ids)
     if told:
-        ids = {one.customer_id for one in told}
-        families = await lock_families(session, ids)
-        changed = sorted({*ids, *families.survivors.values()})
+        homes = {one.customer_id for one in told}
+        changed = sorted(homes | {families.survivors[home] for home in homes & families.survivors.keys()})
         await give_reason(session, EXPIRED)
         await announce_consents(session, told)
         await touch(session, changed)

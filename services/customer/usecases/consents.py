@@ -85,11 +85,14 @@ CROSS JOIN LATERAL (
 ORDER BY p.id, k.channel, k.purpose
 """
 
+_ENDED = """
+SELECT DISTINCT customer_id FROM (
+  SELECT customer_id FROM consent WHERE granted AND NOT expired AND valid_until < %(today)s LIMIT %(limit)s) e
+"""
+
 _EXPIRE = """
 UPDATE consent SET expired = true
-WHERE (customer_id, channel, purpose) IN (
-  SELECT customer_id, channel, purpose FROM consent
-  WHERE granted AND NOT expired AND valid_until < %(today)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+WHERE customer_id = ANY(%(ids)b::uuid[]) AND granted AND NOT expired AND valid_until < %(today)s
 RETURNING customer_id, channel, purpose
 """
 
@@ -124,7 +127,13 @@ async def announce_consents(session: AsyncSession, told: Sequence[Told]) -> None
         await emit_facts(session, ConsentChanged, "consents", ((row[0], row[1].encode()) for row in rows))
 
 
-async def end_consents(session: AsyncSession, limit: int) -> list[Told]:
-    """Mark consents whose last day is over, at most `limit`; which they were."""
-    rows = await fetch(session, _EXPIRE, {"today": clock.today(), "limit": limit})
+async def with_ended_consents(session: AsyncSession, limit: int) -> list[UUID]:
+    """Whose consents have their last day behind them and are not marked yet, of at most `limit` consents."""
+    rows = await fetch(session, _ENDED, {"today": clock.today(), "limit": limit})
+    return [row[0] for row in rows]
+
+
+async def end_consents(session: AsyncSession, customer_ids: Sequence[UUID]) -> list[Told]:
+    """Mark the consents of these customers, who are locked, whose last day is over; which they were."""
+    rows = await fetch(session, _EXPIRE, {"today": clock.today(), "ids": list(customer_ids)})
     return [Told(*row) for row in rows]

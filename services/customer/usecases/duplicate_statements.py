@@ -90,15 +90,20 @@ FIND_ALL = {
     ),
 }
 
+# Pairs are locked in the order in which they are stored, so that two searches never wait in a ring.
 FORGET_OF = """
 DELETE FROM duplicate WHERE id IN (
   SELECT id FROM duplicate
   WHERE state = 'open' AND (first_id = ANY(%(ids)b::uuid[]) OR second_id = ANY(%(ids)b::uuid[]))
-  ORDER BY id FOR UPDATE)
+  ORDER BY first_id, second_id FOR UPDATE)
 """
 
 FORGET_ALL = """
-WITH gone AS (DELETE FROM duplicate WHERE state = 'open' AND found_at < %(now)s RETURNING 1)
+WITH gone AS (
+  DELETE FROM duplicate WHERE id IN (
+    SELECT id FROM duplicate WHERE state = 'open' AND found_at < %(now)s
+    ORDER BY first_id, second_id FOR UPDATE)
+  RETURNING 1)
 SELECT count(*) FROM gone
 """
 

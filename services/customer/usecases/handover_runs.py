@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.customer.models import Handover, Staff
 from services.customer.queries.handovers import progress_of
 from services.customer.usecases.effects import touch
+from services.customer.usecases.families import lock_families
 from services.customer.usecases.handover import TASK, replan, start
 from services.customer.usecases.ownership import name_cause
 from services.customer.usecases.publishing import publish_customers
@@ -35,11 +36,6 @@ _LOOK_SECONDS = 10.0
 _DUE = """
 SELECT customer_id FROM handover_item
 WHERE handover_id = %(handover)s AND state = %(from_state)s ORDER BY customer_id LIMIT %(chunk)s
-"""
-
-_LOCK = """
-SELECT id FROM customer WHERE id = ANY(%(ids)b::uuid[]) OR merged_into = ANY(%(ids)b::uuid[])
-ORDER BY id FOR NO KEY UPDATE
 """
 
 # Only who is still with the owners the handover knows: somebody else's later decision stands.
@@ -212,7 +208,7 @@ async def _move_chunk(session: AsyncSession, handover_id: UUID) -> tuple[bool, H
         return False, handover
     await name_cause(session, "handover_undone" if undoing else "handover")
     await give_reason(session, handover.reason)
-    await fetch(session, _LOCK, {"ids": ids})
+    await lock_families(session, ids, with_members=True)
     moved, left = (
         await fetch(session, _BACKWARD if undoing else _FORWARD, {"handover": handover_id, "ids": ids})
     )[0]

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.customer.domain.vault import Vault
 from services.customer.usecases.consents import MARKETING, Word, change_consents
 from services.customer.usecases.effects import touch
+from services.customer.usecases.families import lock_identified
 from services.customer.usecases.import_reading import Chunk, ChunkResult, Rejection
 from services.customer.usecases.publishing import publish_customers
 from shared import clock
@@ -17,8 +18,8 @@ from shared.db import fetch
 _TRUE = frozenset({"true", "1"})
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
-# The file the word was told for, its key, and whom it was merged into; locked in one order with every other
-# change of these customers.
+# The file the word was told for, its key, and whom it was merged into. Whoever is not locked yet with his
+# family came since.
 _LOOK_UP = """
 SELECT (i.n - 1)::int, c.id, k.wrapped_key, c.merged_into
 FROM unnest(%(source)b::text[], %(source_id)b::text[]) WITH ORDINALITY AS i(source, source_id, n)
@@ -52,6 +53,7 @@ class ConsentRows:
 
     async def take(self, session: AsyncSession, chunk: Chunk) -> ChunkResult:
         identities = {"source": chunk.columns["source"], "source_id": chunk.columns["source_id"]}
+        await lock_identified(session, identities)
         found = {row[0]: row[1:] for row in await fetch(session, _LOOK_UP, identities)}
         unknown = [
             Rejection(row, "source_id", "is no customer you can see")

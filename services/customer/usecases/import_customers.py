@@ -16,6 +16,7 @@ from services.customer.models import OrgUnit, Staff
 from services.customer.usecases import import_statements as sql
 from services.customer.usecases.consents import change_consents
 from services.customer.usecases.effects import touch
+from services.customer.usecases.families import lock_identified
 from services.customer.usecases.import_families import heads_of, keep_merged_in
 from services.customer.usecases.import_reading import Chunk, ChunkResult, Rejection
 from services.customer.usecases.ownership import name_cause
@@ -150,7 +151,8 @@ async def _unknown_references(session: AsyncSession, chunk: Chunk) -> list[Rejec
 
 
 async def _known(session: AsyncSession, chunk: Chunk) -> dict[int, _Known]:
-    """Positions of rows whose customer exists, locked."""
+    """Positions of rows whose customer exists, locked with all who follow it and whom it speaks for."""
+    await lock_identified(session, _identities(chunk))
     rows = await fetch(session, sql.EXISTING, _identities(chunk))
     return {row[0]: _Known(*row[1:]) for row in rows}
 
@@ -230,7 +232,7 @@ async def _reseal(
     return set(parameters["id"])
 
 
-def _identities(chunk: Chunk) -> dict[str, Any]:
+def _identities(chunk: Chunk) -> dict[str, Sequence[str | None]]:
     return {"source": chunk.columns["source"], "source_id": chunk.columns["source_id"]}
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.usecases.effects import touch
+from services.customer.usecases.families import lock_families
 from services.customer.usecases.import_reading import Chunk, ChunkResult, Rejection
 from services.customer.usecases.ownership import name_cause
 from services.customer.usecases.publishing import publish_customers
@@ -28,11 +29,6 @@ LEFT JOIN org_unit o ON o.code = i.org AND o.active
 LEFT JOIN staff p ON p.code = i.primary_manager AND p.active
 LEFT JOIN staff b ON b.code = i.backup_manager AND b.active
 ORDER BY i.n
-"""
-
-_LOCK = """
-SELECT id FROM customer WHERE id = ANY(%(id)b::uuid[]) OR merged_into = ANY(%(id)b::uuid[])
-ORDER BY id FOR NO KEY UPDATE
 """
 
 _ASSIGN = """
@@ -100,7 +96,7 @@ async def _assign(session: AsyncSession, chunk: Chunk, last: dict[UUID | None, i
     }
     parameters["id"] = list(last)
     await name_cause(session, "import")
-    await fetch(session, _LOCK, parameters)
+    await lock_families(session, [one for one in last if one is not None], with_members=True)
     rows = await fetch(session, _ASSIGN, parameters)
     family = [row[0] for row in rows]
     await touch(session, family)

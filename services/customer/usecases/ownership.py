@@ -11,6 +11,7 @@ from services.customer.domain.shares import Share, share_errors
 from services.customer.domain.vault import Vault
 from services.customer.models import Customer, CustomerKey, OrgUnit, Staff
 from services.customer.usecases.effects import touch
+from services.customer.usecases.families import lock_families
 from services.customer.usecases.publishing import publish_customers
 from shared import clock
 from shared.audit import audit
@@ -19,12 +20,6 @@ from shared.contracts.customer.ownership import OwnershipAssignment
 from shared.db import fetch, give_reason
 from shared.errors import Conflict, FieldError, NotFound, Unprocessable
 from shared.web import check_version
-
-# In the order of ids, as every bulk path locks.
-_LOCK = """
-SELECT id FROM customer WHERE id = %(customer)s OR merged_into = %(customer)s
-ORDER BY id FOR NO KEY UPDATE
-"""
 
 _ASSIGN = """
 UPDATE customer SET org_path = %(org)s, primary_manager = %(primary)s, backup_manager = %(backup)s
@@ -61,7 +56,8 @@ async def change_ownership(
     expected: int,
 ) -> None:
     """Move a customer to a branch, its managers and its shares; 409 when it was merged away."""
-    family = [row[0] for row in await fetch(session, _LOCK, {"customer": customer_id})]
+    families = await lock_families(session, [customer_id], with_members=True)
+    family = [customer_id, *(home for home, one in families.survivors.items() if one == customer_id)]
     customer = await session.get(Customer, customer_id)
     if customer is None:
         raise NotFound("There is no such customer in your organisation")
