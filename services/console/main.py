@@ -45,6 +45,9 @@ _PAGES = (
     "handovers",
     "imports",
     "quotas",
+    "contact_policies",
+    "prices",
+    "price_quote",
     "tasks",
 )
 # Sockets of open pages would hold a stop for ever.

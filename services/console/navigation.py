@@ -39,6 +39,8 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("campaigns", "/campaigns", "campaigns"),
             Entry("quotas", "/quotas", "quotas", OVERSEERS),
+            Entry("contact-policies", "/contact-policies", "contact-policies", OVERSEERS),
+            Entry("prices", "/prices", "prices", (Role.manager, *OVERSEERS)),
             Entry("tasks", "/tasks", "tasks", (Role.manager, Role.branch_head)),
         ),
     ),

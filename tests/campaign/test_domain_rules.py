@@ -52,10 +52,9 @@ def test_each_missing_fix_is_named() -> None:
 
 
 def test_what_is_not_available_is_named() -> None:
-    scheme = a_scheme(an_arm("call", 0.5), an_arm("sms", 0.4, channel="sms")) | {"contact_policy": "strict"}
+    scheme = a_scheme(an_arm("call", 0.5), an_arm("sms", 0.4, channel="sms"))
     assert [error.pointer for error in fixes.unavailable(content(scheme=scheme))] == [
         "/scheme/arms/1/channel",
-        "/scheme/contact_policy",
     ]
 
 

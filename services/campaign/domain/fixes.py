@@ -12,7 +12,6 @@ FIXES = ("objective", "scheme", "people", "schedule", "responsibility")
 REQUIRED = (*FIXES, "audience")
 CHANNELS = {"manager_task": "call"}
 """Channel of an arm → the consent it needs."""
-CONTACT_POLICIES = frozenset({"default"})
 _SHARE_TOLERANCE = 1e-9
 
 
@@ -37,11 +36,6 @@ def _unavailable_in(scheme: Scheme) -> Iterator[FieldError]:
                 f"/scheme/arms/{index}/channel",
                 f"channel {arm.channel} is not available; available: {', '.join(CHANNELS)}",
             )
-    if scheme.contact_policy not in CONTACT_POLICIES:
-        yield FieldError(
-            "/scheme/contact_policy",
-            f"contact policy {scheme.contact_policy} is not available; available: default",
-        )
 
 
 def contradictions(content: CampaignContent, today: date) -> list[FieldError]:

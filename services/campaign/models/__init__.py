@@ -2,6 +2,7 @@
 
 from services.campaign.models.campaign import Approval, Campaign, CampaignArm, CampaignWave, Review
 from services.campaign.models.catalogue import Offer
+from services.campaign.models.contact_policy import ContactPolicy
 from services.campaign.models.customer import (
     Customer,
     ErasedCustomer,
@@ -25,6 +26,7 @@ __all__ = [
     "CampaignWave",
     "ComplianceList",
     "Contact",
+    "ContactPolicy",
     "Customer",
     "ErasedCustomer",
     "KnownContribution",

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.fixes import CHANNELS
 from services.campaign.models import AudienceMember, Campaign, Contact, Customer, Suppression
+from services.campaign.queries.contact_policies import DEFAULT, rules_of
 from services.campaign.queries.families import of_family
 from services.campaign.queries.policy import evidence, facts, policy_of, refusals
 from services.campaign.queries.suppressions import suppression_view
@@ -42,9 +43,11 @@ async def contact_decisions(
 
 async def _checks(session: AsyncSession, settings: CampaignSettings, customer_id: UUID) -> list[RuleCheck]:
     """The rules that hold without an offer: suitability depends on the product and is left out."""
+    now = clock.now()
     policy = policy_of(
         settings,
-        as_of=clock.now(),
+        await rules_of(session, settings, DEFAULT, now),
+        as_of=now,
         today=clock.today(),
         required_rating=None,
         use_backup=True,

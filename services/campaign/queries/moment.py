@@ -8,6 +8,7 @@ from sqlalchemy import Uuid, case, cast, func, literal, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.campaign.domain.contact_rules import ContactRules
 from services.campaign.domain.fixes import CHANNELS
 from services.campaign.domain.plan import Plan
 from services.campaign.domain.suitability import required_rating
@@ -36,6 +37,7 @@ async def refusal_now(
     customer_id: UUID,
     plan: Plan,
     offer: OfferView,
+    rules: ContactRules,
 ) -> Refusal | None:
     """The first rule that forbids this contact at this moment; None when all of them let it pass.
 
@@ -44,6 +46,7 @@ async def refusal_now(
     now = clock.now()
     policy = policy_of(
         settings,
+        rules,
         as_of=now,
         today=clock.today(),
         required_rating=required_rating([offer.risk]),
@@ -59,10 +62,10 @@ async def refusal_now(
         literal("").label("segment"),
     ).subquery("member")
     of = facts(member, campaign_id, policy)
-    rules = [(name, refuses) for name, refuses in refusals(of, policy) if name not in _DECIDED]
-    rule = case(*((refuses, name) for name, refuses in rules), else_=None)
+    asked = [(name, refuses) for name, refuses in refusals(of, policy) if name not in _DECIDED]
+    rule = case(*((refuses, name) for name, refuses in asked), else_=None)
     reasons = evidence(of, policy)
-    proof = case(*((refuses, reasons.get(name, cast(None, JSONB))) for name, refuses in rules), else_=None)
+    proof = case(*((refuses, reasons.get(name, cast(None, JSONB))) for name, refuses in asked), else_=None)
     row = (
         await session.execute(select(rule.label("rule"), type_coerce(proof, JSONB).label("proof")))
     ).one_or_none()

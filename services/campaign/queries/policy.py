@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from services.campaign.domain.contact_rules import ContactRules
 from services.campaign.domain.split import GLOBAL_SALT, Slot, salt_of
 from services.campaign.models import Contact, Customer, Suppression
 from services.campaign.queries.audience import in_orgs, position
@@ -41,19 +42,19 @@ class Policy:
     required_rating: int | None
     use_backup: bool
     orgs: Sequence[OrgPath]
-    cap: int
-    cap_days: int
+    rules: ContactRules
     global_hold_out: float
     contact: UUID | None = None
     """The contact that asks for itself: the cap looks at the others."""
 
     @property
     def counts_from(self) -> datetime:
-        return self.as_of - timedelta(days=self.cap_days)
+        return self.as_of - timedelta(days=self.rules.cap_days)
 
 
 def policy_of(
     settings: CampaignSettings,
+    rules: ContactRules,
     *,
     as_of: datetime,
     today: date,
@@ -70,8 +71,7 @@ def policy_of(
         required_rating=required_rating,
         use_backup=use_backup,
         orgs=orgs,
-        cap=settings.contact_cap,
-        cap_days=settings.contact_cap_days,
+        rules=rules,
         global_hold_out=settings.global_hold_out,
         contact=contact,
     )
@@ -100,6 +100,7 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
             func.coalesce(*managers).label("manager"),
             or_(_blocked(policy), and_(has_family, _family_blocked(policy))).label("blocked"),
             (_recent_contacts(policy) + case((has_family, _of_family(policy)), else_=0)).label("recent"),
+            _refused_lately(policy, has_family).label("refused_lately"),
             and_(has_family, _family_is_in(campaign_id)).label("family_is_in"),
             position(GLOBAL_SALT, members.c.customer_id).label("global_at"),
             position(salt_of("arm", campaign_id), members.c.customer_id).label("at"),
@@ -160,6 +161,21 @@ def _recent(policy: Policy) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+def _refused_lately(policy: Policy, has_family: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The person, by whichever file, said no to an offer so lately that they are left alone."""
+    if policy.rules.cool_down_days == 0:
+        return literal(False)
+    member = merged_customers()
+    said = (
+        Contact.arm.is_not(None),
+        Contact.disposition == "refused",
+        Contact.closed_at > policy.as_of - timedelta(days=policy.rules.cool_down_days),
+    )
+    own = exists().where(Contact.customer_id == Customer.id, *said)
+    family = exists().where(member.c.survivor == Customer.id, Contact.customer_id == member.c.id, *said)
+    return or_(own, and_(has_family, family))
+
+
 def _family_is_in(campaign_id: UUID) -> ColumnElement[bool]:
     """Another file of the person was assigned or held out in this campaign already."""
     member = merged_customers()
@@ -185,7 +201,8 @@ def refusals(of: Subquery, policy: Policy) -> list[tuple[SuppressionReason, Colu
         rules.append(("suitability", _unsuitable(of, policy.required_rating, policy.today)))
     return [
         *rules,
-        ("cap", of.c.recent >= policy.cap),
+        ("cool_down", of.c.refused_lately),
+        ("cap", of.c.recent >= policy.rules.cap),
         ("no_manager", of.c.manager.is_(None)),
         ("global_hold_out", of.c.global_at < policy.global_hold_out),
     ]
@@ -214,7 +231,17 @@ def evidence(of: Subquery, policy: Policy) -> Mapping[SuppressionReason, ColumnE
             "valid_until",
             of.c.risk_valid_until,
         ),
-        "cap": func.jsonb_build_object("contacts", of.c.recent, "cap", policy.cap, "days", policy.cap_days),
+        "cool_down": func.jsonb_build_object("days", policy.rules.cool_down_days, "policy", policy.rules.ref),
+        "cap": func.jsonb_build_object(
+            "contacts",
+            of.c.recent,
+            "cap",
+            policy.rules.cap,
+            "days",
+            policy.rules.cap_days,
+            "policy",
+            policy.rules.ref,
+        ),
     }
 
 

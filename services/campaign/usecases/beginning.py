@@ -1,14 +1,17 @@
 """A contact begins: the last moment at which it can be refused."""
 
+import math
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain import tasks as rules
+from services.campaign.domain.contact_rules import ContactRules
 from services.campaign.domain.plan import plan_of
 from services.campaign.models import Campaign, Contact
 from services.campaign.queries.campaigns import content_of
 from services.campaign.queries.catalogue import get_offer
+from services.campaign.queries.contact_policies import rules_of
 from services.campaign.queries.moment import Refusal, refusal_now
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.reservations import reserve
@@ -26,34 +29,48 @@ async def start_task(
     """Consent, suitability, caps and hold-out are looked at once more; what the contact needs is reserved.
 
     A rule that refuses closes the task with its reason: that is no error of the manager's, whose call it
-    forbids. Without a unit or money left the task stays as it is (409). Starting again changes nothing.
+    forbids. In quiet hours, or without a unit or money left, the task stays as it is (409). Starting again
+    changes nothing.
     """
     work = await lock_task(session, principal, task_id)
     if work.task.state == "started":
         return
     rules.require_legal(work.task.state, "start")
     require_running(work)
-    refusal = await _refusal(session, settings, work)
+    campaign = await session.get_one(Campaign, work.task.campaign_id)
+    plan = plan_of(content_of(campaign))
+    contact_rules = await rules_of(session, settings, plan.scheme.contact_policy, clock.now())
+    refusal = await refusal_now(
+        session,
+        settings,
+        contact_id=work.task.id,
+        campaign_id=work.task.campaign_id,
+        customer_id=work.task.customer_id,
+        plan=plan,
+        offer=await get_offer(session, work.offer),
+        rules=contact_rules,
+    )
     if refusal is not None:
         await _close(session, principal, work, refusal)
         return
+    _require_waking_hours(contact_rules)
     await reserve(session, settings, await resources_of(session, settings, work))
     work.task.state = "started"
     work.task.version += 1
     await session.flush()
 
 
-async def _refusal(session: AsyncSession, settings: CampaignSettings, work: Work) -> Refusal | None:
-    campaign = await session.get_one(Campaign, work.task.campaign_id)
-    return await refusal_now(
-        session,
-        settings,
-        contact_id=work.task.id,
-        campaign_id=work.task.campaign_id,
-        customer_id=work.task.customer_id,
-        plan=plan_of(content_of(campaign)),
-        offer=await get_offer(session, work.offer),
-    )
+def _require_waking_hours(of: ContactRules) -> None:
+    now = clock.now()
+    allowed = of.next_allowed(now, clock.ZONE)
+    if allowed is None:
+        raise Conflict(f"Contact policy {of.ref} rests every day", slug="quiet-hours")
+    if allowed > now:
+        raise Conflict(
+            f"Contact policy {of.ref} lets customers rest until {allowed:%Y-%m-%d %H:%M}",
+            slug="quiet-hours",
+            headers={"Retry-After": str(math.ceil((allowed - now).total_seconds()))},
+        )
 
 
 async def _close(session: AsyncSession, principal: Principal, work: Work, refusal: Refusal) -> None:

@@ -21,6 +21,7 @@ from services.campaign.models import Campaign, CampaignWave, Contact, Task
 from services.campaign.queries.audience import frozen_audience
 from services.campaign.queries.campaigns import content_of
 from services.campaign.queries.catalogue import offers_by_key
+from services.campaign.queries.contact_policies import rules_of
 from services.campaign.queries.policy import Policy, decisions, facts, policy_of
 from services.campaign.settings import CampaignSettings
 from shared import clock
@@ -117,6 +118,7 @@ async def release_policy(
     offers = await offers_by_key(session, {arm.offer for arm in plan.scheme.arms})
     return policy_of(
         settings,
+        await rules_of(session, settings, plan.scheme.contact_policy, as_of),
         as_of=as_of,
         today=as_of.astimezone(clock.ZONE).date(),
         required_rating=required_rating(offer.risk for offer in offers.values()),

@@ -49,6 +49,7 @@ SuppressionReason = Literal[
     "not_released",
     "quota",
     "budget",
+    "cool_down",
 ]
 LedgerState = Literal["planned", "suppressed", "held_out", "assigned", "done", "expired"]
 TaskState = Literal["assigned", "accepted", "started", "call_back", "returned", "done", "expired"]

@@ -1,4 +1,4 @@
-"""The quota desk in a real browser: set, refused below what is sold, changed."""
+"""The desks of quotas and of contact policies in a real browser."""
 
 import httpx
 import pytest
@@ -41,5 +41,31 @@ def test_a_quota_is_set_and_changed(watched: Watched, demonstration: Demonstrati
     row.get_by_text("剩余 12").wait_for()
     shown = httpx.get(f"{base}/quotas/{key}", headers=headers).json()
     assert (shown["units"], shown["exhausted_at"]) == (12, None)
+    assert watched.errors == []
+    assert watched.outside == []
+
+
+def test_a_contact_policy_is_written_and_changed(watched: Watched) -> None:
+    key = f"desk-{new_id().hex[:12]}"
+    watched.sign_in("Admin")
+    page = watched.page
+    watched.open("/contact-policies")
+    page.get_by_role("button", name="新建规则").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("编码").fill(key)
+    dialog.get_by_label("名称（中文）").fill(f"柜台 {key}")
+    dialog.get_by_label("名称（英文）").fill(f"Desk {key}")
+    dialog.get_by_label("免打扰开始").fill("20:30")
+    dialog.get_by_label("免打扰结束").fill("25:00")
+    dialog.get_by_role("button", name="保存").click()
+    dialog.get_by_text("hour").wait_for()
+    dialog.get_by_label("免打扰结束").fill("09:00")
+    dialog.get_by_role("button", name="保存").click()
+    panel = page.locator(".panel", has_text=f"{key}@1")
+    panel.get_by_text("20:30–09:00").wait_for()
+    panel.get_by_role("button", name="修改").click()
+    page.get_by_role("dialog").get_by_label("最多联系次数").fill("5")
+    page.get_by_role("dialog").get_by_role("button", name="保存").click()
+    page.locator(".panel", has_text=f"{key}@2").get_by_text("最多 5 次").wait_for()
     assert watched.errors == []
     assert watched.outside == []
