@@ -4,24 +4,25 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Header, Query, Response
 
 from services.campaign.api.access import ServiceSettings, TaskDispatcher, TaskReader, TaskWorker
 from services.campaign.queries import tasks as queries
+from services.campaign.queries.task_scripts import task_script
 from services.campaign.usecases import tasks as usecases
 from services.campaign.usecases.beginning import start_task as start
 from shared.contracts.base import Code, Page
 from shared.contracts.campaign import (
     ReasonRequest,
-    ScriptView,
     TaskDetail,
     TaskReassign,
     TaskRecord,
     TaskState,
     TaskView,
 )
+from shared.contracts.campaign.scripts import TaskScript
 from shared.pagination import PageParams
-from shared.web import Router, Session, problem_responses, set_etag
+from shared.web import CurrentRuntime, Router, Session, problem_responses, set_etag
 
 router = Router(tags=["tasks"])
 
@@ -59,9 +60,18 @@ async def get_task(session: Session, principal: TaskReader, response: Response, 
 
 
 @router.get("/tasks/{task_id}/script", summary="Read a task's script", responses=problem_responses(404))
-async def get_task_script(session: Session, principal: TaskReader, task_id: UUID) -> ScriptView:
-    """Step by step what to say, at the version the campaign was approved with."""
-    return await queries.get_task_script(session, principal, task_id)
+async def get_task_script(
+    session: Session,
+    principal: TaskReader,
+    runtime: CurrentRuntime,
+    task_id: UUID,
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> TaskScript:
+    """What to say and show to this customer, step by step, at the versions the campaign was approved with.
+
+    422 `value-not-known` names the value that a text needs and nobody knows.
+    """
+    return await task_script(session, runtime, principal, task_id, authorization)
 
 
 @router.post("/tasks/{task_id}:accept", summary="Accept a task", responses=_VERB)

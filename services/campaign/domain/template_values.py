@@ -85,7 +85,7 @@ def _plain(value: Decimal) -> str:
 
 def salutation(name: str, kind: str, gender: str | None) -> dict[Language, str]:
     """How a customer is addressed. A name alone where the file does not say more."""
-    if kind != "person" or gender not in {"male", "female"}:
+    if kind != "person" or gender not in {"M", "F"}:
         return {"zh": name, "en": name}
-    man = gender == "male"
+    man = gender == "M"
     return {"zh": f"{name}{'先生' if man else '女士'}", "en": f"{'Mr' if man else 'Ms'} {name}"}

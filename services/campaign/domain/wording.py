@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from services.campaign.domain import materials, script_graph
 from services.campaign.domain.compliance import Text, Wording
 from services.campaign.domain.template_grammar import TemplateError
-from services.campaign.domain.template_values import Language, Value, samples
+from services.campaign.domain.template_values import LANGUAGES, Language, Value, samples
 from services.campaign.domain.templates import RenderError, declare, render
 from shared.contracts.campaign.materials import (
     LocalBody,
@@ -26,7 +26,7 @@ from shared.contracts.campaign.vocabulary import LocalLongText
 from shared.errors import Conflict, FieldError, Forbidden, Unprocessable
 
 Values = Mapping[Language, Mapping[str, Value]]
-SAMPLES: Values = {"zh": samples("zh"), "en": samples("en")}
+SAMPLES: Values = {language: samples(language) for language in LANGUAGES}
 
 
 def script_wording(script: ScriptWrite) -> Wording:
@@ -62,7 +62,7 @@ def _local(
 
 
 def _pair(text: object) -> list[tuple[Language, str]]:
-    return [(language, getattr(text, language)) for language in SAMPLES]
+    return [(language, getattr(text, language)) for language in LANGUAGES]
 
 
 def script_faults(script: ScriptWrite) -> list[FieldError]:
@@ -136,7 +136,7 @@ def rendered_material(material: MaterialView, values: Values) -> RenderedMateria
 
 def _rendered(texts: Sequence[Text], values: Values) -> LocalRendered:
     said: dict[str, str] = {}
-    for language, text in zip(SAMPLES, texts, strict=True):
+    for language, text in zip(LANGUAGES, texts, strict=True):
         try:
             said[language] = (
                 render(declare(text.source, html=text.html), language, values[language])

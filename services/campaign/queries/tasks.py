@@ -10,11 +10,11 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.models import Attempt, Campaign, CampaignArm, Contact, Customer, Task
-from services.campaign.queries.catalogue import get_offer, get_script
+from services.campaign.queries.catalogue import get_offer
 from services.campaign.queries.families import of_family
 from shared.auth import Principal, Role
 from shared.contracts.base import Page
-from shared.contracts.campaign import AttemptView, ScriptView, TaskDetail, TaskState, TaskView
+from shared.contracts.campaign import AttemptView, TaskDetail, TaskState, TaskView
 from shared.errors import Forbidden, NotFound
 from shared.pagination import PageRequest, paginate
 
@@ -32,7 +32,7 @@ class TaskFilter:
 
 
 def select_tasks() -> Any:
-    """Rows of task, campaign key, campaign name, offer, script, attempts, disposition, reason, survivor."""
+    """Rows of task, its campaign's key and name, its arm, its contact's result, and the survivor."""
     return (
         select(
             Task,
@@ -40,6 +40,7 @@ def select_tasks() -> Any:
             Campaign.content["name"].label("campaign_name"),
             CampaignArm.offer,
             CampaignArm.script,
+            CampaignArm.materials,
             Contact.attempts,
             Contact.disposition,
             Contact.reason,
@@ -93,8 +94,10 @@ async def get_task(session: AsyncSession, principal: Principal, task_id: UUID) -
     )
 
 
-async def get_task_script(session: AsyncSession, principal: Principal, task_id: UUID) -> ScriptView:
-    return await get_script(session, (await _find(session, principal, task_id)).script)
+async def find_task(session: AsyncSession, principal: Principal, task_id: UUID) -> tuple[TaskView, list[str]]:
+    """The task, and the materials that go with it."""
+    row = await _find(session, principal, task_id)
+    return _view(row), row.materials
 
 
 async def task_view(session: AsyncSession, task_id: UUID) -> TaskView:

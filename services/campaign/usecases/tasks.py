@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.domain import tasks as rules
 from services.campaign.domain.ledger import move
 from services.campaign.domain.notes import blot
+from services.campaign.domain.script_graph import departures
 from services.campaign.models import Attempt, Campaign, Contact, Customer, Task
 from services.campaign.queries.catalogue import get_script
 from services.campaign.queries.tasks import select_tasks, view_of
@@ -22,6 +23,7 @@ from shared import clock
 from shared.audit import audit
 from shared.auth import Principal, Role
 from shared.contracts.campaign import CampaignStatus, LedgerState, TaskRecord, TaskView
+from shared.contracts.campaign.scripts import PathStep
 from shared.contracts.events import ContactRecorded
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, Unprocessable
 from shared.outbox import emit
@@ -128,6 +130,7 @@ async def record_task(
         return view_of(work.row, {})
     rules.require_legal(work.task.state, "record")
     now = clock.now()
+    await _require_way(session, work, request)
     recorded = rules.record(request, now=now, ends_on=work.task.due_on, zone=clock.ZONE, offer=work.offer)
     attempt = _Attempt(work, request, recorded, principal.id, contact_cost(settings, request.minutes), now)
     changed = await _write(session, attempt)
@@ -146,6 +149,14 @@ async def record_task(
     return view_of(work.row, changed)
 
 
+async def _require_way(session: AsyncSession, work: Work, request: TaskRecord) -> None:
+    if request.path is None:
+        return
+    errors = departures((await get_script(session, work.row.script)).steps, request.path)
+    if errors:
+        raise Unprocessable("the script has no such way", errors=errors)
+
+
 @dataclass(frozen=True)
 class _Attempt:
     work: Work
@@ -162,6 +173,10 @@ class _Attempt:
     @property
     def amount(self) -> Decimal | None:
         return self.request.outcome.amount if self.request.outcome else None
+
+    @property
+    def path(self) -> list[dict[str, Any]] | None:
+        return _dumped(self.request.path)
 
     @property
     def closed_at(self) -> datetime | None:
@@ -197,13 +212,18 @@ async def _already_recorded(
         return False
     last = await session.get_one(Attempt, (work.task.id, work.contact.attempts))
     amount = request.outcome.amount if request.outcome else None
-    return (last.minutes, last.note, last.next_at, last.outcome_amount, last.recorded_by) == (
+    return (last.minutes, last.note, last.next_at, last.outcome_amount, last.path, last.recorded_by) == (
         request.minutes,
         blot(request.note),
         request.next_at,
         amount,
+        _dumped(request.path),
         principal.id,
     )
+
+
+def _dumped(path: list[PathStep] | None) -> list[dict[str, Any]] | None:
+    return None if path is None else [step.model_dump() for step in path]
 
 
 async def _write(session: AsyncSession, attempt: _Attempt) -> dict[str, object]:
@@ -218,6 +238,7 @@ async def _write(session: AsyncSession, attempt: _Attempt) -> dict[str, object]:
         note=blot(request.note),
         next_at=request.next_at,
         outcome_amount=attempt.amount,
+        path=attempt.path,
         recorded_at=attempt.at,
         recorded_by=attempt.by,
     )
