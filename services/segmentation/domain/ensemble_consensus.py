@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 THETA = 0.4
 _MOST_SLOTS = 6_000
 _SAMPLE = 20_000
-_GRAPH_SAMPLE = 200_000
+_GRAPH_SAMPLE = 100_000
 _STARTS = 10
 
 
@@ -95,7 +95,7 @@ def check_k(k: int, labels: LabelSet) -> None:
 def cut(labels: LabelSet, k: int, *, weighted: bool = True) -> Cut:
     """The first k (or as many as there are base clusters) eigenvectors of the graph.
 
-    Of more than 200,000 customers the graph is made of so many, drawn at random: base clusters are
+    Of more than 100,000 customers the graph is made of so many, drawn at random: base clusters are
     hundreds, and every customer is carried over from its own. Raises `ValueError` for more than
     6,000 base clusters.
     """

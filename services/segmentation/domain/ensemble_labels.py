@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from services.segmentation.domain.ensemble_threads import side_by_side
 
 Labels = NDArray[np.integer]
 MISSING = -1
@@ -26,6 +29,8 @@ class LabelSet:
 
     labels: Labels
     sizes: tuple[int, ...]
+    complete: bool = False
+    """Every partition labels everybody. False says nothing."""
 
     @property
     def partitions(self) -> int:
@@ -71,11 +76,12 @@ class LabelSet:
         return total
 
     def take(self, customers: NDArray[np.integer]) -> "LabelSet":
-        return LabelSet(np.ascontiguousarray(self.labels[:, customers]), self.sizes)
+        return LabelSet(np.ascontiguousarray(self.labels[:, customers]), self.sizes, self.complete)
 
     def choose(self, partitions: NDArray[np.integer]) -> "LabelSet":
         """These partitions only; one may be taken several times."""
-        return LabelSet(self.labels[partitions], tuple(self.sizes[each] for each in partitions))
+        sizes = tuple(self.sizes[each] for each in partitions)
+        return LabelSet(self.labels[partitions], sizes, self.complete)
 
 
 def label_set(labels: ArrayLike) -> LabelSet:
@@ -89,13 +95,15 @@ def label_set(labels: ArrayLike) -> LabelSet:
         raise ValueError(f"labels have the shape (partitions, customers), not {given.shape}")
     if given.dtype.kind not in "iu":
         raise ValueError(f"labels are integers, not {given.dtype}")
-    rows = [_dense(row, number) for number, row in enumerate(given)]
+    complete = int(given.min()) > MISSING
+    rows = side_by_side([partial(_dense, row, number) for number, row in enumerate(given)])
     sizes = tuple(size for _, size in rows)
     dense = np.empty(given.shape, dtype=np.min_scalar_type(max(sizes)))
     for number, (row, _) in enumerate(rows):
         dense[number] = row
-    found = LabelSet(dense, sizes)
-    _refuse_unlabelled(found)
+    found = LabelSet(dense, sizes, complete)
+    if not complete:
+        _refuse_unlabelled(found)
     return found
 
 
@@ -106,14 +114,19 @@ def _dense(row: Labels, number: int) -> tuple[Labels, int]:
         raise ValueError(f"partition {number} labels nobody")
     if high - low >= _DENSE_RANGE or row.dtype == np.uint64:
         return _dense_by_sorting(row)
-    shifted = row.astype(np.int64) - low
-    used = np.bincount(shifted, minlength=high - low + 1) > 0
+    used = np.zeros(high - low + 1, dtype=np.bool_)
+    for chosen in chunks(len(row)):
+        used[row[chosen].astype(np.intp) - low] = True
     if low <= MISSING <= high:
         used[MISSING - low] = False
     size = int(used.sum())
     rank = np.cumsum(used) - 1
     rank[~used] = size
-    return rank.astype(np.min_scalar_type(size))[shifted], size
+    table = rank.astype(np.min_scalar_type(size))
+    dense = np.empty(len(row), dtype=table.dtype)
+    for chosen in chunks(len(row)):
+        np.take(table, row[chosen].astype(np.intp) - low, out=dense[chosen], mode="clip")
+    return dense, size
 
 
 def _dense_by_sorting(row: Labels) -> tuple[Labels, int]:

@@ -34,14 +34,20 @@ def membership_degree(labels: ArrayLike, consensus: ArrayLike, k: int) -> Floats
     found = label_set(labels)
     groups = _groups(consensus, k, found.customers)
     shares = _shares(found, groups, k)
-    known = np.where(found.real, 1.0, 0.0)[:, None]
-    works = [partial(_degrees, found, shares, known, each) for each in chunks(found.customers, BLOCK)]
+    works = [partial(_degrees, found, shares, each) for each in chunks(found.customers, BLOCK)]
     return np.concatenate(side_by_side(works))
 
 
-def _degrees(labels: LabelSet, shares: Floats, known: Floats, customers: slice) -> Floats:
-    found = [labels.summed(shares, each) / labels.summed(known, each) for each in within(customers)]
+def _degrees(labels: LabelSet, shares: Floats, customers: slice) -> Floats:
+    found = [labels.summed(shares, each) / _partitions_of(labels, each) for each in within(customers)]
     return np.concatenate(found)
+
+
+def _partitions_of(labels: LabelSet, customers: slice) -> Floats:
+    """How many partitions know each customer: one figure where all do, else (n, 1)."""
+    if labels.complete:
+        return np.full((1, 1), float(labels.partitions))
+    return labels.summed(np.where(labels.real, 1.0, 0.0)[:, None], customers)
 
 
 def _groups(consensus: ArrayLike, k: int, customers: int) -> NDArray[np.intp]:
@@ -57,14 +63,19 @@ def _groups(consensus: ArrayLike, k: int, customers: int) -> NDArray[np.intp]:
 
 def _shares(labels: LabelSet, groups: NDArray[np.intp], k: int) -> Floats:
     """(width, k): the share of a group's members, of those the partition knows, in each base cluster."""
-    table = np.zeros((labels.width, k))
+    members = np.zeros((labels.width, k + 1))
     column = np.where(groups == MISSING, k, groups)
-    for partition, row in enumerate(labels.labels):
-        size = labels.sizes[partition]
-        pairs = np.bincount(row.astype(np.intp) * (k + 1) + column, minlength=(size + 1) * (k + 1))
-        members = pairs.reshape(size + 1, k + 1)[:size, :k].astype(np.float64)
-        table[labels.slots(partition)][:size] = members / np.maximum(members.sum(axis=0), 1.0)
-    return table
+    for chosen in chunks(labels.customers, BLOCK):
+        for partition, row in enumerate(labels.labels[:, chosen]):
+            slots = labels.slots(partition)
+            pairs = np.bincount(row * np.intp(k + 1) + column[chosen], minlength=members[slots].size)
+            members[slots] += pairs.reshape(-1, k + 1)
+    members[~labels.real] = 0
+    shares = members[:, :k]
+    for partition in range(labels.partitions):
+        known = shares[labels.slots(partition)]
+        known /= np.maximum(known.sum(axis=0), 1.0)
+    return np.ascontiguousarray(shares)
 
 
 def normalised(degree: Floats) -> Floats:
