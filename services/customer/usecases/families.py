@@ -51,19 +51,18 @@ async def lock_families(
     named = frozenset(ids)
     wanted = set(named)
     while True:
-        savepoint = await session.begin_nested()
-        rows = await fetch(session, _LOCK, {"ids": list(wanted)})
-        survivors = {home: survivor for home, survivor in rows if survivor is not None}
-        found = await fetch(session, _STATIONS, {"ids": list(survivors)}) if survivors else []
-        stations = [(row[0], row[1]) for row in found]
-        locked = frozenset(row[0] for row in rows)
-        family = {*survivors.values(), *(station for _, station in stations)}
-        if with_members:
-            family |= {row[0] for row in await fetch(session, _MEMBERS, {"ids": list(named)})}
-        if family <= locked | wanted:
-            await savepoint.commit()
-            return Families(locked, survivors, stations)
-        await savepoint.rollback()
+        async with session.begin_nested() as savepoint:
+            rows = await fetch(session, _LOCK, {"ids": list(wanted)})
+            survivors = {home: survivor for home, survivor in rows if survivor is not None}
+            found = await fetch(session, _STATIONS, {"ids": list(survivors)}) if survivors else []
+            stations = [(row[0], row[1]) for row in found]
+            locked = frozenset(row[0] for row in rows)
+            family = {*survivors.values(), *(station for _, station in stations)}
+            if with_members:
+                family |= {row[0] for row in await fetch(session, _MEMBERS, {"ids": list(named)})}
+            if family <= locked | wanted:
+                return Families(locked, survivors, stations)
+            await savepoint.rollback()
         wanted |= family
 
 
