@@ -248,6 +248,23 @@ def test_the_floor_price_covers_the_cost(product: str, volume: Decimal, months: 
             assert price_quote(LIST, [again], None, months, Decimal(0)).total.contribution >= 0
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(["LOAN-WC", "TD-1Y"]), RATES, MONTHS)
+def test_at_the_break_even_volume_nothing_is_lost(product: str, price: Decimal, months: int) -> None:
+    def left(volume: Decimal) -> tuple[Decimal, Decimal | None]:
+        line = QuoteLineWrite(product=product, volume=volume, price=price)
+        [priced_line] = price_quote(LIST, [line], None, months, Decimal(0)).lines
+        return priced_line.contribution, priced_line.break_even_volume
+
+    _, volume = left(Decimal(1))
+    if volume is not None and volume <= 10**12:
+        cents_off = Decimal("0.05")  # each of its amounts is rounded
+        assert left(volume)[0] >= -cents_off
+        assert left((volume / 2).quantize(Decimal("0.01")))[0] < 0
+    elif volume is None:
+        assert left(Decimal(10**9))[0] < 0
+
+
 @settings(max_examples=50, deadline=None)
 @given(some_lines(), MONTHS, SUBSIDIES, st.sets(st.sampled_from(["manager", "branch_head", "approver"])))
 def test_nobody_goes_below_cost_or_floor_alone(

@@ -23,7 +23,9 @@ TaskWorker = Annotated[Principal, allow(Role.manager)]
 TaskDispatcher = Annotated[Principal, allow(Role.branch_head)]
 Suppressor = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager)]
 SuppressionReader = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager, Role.auditor)]
-Quoter = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.strategist)]
+Quoter = Annotated[Principal, allow(Role.manager, Role.branch_head)]
+"""Those who sell; who writes the prices does not sell by them."""
+QuoteTrier = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.strategist, Role.approver)]
 QuoteApprover = Annotated[Principal, allow(Role.branch_head, Role.strategist, Role.approver)]
 
 

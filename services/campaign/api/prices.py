@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Body, Query, Response
 
-from services.campaign.api.access import Planner, QuoteApprover, Quoter, Reader
+from services.campaign.api.access import Planner, QuoteApprover, Quoter, QuoteTrier, Reader
 from services.campaign.models import PriceQuote
 from services.campaign.queries import prices as queries
 from services.campaign.queries.price_simulation import simulate_quote
@@ -61,7 +61,7 @@ async def get_price_list(session: Session, principal: Reader, ref: PriceListRef)
 
 
 @router.post("/price-quotes:simulate", summary="Price a quote without saving it")
-async def simulate_price_quote(session: Session, principal: Quoter, body: QuoteWrite) -> PriceSimulation:
+async def simulate_price_quote(session: Session, principal: QuoteTrier, body: QuoteWrite) -> PriceSimulation:
     """Floor, margin, break-even and your authority, and the same volumes one by one and in bundles."""
     return (await simulate_quote(session, principal, body)).simulation
 

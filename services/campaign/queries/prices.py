@@ -167,14 +167,12 @@ async def measured_contribution(
             )
         )
     ).one()
-    committed = await session.scalar(
-        select(func.coalesce(func.sum(PriceQuote.given_away), _NOTHING)).where(
-            of_family(PriceQuote.customer_id.expression, customer_id),
-            PriceQuote.currency == prices.currency,
-            shown_status().in_(("in_review", "approved")),
-            PriceQuote.id != quote_id if quote_id else PriceQuote.id.is_not(None),
-        )
+    others = select(func.coalesce(func.sum(PriceQuote.given_away), _NOTHING)).where(
+        of_family(PriceQuote.customer_id.expression, customer_id),
+        PriceQuote.currency == prices.currency,
+        shown_status().in_(("in_review", "approved")),
     )
+    committed = await session.scalar(others if quote_id is None else others.where(PriceQuote.id != quote_id))
     return MeasuredContribution(
         months=told.months,
         through=told.through,

@@ -8,7 +8,7 @@ from shared.db import fetch
 
 _STORE = """
 INSERT INTO known_contribution AS known (customer_id, model, month, edition, currency, contribution)
-SELECT DISTINCT ON (told.id) told.id, %(model)s, %(month)s, %(edition)s, %(currency)s,
+SELECT told.id, %(model)s, %(month)s, %(edition)s, %(currency)s,
   told.contribution::numeric
 FROM unnest(%(ids)b::uuid[], %(contributions)b::text[]) AS told(id, contribution)
 WHERE NOT EXISTS (SELECT 1 FROM erased_customer e WHERE e.id = told.id)

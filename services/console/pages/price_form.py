@@ -32,17 +32,18 @@ class Calculator:
         self._lists = {one.key: one for one in lists}
         self._priced: dict[str, Any] | None = None
 
-    def draw(self, saved: Saved) -> None:
+    def draw(self, saved: Saved | None) -> None:
+        """`saved`: what to do with a saved quote; without, prices are only tried."""
         t = self._view.t
         with ui.element("div").classes("grid cols-2"):
             with ui.element("section").classes("panel"):
                 html(Markup("<h2>{}</h2>").format(t("prices.form")))
                 with ui.element("div").classes("stack").style("gap: 10px"):
                     self._fields()
-                with ui.element("div").classes("actions").style("margin-top: 14px"):
-                    ui.button(t("prices.save"), on_click=lambda: self._save(saved)).props(
-                        "unelevated no-caps"
-                    )
+                if saved is not None:
+                    with ui.element("div").classes("actions").style("margin-top: 14px"):
+                        save = ui.button(t("prices.save"), on_click=partial(self._save, saved))
+                        save.props("unelevated no-caps")
             self._shown = ui.element("div").classes("stack")
         # Compared, not listened to: a line that was taken away says nothing.
         ui.timer(_LOOK_SECONDS, self._look)

@@ -20,7 +20,8 @@ from shared.contracts.campaign.price_lists import PriceListView
 from shared.contracts.campaign.quotes import QuoteSummary, QuoteView
 
 _QUOTES = 50
-SELLERS = (Role.manager, Role.branch_head, Role.strategist)
+SELLERS = (Role.manager, Role.branch_head)
+_TRIERS = (*SELLERS, Role.strategist, Role.approver)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ async def prices_page(view: View, quote: str = "", customer: str = "") -> None:
 
     with heading(t("prices.title"), t("prices.subtitle")):
         pass
-    if view.user.has(*SELLERS):
+    if view.user.has(*_TRIERS):
         view.section(fetch, lambda desk: _calculator(view, desk, customer), height=420)
     view.section(quotes, lambda found: _quotes(view, found.items), height=200)
 
@@ -65,7 +66,8 @@ def _calculator(view: View, desk: Desk, customer: str) -> None:
             empty_state(t("prices.no_list"), t("prices.no_list.do"))
         return
     calculator = Calculator(view, desk.lists, desk.quote, customer)
-    calculator.draw(lambda saved: ui.navigate.to(f"/prices/{saved.id}"))
+    sells = view.user.has(*SELLERS)
+    calculator.draw((lambda saved: ui.navigate.to(f"/prices/{saved.id}")) if sells else None)
 
 
 def _quotes(view: View, quotes: list[QuoteSummary]) -> None:
