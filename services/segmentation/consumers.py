@@ -1,9 +1,11 @@
-"""What the segmentation service consumes: the customer stream into its feature store, erasures into its
+"""What the segmentation service consumes: customers and campaigns into its feature store, erasures into its
 database as well, so that they are carried out and confirmed whatever becomes of the store.
 """
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.segmentation.usecases import campaign_feed
+from services.segmentation.usecases.campaign_feed import CampaignFeed
 from services.segmentation.usecases.churn_warnings import follow_merges, follow_owners
 from services.segmentation.usecases.erasures import note_erasure
 from services.segmentation.usecases.feed import EVENTS, STREAM, CustomerFeed
@@ -39,4 +41,12 @@ HANDLERS: dict[str, dict[type[EventData], Handler]] = {
         CustomersUnmerged: on_regrouped,
     },
 }
-FEEDS = (Feed("segmentation", STREAM, EVENTS, lambda runtime: runtime.resource(CustomerFeed)),)
+FEEDS = (
+    Feed("segmentation", STREAM, EVENTS, lambda runtime: runtime.resource(CustomerFeed)),
+    Feed(
+        "segmentation",
+        campaign_feed.STREAM,
+        campaign_feed.EVENTS,
+        lambda runtime: runtime.resource(CampaignFeed),
+    ),
+)

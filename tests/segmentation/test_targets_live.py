@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -9,20 +10,27 @@ import pytest
 from sqlalchemy import text
 
 from services.segmentation.domain.drift import Period, months
+from services.segmentation.store.store import Store
 from services.segmentation.usecases.targets import check_due
 from shared import clock
 from shared.auth import Role
 from shared.contracts.events import (
+    ContactRecorded,
+    CustomerErased,
     CustomerEventsRecorded,
+    CustomerRef,
     CustomersChanged,
+    CustomersMerged,
     CustomerState,
     HoldingsChanged,
     RecordedEvent,
 )
+from shared.ids import new_id
 from tests.segmentation.conftest import Bank, Live
 from tests.support import Running, eventually
 
 EAST, WEST = "hq.td.east", "hq.td.west"
+CAMPAIGN = new_id()
 RULE = "occupation = 'engineer' and aum >= 1000"
 
 
@@ -74,11 +82,35 @@ class Town:
                 )
                 self.events.append(sent.model_copy(update={"time": at}))
 
+    async def campaigned(
+        self, customers: list[CustomerState], at: datetime, *, cost: str, times: int = 1
+    ) -> list[ContactRecorded]:
+        """Attempts of a campaign, each told twice; and for each customer a step that is no attempt."""
+        told = []
+        for customer in customers:
+            first = ContactRecorded(
+                campaign_id=CAMPAIGN,
+                contact_id=new_id(),
+                customer_id=customer.customer_id,
+                version=1,
+                state="call_back",
+                minutes=Decimal(3),
+                cost=Decimal(cost),
+                recorded_at=at,
+                recorded_by="rm-1",
+            )
+            told += [first.model_copy(update={"version": n + 1}) for n in range(times)]
+            closed = {"version": times + 1, "state": "expired", "minutes": None, "cost": None}
+            told.append(first.model_copy(update=closed))
+        await self.bank.running.publish(*told, *told)
+        return told
+
     async def settle(self) -> None:
         """Told in three messages; what comes last says when all is there."""
         publish = self.bank.running.publish
         await publish(CustomersChanged(customers=self.customers), HoldingsChanged(holdings=self.holdings))
-        await publish(CustomerEventsRecorded(events=self.events))
+        if self.events:
+            await publish(CustomerEventsRecorded(events=self.events))
         await self.bank.tell(customers=self.customers[:1])
 
 
@@ -106,9 +138,21 @@ async def town(segmentation: Running, periods: list[Period]) -> Town:
     town.contacted(few, last.start + timedelta(days=9), times=20, minutes=1)
     town.contacted(many, last.start + timedelta(days=10), direction="in")
     town.contacted(west, last.stop - timedelta(hours=1))
+    # Two campaigns' worth of attempts in the east: 34 with 17 outside at 10.00, 6 with 3 inside at 20.00.
+    await town.campaigned(many, last.start + timedelta(days=9), cost="10.00", times=2)
+    sent = await town.campaigned(few, last.start + timedelta(days=9), cost="20.00", times=2)
     gone = [town.bank.holding(each, "0.00", as_of=clock.today()) for each in few]
     town.holdings += gone
     await town.settle()
+    store = segmentation.runtime.resource(Store)
+    last_told = str(sent[-2].contact_id)
+
+    async def heard() -> bool:
+        known = "SELECT count(*) FROM campaign_contact WHERE contact_id = ?::UUID"
+        found = await store.run(lambda cursor: cursor.execute(known, [last_told]).fetchall())
+        return found == [(2,)]
+
+    await eventually(heard, what="the campaign")
     return town
 
 
@@ -142,6 +186,13 @@ async def test_months_are_judged_at_their_end(
     minutes = series(drift, EAST, "minutes")[1]
     assert (minutes["inside"], minutes["total"]) == (60, 60 + 17 * 30)
     assert minutes["evidence"] is None, "no tolerance was declared for it"
+    attempts = series(drift, EAST, "campaign_contacts")[1]
+    assert (attempts["inside"], attempts["total"]) == (6, 40)
+    assert attempts["effective_n"] == pytest.approx(40**2 / (20 * 2**2))
+    spent = series(drift, EAST, "campaign_cost")[1]
+    assert (spent["inside"], spent["total"]) == (120, 460)
+    assert series(drift, WEST, "new_customers")[1]["total"] == 12
+    assert not [one for one in drift["series"] if (one["org"], one["measure"]) == (WEST, "campaign_cost")]
     # The last hour of the month in the bank's zone belongs to it.
     assert series(drift, WEST, "contacts")[1]["total"] == 12
     narrowed = (await strategist.get(path, params={"months": 3, "org": EAST})).json()
@@ -201,6 +252,45 @@ async def test_a_unit_is_told_once_of_a_month(
     async with segmentation.client(Role.branch_head, org=WEST) as west:
         assert (await west.get(f"/v1/target-profiles/{profile['id']}/alerts")).json()["items"] == []
         assert (await west.get(f"/v1/target-profiles/{profile['id']}")).json()["alerts"] == 0
+
+
+async def test_contacts_of_campaigns_follow_merges_and_are_forgotten(
+    town: Town, strategist: httpx.AsyncClient, segmentation: Running, periods: list[Period]
+) -> None:
+    profile = await declared(strategist, org="hq.tn.north", tolerances={"campaign_contacts": 0.9})
+    path = f"/v1/target-profiles/{profile['id']}"
+    north = Town(town.bank)
+    poets = north.came(12, date(2020, 1, 1), "hq.tn.north", inside=False)
+    (survivor,) = north.came(1, date(2020, 1, 1), "hq.tn.north", inside=True)
+    await north.settle()
+    await north.campaigned(poets, periods[1].start + timedelta(days=3), cost="1.00")
+
+    async def attempts() -> tuple[float, float]:
+        drift = (await strategist.get(f"{path}/drift", params={"months": 3})).json()
+        point = series(drift, "hq.tn.north", "campaign_contacts")[1]
+        return point["inside"], point["total"]
+
+    async def are(inside: float, total: float) -> None:
+        async def so() -> bool:
+            return await attempts() == (inside, total)
+
+        await eventually(so, what=f"{inside} of {total}")
+
+    await are(0, 12)
+    alerts = (await strategist.post(f"{path}:check")).json()["alerts"]
+    assert [each["shares"][0]["measure"] for each in alerts] == ["campaign_contacts"]
+    refs = [CustomerRef(customer_id=each.customer_id, ordinal=each.ordinal) for each in [survivor, *poets]]
+    merged = CustomersMerged(
+        merge_id=new_id(), survivor=refs[0], merged=[refs[1]], merged_at=clock.now(), merged_by="x"
+    )
+    await segmentation.publish(merged)
+    await are(1, 12)
+    await segmentation.publish(
+        CustomerErased(receipt_id=new_id(), customers=refs[2:3], erased_at=clock.now())
+    )
+    await are(1, 11)
+    await north.campaigned([poets[1], poets[2]], periods[1].start + timedelta(days=4), cost="1.00")
+    await are(1, 12)
 
 
 async def _told(segmentation: Running, profile_id: str) -> list[dict[str, Any]]:

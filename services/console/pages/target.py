@@ -32,6 +32,7 @@ from shared.contracts.segmentation.targets import (
 
 _MONTHS = 12
 _CONTRASTS = 12
+_OF_CAMPAIGNS = {DriftMeasure.campaign_contacts, DriftMeasure.campaign_cost}
 Reload = Callable[[], Awaitable[None]]
 
 
@@ -147,10 +148,13 @@ class _Desk:
             return
         charts.chart(drift(t, chosen.points, chosen.tolerance), height=280, label=t("targets.drift"))
         html(_figures(self.view, chosen))
+        known = []
         if found.facts_since is not None:
-            html(
-                Markup('<p class="muted small">{}</p>').format(t("targets.since", day=day(found.facts_since)))
-            )
+            known.append(t("targets.since", day=day(found.facts_since)))
+        if found.campaigns_since is not None and chosen.measure in _OF_CAMPAIGNS:
+            known.append(t("targets.campaigns_since", day=day(found.campaigns_since)))
+        if known:
+            html(Markup('<p class="muted small">{}</p>').format(t("comma").join(known)))
 
     def _outsiders(self, found: OutsiderProfile) -> None:
         t = self.view.t

@@ -196,6 +196,7 @@ async def get_target_drift(
         evaluated_at=drift.now,
         stream_position=drift.stream_position,
         facts_since=drift.found.facts_since,
+        campaigns_since=drift.found.campaigns_since,
         series=drift_series(drift, asked.tolerances, unit),
     )
 

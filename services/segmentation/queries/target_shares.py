@@ -20,11 +20,13 @@ from services.segmentation.domain.rules.compiler import Compiler, Moment, Query
 from services.segmentation.domain.rules.tree import Rule
 from services.segmentation.domain.rules.windows import scheduled
 from services.segmentation.queries.compiled import register_references
+from services.segmentation.store.campaigns import contacts_since
 from services.segmentation.store.past import as_of
 from shared import clock
 from shared.contracts.segmentation.targets import DriftMeasure
 
 CONTACT = "interaction.recorded"
+CAMPAIGN_MEASURES = {DriftMeasure.campaign_contacts, DriftMeasure.campaign_cost}
 _INSTANT = timedelta(microseconds=1)
 
 # A customer without a date in the file came with the first product or the first event. The noon keeps a
@@ -41,12 +43,19 @@ WITH seen AS (
   FROM event JOIN month ON time >= start AND time < stop
   WHERE type = $contact AND direction IS DISTINCT FROM 'in' AND time >= $low AND time < $high
   GROUP BY ordinal, number
+), attempt AS (
+  SELECT coalesce(merged_into, ordinal) AS ordinal, number, count(*)::DOUBLE AS contacts,
+    sum(cost)::DOUBLE AS cost
+  FROM campaign_contact JOIN month ON time >= start AND time < stop JOIN customer USING (customer_id)
+  WHERE time >= $low AND time < $high GROUP BY ALL
 )
 SELECT 'new_customers' AS measure, number, ordinal, 1::DOUBLE AS weight
 FROM customer JOIN month ON customer_since >= first AND customer_since < after WHERE merged_into IS NULL
 UNION ALL SELECT 'new_customers', number, ordinal, 1 FROM seen JOIN month ON came >= start AND came < stop
 UNION ALL SELECT 'contacts', number, ordinal, contacts FROM contact
 UNION ALL SELECT 'minutes', number, ordinal, minutes FROM contact WHERE minutes > 0
+UNION ALL SELECT 'campaign_contacts', number, ordinal, contacts FROM attempt
+UNION ALL SELECT 'campaign_cost', number, ordinal, cost FROM attempt WHERE cost > 0
 """
 
 _SHARES = """
@@ -80,6 +89,12 @@ class Judged:
 class Found:
     shares: Shares
     facts_since: date | None
+    campaigns_since: date | None
+
+    def since(self, measure: DriftMeasure) -> date | None:
+        """Where all that the measure needs begins; nothing where it always was."""
+        known = [self.facts_since, self.campaigns_since if measure in CAMPAIGN_MEASURES else None]
+        return max((day for day in known if day is not None), default=None)
 
 
 def monthly_shares(
@@ -112,7 +127,7 @@ def monthly_shares(
                 series[number] = sums
     for relation in ("unit", "asked"):
         cursor.unregister(relation)
-    return Found(shares, since)
+    return Found(shares, since, contacts_since(cursor))
 
 
 def units_of(cursor: duckdb.DuckDBPyConnection, periods: Sequence[Period]) -> pa.Table:

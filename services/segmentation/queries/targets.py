@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -145,13 +145,13 @@ class Drift:
         self.stream_position = stream_position
         self.series = {
             (unit, measure): judge(
-                self._points(sums, periods), cast("float | None", getattr(tolerances, measure))
+                self._points(sums, periods, found.since(measure)),
+                cast("float | None", getattr(tolerances, measure)),
             )
             for (unit, measure), sums in found.shares.items()
         }
 
-    def _points(self, sums: Iterable[Sums], periods: list[Period]) -> list[Point]:
-        since = self.found.facts_since
+    def _points(self, sums: Iterable[Sums], periods: list[Period], since: date | None) -> list[Point]:
         return [
             Point(period, each, period.complete(self.now), since is None or since <= period.first)
             for period, each in zip(periods, sums, strict=True)

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 from pyroaring import BitMap
 
+from services.segmentation.store import campaigns
 from services.segmentation.store.relations import regroup_relations
 from shared.contracts.events import CustomerRef, CustomersMerged, CustomersUnmerged
 
@@ -53,7 +54,8 @@ SELECT staged.ordinal, staged.customer_id::UUID AS customer_id,
   + (SELECT count(*) FROM holding_latest WHERE holding_latest.home = staged.ordinal)
   + (SELECT count(*) FROM event WHERE event.home = staged.ordinal)
   + (SELECT count(*) FROM relation WHERE staged.ordinal IN (home_from, home_to))
-  + (SELECT count(*) FROM value WHERE value.home = staged.ordinal) AS rows,
+  + (SELECT count(*) FROM value WHERE value.home = staged.ordinal)
+  + (SELECT count(*) FROM campaign_contact AS c WHERE c.customer_id = staged.customer_id::UUID) AS rows,
   $applied AS applied
 FROM staged ANTI JOIN erased USING (ordinal) RETURNING ordinal
 """
@@ -128,6 +130,7 @@ def erase(cursor: duckdb.DuckDBPyConnection, customers: Sequence[CustomerRef], a
             "DELETE FROM relation WHERE home_from IN (SELECT ordinal FROM staged) "
             "OR home_to IN (SELECT ordinal FROM staged)"
         )
+        campaigns.forget(cursor, [each.customer_id for each in customers])
     cursor.unregister("staged")
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import duckdb
 import structlog
 
-from services.segmentation.store import schema
+from services.segmentation.store import campaigns, schema
 
 logger = structlog.get_logger()
 Result = TypeVar("Result")
@@ -36,6 +36,7 @@ class Store:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         database = duckdb.connect(str(self.path), config=self._config)
         database.execute(schema.TABLES)
+        database.execute(campaigns.TABLES)
         version = database.execute("SELECT max(version) FROM store_version").fetchall()
         if version == [(None,)]:
             database.execute("INSERT INTO store_version VALUES (?)", [schema.VERSION])

@@ -14,6 +14,7 @@ from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.queries.kept_members import Kept
 from services.segmentation.store.agenda import Agenda
+from services.segmentation.usecases.campaign_feed import CampaignFeed, following_campaigns
 from services.segmentation.usecases.feed import STREAM, open_store
 from services.segmentation.usecases.passes import Seen
 from shared import clock
@@ -53,9 +54,9 @@ class Engine:
 
 @asynccontextmanager
 async def open_engine(runtime: Runtime) -> AsyncIterator[Mapping[type, object]]:
-    """The process's store, its feed and what evaluations remember."""
-    async with open_store(runtime) as found:
-        yield {**found, Engine: Engine()}
+    """The process's store, its feeds and what evaluations remember."""
+    async with open_store(runtime) as found, following_campaigns(runtime, found) as campaigns:
+        yield {**found, CampaignFeed: campaigns, Engine: Engine()}
 
 
 @lru_cache(maxsize=8)

@@ -13,7 +13,7 @@ from shared.contracts.events.envelope import EventData
 class DriftedShare(Schema):
     """One share that has fallen below what was declared."""
 
-    measure: Literal["new_customers", "contacts", "minutes"]
+    measure: Literal["new_customers", "contacts", "minutes", "campaign_contacts", "campaign_cost"]
     share: Share
     low: Share
     high: Share

@@ -16,14 +16,18 @@ PlainText = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00]
 
 
 class DriftMeasure(StrEnum):
-    """What a share is of: customers who are new in the month, our contacts in it, or their minutes.
+    """What a share is of: customers who are new in the month, our contacts in it, their minutes; the attempts
+    that campaigns made in it, or what those cost.
 
-    A contact is an `interaction.recorded` event that did not come from the customer.
+    A contact is an `interaction.recorded` event that did not come from the customer. A campaign's attempt is
+    one that was recorded with minutes or cost.
     """
 
     new_customers = "new_customers"
     contacts = "contacts"
     minutes = "minutes"
+    campaign_contacts = "campaign_contacts"
+    campaign_cost = "campaign_cost"
 
 
 class Tolerances(Schema):
@@ -32,6 +36,10 @@ class Tolerances(Schema):
     new_customers: Share | None = Field(None, examples=[0.6])
     contacts: Share | None = Field(None, examples=[0.5])
     minutes: Share | None = Field(None, description="Of the contacts' minutes", examples=[0.5])
+    campaign_contacts: Share | None = Field(
+        None, description="Of the attempts that campaigns made", examples=[0.5]
+    )
+    campaign_cost: Share | None = Field(None, description="Of what these attempts cost", examples=[0.5])
 
     @model_validator(mode="after")
     def watches_something(self) -> Self:
@@ -134,7 +142,7 @@ class DriftPoint(Schema):
     period: date = Field(description="First day of the month")
     complete: bool = Field(description="The month is over")
     known: bool = Field(description="The facts the rule asks for reach back to the start of this month")
-    total: float = Field(description="Customers, contacts or minutes")
+    total: float = Field(description="Customers, contacts, minutes or money")
     inside: float
     unknown: int = Field(description="Customers of whom the facts do not say; they count as outside")
     effective_n: float = Field(
@@ -157,9 +165,9 @@ class DriftView(Schema):
     """Whether who comes and whom we contact is whom we mean.
 
     Each month is judged at its end (the present one now): balances and events as of then, attributes of
-    the customer's file as they are now. Contact ledgers of campaigns are not part of it, only the
-    interactions recorded with the customer; nor are budgets, of which this service knows nothing but the
-    minutes of contacts. Whoever left since still counts in the month they came.
+    the customer's file as they are now. Campaigns count with the attempts they made and their cost, which is
+    what was spent: no event tells of budgets that were planned. What is outside the target is the rest to 1.
+    Whoever left since still counts in the month they came.
     """
 
     profile_id: UUID
@@ -169,6 +177,9 @@ class DriftView(Schema):
     stream_position: int
     facts_since: date | None = Field(
         description="The facts the rule asks for begin here; null when it asks for the customer's file only"
+    )
+    campaigns_since: date | None = Field(
+        description="Attempts of campaigns are known from here; null when all that were ever made are"
     )
     series: list[DriftSeries] = Field(description="The unit itself first, then those directly below")
 
