@@ -6,6 +6,8 @@ from uuid import UUID
 import httpx
 import pytest
 
+from services.segmentation.store.scope import Known
+from services.segmentation.usecases import ge_scores
 from shared import clock
 from shared.auth import Role
 from shared.contracts.events import CustomerErased, CustomerRef, CustomersMerged
@@ -189,7 +191,7 @@ async def test_scores_cells_history_and_scope(segmentation: Running, bank: Bank)
 
 
 async def test_the_merged_stand_in_no_cell_and_the_erased_are_forgotten(
-    segmentation: Running, bank: Bank
+    segmentation: Running, bank: Bank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, merged, erased = (bank.customer(org=ORG) for _ in range(3))
     await bank.tell(customers=[kept, merged, erased])
@@ -219,6 +221,16 @@ async def test_the_merged_stand_in_no_cell_and_the_erased_are_forgotten(
         assert cells["cells"][4]["customers"][0]["customer_id"] == str(kept.customer_id)
         refused = await client.post("/v1/ge-matrices/gone:score", json={"items": items[1:2]})
         assert refused.json()["items"][0]["problem"]["status"] == 409
+
+        def behind(*_: object) -> ge_scores._Known:
+            """As a replica answers that has not heard of the erasure."""
+            known = Known(erased.ordinal, erased.customer_id, ORG, merged=False)
+            return ge_scores._Known({erased.customer_id: known}, {erased.ordinal: {}})
+
+        monkeypatch.setattr(ge_scores, "_look_up", behind)
+        refused = await client.post("/v1/ge-matrices/gone:score", json={"items": items[2:]})
+        assert refused.json()["items"][0]["problem"]["status"] == 404
+        assert (await client.get("/v1/ge-matrices/gone")).json()["scored"] == 2
 
 
 async def test_a_feature_in_use_is_not_archived(segmentation: Running) -> None:

@@ -6,11 +6,15 @@ from typing import Any
 
 import httpx
 import orjson
+import psycopg
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
+from services.segmentation.api import tiers as tiers_api
 from services.segmentation.models.tier import TierMoves
 from services.segmentation.queries.tier_columns import unpacked_moves
+from services.segmentation.usecases import tier_lists
 from shared import clock
 from shared.auth import Role
 from shared.contracts.events import (
@@ -235,7 +239,7 @@ async def test_an_override_holds_until_it_expires_by_itself(
     assert [error["pointer"] for error in refused.json()["errors"]] == ["/tier", "/until"]
     first = (await desk.maker.put(path, json=wanted)).json()
     second = (await desk.maker.put(path, json=wanted)).json()
-    states = (await desk.maker.get("/v1/tier-overrides")).json()["items"]
+    states = (await desk.maker.get("/v1/tier-overrides", params={"scheme": "held"})).json()["items"]
     assert [(one["id"], one["state"]) for one in states] == [
         (second["id"], "proposed"),
         (first["id"], "superseded"),
@@ -266,7 +270,8 @@ async def test_an_override_holds_until_it_expires_by_itself(
         return await desk.tiers(person) == {"held": "basic"}
 
     await eventually(expired, what="the override's end")
-    shown = (await desk.maker.get("/v1/tier-overrides", params={"state": "expired"})).json()["items"]
+    asked = {"scheme": "held", "state": "expired"}
+    shown = (await desk.maker.get("/v1/tier-overrides", params=asked)).json()["items"]
     assert [one["id"] for one in shown] == [second["id"]]
     causes = [one["cause"] for one in await desk.changes(customer_id=str(person.customer_id), scheme="held")]
     assert causes == ["override_ended", "override", "applied"]
@@ -281,7 +286,9 @@ async def test_an_override_holds_until_it_expires_by_itself(
     assert await desk.tiers(person) == {"held": "gold"}
 
 
-async def test_merges_move_tiers_and_erasure_forgets_them(desk: Desk, bank: Bank) -> None:
+async def test_merges_move_tiers_and_erasure_forgets_them(
+    desk: Desk, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept, merged, erased = (bank.customer(org=ORG) for _ in range(3))
     people = (kept, merged, erased)
     await bank.tell(
@@ -336,6 +343,54 @@ async def test_merges_move_tiers_and_erasure_forgets_them(desk: Desk, bank: Bank
 
     await eventually(forgotten, what="the erasure")
     assert (await desk.maker.get("/v1/tier-schemes/family/counts")).json()["tiers"]["gold"] == before - 1
+
+    async def behind(*_: object) -> int:
+        """As a replica answers that has not heard of the erasure."""
+        return erased.ordinal
+
+    monkeypatch.setattr(tiers_api, "_ordinal", behind)
+    until = (clock.now() + timedelta(days=10)).isoformat()
+    wanted = {"scheme": "family", "tier": "gold", "reason": "a friend", "until": until}
+    late = await desk.maker.put(f"/v1/customers/{erased.customer_id}/tier-override", json=wanted)
+    assert late.status_code == 404
+
+
+async def test_a_computation_that_was_interrupted_begins_again(
+    desk: Desk, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = bank.customer(org=ORG)
+    await bank.tell(customers=[person], holdings=[bank.holding(person, "60000")])
+    await desk.maker.post("/v1/tier-schemes", json=scheme("again"))
+    compute, tries = tier_lists._pass, []
+
+    def interrupted(*given: Any) -> tier_lists.Proposal:
+        tries.append(given)
+        if len(tries) == 1:
+            raise OperationalError("SELECT", {}, psycopg.OperationalError("the connection is lost"))
+        return compute(*given)
+
+    monkeypatch.setattr(tier_lists, "_pass", interrupted)
+    listed = await desk.listed("again")
+    assert (len(tries), listed["problem"]) == (2, None)
+    assert listed["counts"]["entered"] >= 1
+
+
+async def test_a_list_waits_for_the_one_that_takes_effect(desk: Desk, bank: Bank) -> None:
+    person = bank.customer(org=ORG)
+    await bank.tell(customers=[person], holdings=[bank.holding(person, "60000")])
+    await desk.maker.post("/v1/tier-schemes", json=scheme("one-by-one"))
+    first = await desk.listed("one-by-one")
+    async with desk.running.runtime.db.transaction() as session:
+        # Its job was lost.
+        await session.execute(
+            text("UPDATE tier_list SET state = 'approved' WHERE id = :id"), {"id": first["id"]}
+        )
+    second = (await desk.maker.post("/v1/tier-schemes/one-by-one:apply", json={})).json()
+    refused = await desk.until(second["id"], "failed")
+    assert "taking effect" in refused["problem"]
+    assert (await desk.checker.post(f"/v1/tier-lists/{first['id']}:approve", json={})).status_code == 202
+    await desk.until(first["id"], "effective")
+    assert (await desk.listed("one-by-one"))["counts"] == {}
 
 
 async def _kept(desk: Desk, ordinal: int) -> bool:

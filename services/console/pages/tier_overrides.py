@@ -7,7 +7,7 @@ from uuid import UUID
 from markupsafe import Markup
 from nicegui import ui
 
-from services.console.api import segment
+from services.console.api import Params, segment
 from services.console.formats import moment
 from services.console.pages.words import state_tag
 from services.console.view import View
@@ -26,9 +26,8 @@ Reload = Callable[[], Awaitable[None]]
 
 def build_overrides(view: View, scheme: TierSchemeView) -> None:
     async def fetch() -> Page[TierOverrideView]:
-        return await view.api.get(
-            "segmentation", "/v1/tier-overrides", Page[TierOverrideView], {"limit": 200}
-        )
+        params: Params = {"scheme": scheme.key, "limit": 200}
+        return await view.api.get("segmentation", "/v1/tier-overrides", Page[TierOverrideView], params)
 
     async def again() -> None:
         await reload()
@@ -83,13 +82,12 @@ class OverrideForm:
 def _list(view: View, scheme: TierSchemeView, overrides: list[TierOverrideView], reload: Reload) -> None:
     t = view.t
     names = {tier.code: t.local(tier.name) for tier in scheme.tiers}
-    mine = [one for one in overrides if one.scheme_key == scheme.key]
     with ui.element("section").classes("panel"):
         html(Markup("<h2>{}</h2>").format(t("tiers.overrides")))
-        if not mine:
+        if not overrides:
             empty_state(t("tiers.overrides.empty"), t("tiers.overrides.empty.do"))
             return
-        for one in mine:
+        for one in overrides:
             with ui.element("div").classes("actions").style("justify-content: space-between; padding: 8px 0"):
                 who = " → ".join(name for name in (one.made_by, one.decided_by) if name)
                 html(

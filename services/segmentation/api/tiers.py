@@ -12,6 +12,7 @@ from services.segmentation.queries import tiers as queries
 from services.segmentation.store import reading
 from services.segmentation.store.store import Store
 from services.segmentation.usecases import tier_overrides
+from services.segmentation.usecases.tier_moving import lock_tiers
 from services.segmentation.usecases.tier_schemes import create_scheme, edit_scheme
 from shared.contracts.base import Page
 from shared.contracts.segmentation.tiers import (
@@ -52,6 +53,7 @@ async def _override(
     store: FeatureStore,
     override_id: Annotated[UUID, Path(description="Id of the override")],
 ) -> tuple[TierOverride, UUID]:
+    await lock_tiers(session)
     return await queries.find_override(session, store, override_id, principal.org)
 
 
@@ -143,16 +145,18 @@ async def put_tier_override(
     return queries.override_view(override, scheme.key, customer_id)
 
 
-@router.get("/tier-overrides")
+@router.get("/tier-overrides", responses=problem_responses(404))
 async def list_tier_overrides(
     session: Session,
     principal: Reader,
     store: FeatureStore,
     page: PageParams,
+    scheme: Annotated[str | None, Query(description="Id or key of a scheme", max_length=80)] = None,
     state: Annotated[OverrideState | None, Query(description="Only these")] = None,
 ) -> Page[TierOverrideView]:
     """Overrides of customers of your organisation, newest first."""
-    return await queries.override_page(session, store, principal.org, state, page)
+    scheme_id = (await queries.find_scheme(session, scheme)).id if scheme is not None else None
+    return await queries.override_page(session, store, principal.org, scheme_id, state, page)
 
 
 @router.post("/tier-overrides/{override_id}:approve", responses=problem_responses(404, 409))

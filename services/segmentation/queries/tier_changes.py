@@ -6,18 +6,20 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.segmentation.domain.tiers import NONE, Ladder, Moves, crossed
+from services.segmentation.domain.tiers import NONE, Moves, crossed
 from services.segmentation.models.tier import TierList, TierMoves, TierScheme
-from services.segmentation.queries.tier_columns import PART, codes_of, unpacked_moves
+from services.segmentation.queries.tier_columns import PART, codes_of, ladder_of, unpacked_moves
 from services.segmentation.store import reading
 from services.segmentation.store.store import Store
 from shared.contracts.base import Page
 from shared.contracts.segmentation.tiers import Move, TierCause, TierChangeView, TierListState
 from shared.errors import BadRequest
 from shared.pagination import PageRequest, encode_cursor
+
+_PARTS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,11 @@ async def change_page(
     after = _position(page)
     items: list[TierChangeView] = []
     last: tuple[UUID, int] | None = None
-    rows = (await session.execute(_lists(wanted, after))).all()
-    for entry, key in rows:
-        start = after[1] + 1 if after and after[0] == entry.id else 0
-        for moves in await _parts(session, entry.id, wanted, start):
+    parts = await session.stream(_parts(wanted, after))
+    try:
+        async for entry, key, stored in parts:
+            moves = unpacked_moves(stored)
+            start = after[1] + 1 if after and after[0] == entry.id else 0
             chosen = moves.where(_matching(moves, entry, wanted) & (moves.ordinals >= start))
             need = page.limit + 1 - len(items)
             known = await _in_scope(store, chosen.ordinals, org, need)
@@ -51,14 +54,19 @@ async def change_page(
                 ordinal = int(chosen.ordinals[place])
                 items.append(_view(entry, key, chosen, int(place), known[ordinal]))
                 last = (entry.id, ordinal)
+    finally:
+        await parts.close()
     return Page(items=items, next_cursor=None)
 
 
-def _lists(wanted: Wanted, after: tuple[UUID, int] | None) -> Select[Any]:
+def _parts(wanted: Wanted, after: tuple[UUID, int] | None) -> Select[Any]:
+    """Lists with their moves, a few parts at a time: nobody knows how many it takes to fill a page."""
     statement = (
-        select(TierList, TierScheme.key)
+        select(TierList, TierScheme.key, TierMoves.moves)
         .join(TierScheme, TierScheme.id == TierList.scheme_id)
-        .order_by(TierList.id.desc())
+        .join(TierMoves, TierMoves.list_id == TierList.id)
+        .order_by(TierList.id.desc(), TierMoves.part)
+        .execution_options(yield_per=_PARTS_AT_ONCE)
     )
     if wanted.list_id is not None:
         statement = statement.where(TierList.id == wanted.list_id)
@@ -66,20 +74,13 @@ def _lists(wanted: Wanted, after: tuple[UUID, int] | None) -> Select[Any]:
         statement = statement.where(TierList.state == TierListState.effective)
     if wanted.scheme_id is not None:
         statement = statement.where(TierList.scheme_id == wanted.scheme_id)
-    if after is not None:
-        statement = statement.where(TierList.id <= after[0])
-    return cast("Select[Any]", statement)
-
-
-async def _parts(session: AsyncSession, list_id: UUID, wanted: Wanted, start: int) -> list[Moves]:
-    statement = (
-        select(TierMoves.moves)
-        .where(TierMoves.list_id == list_id, TierMoves.part >= start // PART)
-        .order_by(TierMoves.part)
-    )
     if wanted.ordinal is not None:
         statement = statement.where(TierMoves.part == wanted.ordinal // PART)
-    return [unpacked_moves(stored) for stored in await session.scalars(statement)]
+    if after is not None:
+        list_id, ordinal = after
+        rest = and_(TierList.id == list_id, TierMoves.part >= ordinal // PART)
+        statement = statement.where(or_(TierList.id < list_id, rest))
+    return cast("Select[Any]", statement)
 
 
 def _matching(moves: Moves, entry: TierList, wanted: Wanted) -> NDArray[np.bool_]:
@@ -115,9 +116,6 @@ def _view(entry: TierList, key: str, moves: Moves, place: int, known: tuple[UUID
     tiers = entry.rules["tiers"]
     codes, before, after = codes_of(tiers), int(moves.before[place]), int(moves.after[place])
     value = float(moves.values[place])
-    ladder = Ladder(
-        [tier["upgrade_at"] for tier in tiers[1:]], [tier["downgrade_below"] for tier in tiers[1:]]
-    )
     return TierChangeView(
         customer_id=known[0],
         org=known[1],
@@ -128,7 +126,7 @@ def _view(entry: TierList, key: str, moves: Moves, place: int, known: tuple[UUID
         from_tier=None if before == NONE else codes[before],
         to_tier=None if after == NONE else codes[after],
         value=None if np.isnan(value) else value,
-        threshold=None if np.isnan(value) else crossed(ladder, before, after),
+        threshold=None if np.isnan(value) else crossed(ladder_of(tiers), before, after),
         at=entry.effective_at,
     )
 

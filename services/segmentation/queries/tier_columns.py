@@ -1,15 +1,16 @@
 """Tiers of many customers as stored columns, in parts of 65,536 ordinals."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.tiers import Ladder, Moves, Standing
-from services.segmentation.models.tier import TierMoves, TierOverride, TierScheme, TierStanding
+from services.segmentation.models.tier import TierMoves, TierOverride, TierStanding
 from shared.contracts.segmentation.tiers import OverrideState
 
 PART = 65_536
@@ -23,10 +24,6 @@ _MOVES = pa.schema(
         pa.field("value", pa.float64()),
     ]
 )
-
-_ERASED = text("""
-SELECT (customer ->> 'ordinal')::int FROM segmentation_erasure, jsonb_array_elements(customers) AS customer
-""")
 
 
 def parts_of(ordinals: np.ndarray[tuple[int], np.dtype[np.integer]]) -> list[int]:
@@ -118,17 +115,12 @@ async def pinned(session: AsyncSession, scheme_id: UUID) -> np.ndarray[tuple[int
     return np.array(sorted(found), dtype=np.uint32)
 
 
-async def erased(session: AsyncSession) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Ordinals that must not be written again, whatever a store still has."""
-    return np.array(list(await session.scalars(_ERASED)), dtype=np.int64)
-
-
-def ladder_of(scheme: TierScheme) -> Ladder:
-    tiers = scheme.tiers["tiers"][1:]
+def ladder_of(tiers: Sequence[Mapping[str, Any]], stay_days: int = 0) -> Ladder:
+    """Of a scheme's tiers, from low to high."""
     return Ladder(
-        [tier["upgrade_at"] for tier in tiers],
-        [tier["downgrade_below"] for tier in tiers],
-        scheme.minimum_stay_days,
+        [tier["upgrade_at"] for tier in tiers[1:]],
+        [tier["downgrade_below"] for tier in tiers[1:]],
+        stay_days,
     )
 
 

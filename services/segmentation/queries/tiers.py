@@ -157,9 +157,14 @@ def override_view(override: TierOverride, scheme_key: str, customer_id: UUID) ->
 
 
 async def override_page(
-    session: AsyncSession, store: Store, org: str, state: OverrideState | None, page: PageRequest
+    session: AsyncSession,
+    store: Store,
+    org: str,
+    scheme_id: UUID | None,
+    state: OverrideState | None,
+    page: PageRequest,
 ) -> Page[TierOverrideView]:
-    """Newest first, of customers within `org`."""
+    """Newest first, of customers within `org`; of one scheme or in one state only where given."""
     before = _behind(page)
     items: list[TierOverrideView] = []
     while True:
@@ -169,6 +174,8 @@ async def override_page(
             .order_by(TierOverride.id.desc())
             .limit(_AT_ONCE)
         )
+        if scheme_id is not None:
+            statement = statement.where(TierOverride.scheme_id == scheme_id)
         if state is not None:
             statement = statement.where(TierOverride.state == state)
         if before is not None:

@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.features import Catalogue, Feature
 from services.segmentation.domain.rules.compiler import Compiler, Moment
-from services.segmentation.models import ChurnWarning, Erasure, Model, ModelRun
+from services.segmentation.models import ChurnWarning, Model, ModelRun
 from services.segmentation.queries.churn_warnings import ACTIVE
+from services.segmentation.queries.erasures import erased_ordinals
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.models import find_run
 from services.segmentation.queries.scores import GROUP, score_columns
@@ -149,7 +150,7 @@ async def raise_warnings(job: JobRun, run_id: UUID) -> dict[str, Any]:
         await lock_warnings(session)
         await session.refresh(await session.get_one(Model, model.id), with_for_update=True)
         await _check(session, model, run)
-        gone = await _erased(session)
+        gone = await erased_ordinals(session)
         rows = _rows(table, [each for each in known if each.ordinal not in gone], features)
         raised = await _raise(session, model, run, rows)
         await emit_facts(session, ChurnWarningRaised, "warnings", raised)
@@ -322,8 +323,3 @@ async def forget_warnings(session: AsyncSession, ordinals: Sequence[int]) -> Non
     """Deletes all warnings of erased customers."""
     await lock_warnings(session)
     await session.execute(delete(ChurnWarning).where(ChurnWarning.ordinal.in_(ordinals)))
-
-
-async def _erased(session: AsyncSession) -> set[int]:
-    receipts = await session.scalars(select(Erasure.customers))
-    return {each["ordinal"] for customers in receipts for each in customers}

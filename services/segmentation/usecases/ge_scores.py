@@ -15,6 +15,7 @@ from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.ge_matrix import BANDS, Positions, banded, place
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.models.ge_matrix import GeMatrix, GeScore
+from services.segmentation.queries.erasures import erased_ordinals
 from services.segmentation.queries.feature_values import feature_values
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.store.scope import Known, known_by_id
@@ -77,6 +78,9 @@ async def score(
     moment = Moment(clock.now(), clock.ZONE)
     catalogue = await load_catalogue(session)
     known = await store.run(lambda cursor: _look_up(cursor, factors, ids, principal.org, moment, catalogue))
+    erased = await erased_ordinals(session)
+    customers = {key: each for key, each in known.customers.items() if each.ordinal not in erased}
+    known = _Known(customers, known.banded)
     results: list[ScoreResult] = []
     taken: list[tuple[int, int, dict[str, float], str]] = []
     seen: set[UUID] = set()
@@ -121,7 +125,11 @@ async def place_again(
 
 
 async def forget_scores(session: AsyncSession, ordinals: Sequence[int]) -> None:
-    """Deletes every score, present and past, of customers that were erased."""
+    """Deletes every score, present and past, of customers that were erased.
+
+    Whoever places customers holds their matrix: what is being placed now is waited for, and deleted too.
+    """
+    await session.execute(select(GeMatrix.id).order_by(GeMatrix.id).with_for_update())
     await fetch(session, _FORGET, {"ordinal": list(ordinals)})
 
 

@@ -1,23 +1,24 @@
 """Applying a scheme to everybody: the list is computed, approved by somebody else, then takes effect."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.domain.tiers import Ladder, Moves, Standing, decide
 from services.segmentation.models.tier import TierList, TierScheme
+from services.segmentation.queries.erasures import erased_ordinals
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.profile import feature_matrix
 from services.segmentation.queries.tier_columns import (
-    erased,
     ladder_of,
     moves_of,
     parts_of,
@@ -40,11 +41,13 @@ from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
 from shared.contracts.segmentation.tiers import ApplyRequest, TierCause, TierListState
-from shared.errors import Conflict, Forbidden, Unprocessable
+from shared.errors import Conflict, Forbidden, ProblemError
 from shared.jobs import JobRun, defer
 
 PROPOSE = "propose-tiers"
 SETTLE = "settle-tiers"
+_TO_COMPUTE = frozenset({TierListState.computing, TierListState.failed})
+"""Failed: an attempt before was interrupted, and the job begins again."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +79,16 @@ async def propose(job: JobRun) -> dict[str, Any]:
     list_id, store = UUID(job.args["list_id"]), job.runtime.resource(Store)
     moment = Moment(clock.now(), clock.ZONE)
     async with job.runtime.db.transaction(actor=job.principal) as session:
-        entry = await session.get_one(TierList, list_id)
-        scheme = await session.get_one(TierScheme, entry.scheme_id)
-        standing = await standing_of(session, scheme.id)
-        held_back = await pinned(session, scheme.id)
+        entry = await session.get_one(TierList, list_id, with_for_update=True)
+        if entry.state not in _TO_COMPUTE:
+            return {"list_id": str(list_id)}
+        entry.state, entry.problem = TierListState.computing, None
+        standing = await standing_of(session, entry.scheme_id)
+        held_back = await pinned(session, entry.scheme_id)
         catalogue = await load_catalogue(session)
-    if entry.state != TierListState.computing:
-        return {"list_id": str(list_id)}
     try:
         await job.progress(0.1, "computing")
-        found = await asyncio.to_thread(_pass, store, scheme, standing, held_back, moment, catalogue)
+        found = await asyncio.to_thread(_pass, store, entry.rules, standing, held_back, moment, catalogue)
         await job.progress(0.8, "saving")
         async with job.runtime.db.transaction(actor=job.principal) as session:
             await _store_proposal(session, list_id, found, moment, dry_run=job.args["dry_run"])
@@ -97,20 +100,20 @@ async def propose(job: JobRun) -> dict[str, Any]:
 
 def _pass(
     store: Store,
-    scheme: TierScheme,
+    rules: Mapping[str, Any],
     standing: Standing,
     held_back: NDArray[np.uint32],
     moment: Moment,
     catalogue: Catalogue,
 ) -> Proposal:
     with store.read() as cursor:
-        ordinals, matrix = feature_matrix(cursor, [scheme.feature], moment, catalogue=catalogue)
+        ordinals, matrix = feature_matrix(cursor, [rules["feature"]], moment, catalogue=catalogue)
     order = np.argsort(ordinals)
     return proposal(
-        ladder_of(scheme),
+        ladder_of(rules["tiers"], rules["minimum_stay_days"]),
         standing,
         ordinals[order],
-        matrix[scheme.feature][order],
+        matrix[rules["feature"]][order],
         held_back,
         day_of(moment.at),
     )
@@ -145,8 +148,13 @@ async def _store_proposal(
 ) -> None:
     await lock_tiers(session)
     entry = await session.get_one(TierList, list_id, with_for_update=True)
-    moves = found.moves.where(~np.isin(found.moves.ordinals, await erased(session)))
+    moves = found.moves.where(~np.isin(found.moves.ordinals, list(await erased_ordinals(session))))
     if not dry_run:
+        taking_effect = select(TierList.id).where(
+            TierList.scheme_id == entry.scheme_id, TierList.state == TierListState.approved
+        )
+        if await session.scalar(taking_effect):
+            raise Conflict("Another list of this scheme is taking effect: apply it again afterwards.")
         await session.execute(
             update(TierList)
             .where(TierList.scheme_id == entry.scheme_id, TierList.state == TierListState.proposed)
@@ -165,7 +173,7 @@ async def _store_proposal(
 
 
 async def _fail(job: JobRun, list_id: UUID, error: BaseException) -> None:
-    problem = str(error) if isinstance(error, Unprocessable) else "The list was not computed."
+    problem = error.detail if isinstance(error, ProblemError) else "The list was not computed."
     async with job.runtime.db.transaction(actor=job.principal) as session:
         await session.execute(
             update(TierList)

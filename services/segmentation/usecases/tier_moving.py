@@ -40,7 +40,9 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('segmentation.tiers'))")
 
 
 async def lock_tiers(session: AsyncSession) -> None:
-    """Until the transaction ends nobody else moves or forgets tiers."""
+    """Until the transaction ends nobody else moves or forgets tiers. Taken before rows of lists and overrides
+    are locked: whoever waits for it holding one would wait for who waits for that.
+    """
     await session.execute(_LOCK)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.tiers import NONE, Moves, is_parked
 from services.segmentation.models.tier import TierOverride, TierScheme
+from services.segmentation.queries.erasures import erased_ordinals
 from services.segmentation.queries.tier_columns import codes_of, parts_of, standing_of
 from services.segmentation.store import families
 from services.segmentation.store.scope import id_texts
@@ -25,7 +26,7 @@ from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
 from shared.contracts.segmentation.tiers import OverrideState, TierCause, TierOverrideRequest
-from shared.errors import Conflict, FieldError, Unprocessable
+from shared.errors import Conflict, FieldError, NotFound, Unprocessable
 from shared.ids import new_id
 
 _LONGEST = timedelta(days=731)
@@ -34,7 +35,7 @@ _LONGEST = timedelta(days=731)
 async def propose_override(
     session: AsyncSession, principal: Principal, scheme: TierScheme, ordinal: int, wanted: TierOverrideRequest
 ) -> TierOverride:
-    """Replaces an open proposal for the same customer."""
+    """Replaces an open proposal for the same customer. Raises `NotFound` for one just erased."""
     now, errors = clock.now(), []
     if wanted.tier not in (codes := codes_of(scheme.tiers["tiers"])):
         errors.append(FieldError("/tier", f"is none of {', '.join(codes)}"))
@@ -42,6 +43,9 @@ async def propose_override(
         errors.append(FieldError("/until", "must be in the future, at most two years ahead"))
     if errors:
         raise Unprocessable("The override cannot be proposed.", errors=errors)
+    await lock_tiers(session)
+    if ordinal in await erased_ordinals(session):
+        raise NotFound("The customer was erased.")
     await session.execute(
         update(TierOverride)
         .where(

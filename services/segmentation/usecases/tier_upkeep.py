@@ -60,15 +60,17 @@ async def keep_tiers(runtime: Runtime) -> None:
 
 async def expire_overrides(runtime: Runtime) -> int:
     """Ends what has run out, each on the record."""
+    due = (
+        select(TierOverride)
+        .where(TierOverride.state == OverrideState.active, TierOverride.until <= clock.now())
+        .order_by(TierOverride.id)
+        .limit(_AT_ONCE)
+    )
     async with runtime.db.transaction() as session:
-        due = await session.scalars(
-            select(TierOverride)
-            .where(TierOverride.state == OverrideState.active, TierOverride.until <= clock.now())
-            .order_by(TierOverride.id)
-            .limit(_AT_ONCE)
-            .with_for_update(skip_locked=True)
-        )
-        ended = due.all()
+        if await session.scalar(due.with_only_columns(TierOverride.id).limit(1)) is None:
+            return 0
+        await lock_tiers(session)
+        ended = (await session.scalars(due.with_for_update())).all()
         for override in ended:
             await end_override(session, runtime.resource(Store), _ITSELF, override, OverrideState.expired)
     return len(ended)
@@ -143,7 +145,7 @@ async def _settle_merges(session: AsyncSession, store: Store, scheme: TierScheme
     standing = await standing_of(session, scheme.id, parts=parts_of(everybody))
     held = await pinned(session, scheme.id)
     at = clock.now()
-    moves = regroup(ladder_of(scheme), standing, found, held, day_of(at))
+    moves = regroup(ladder_of(scheme.tiers["tiers"]), standing, found, held, day_of(at))
     known = np.isin(moves.ordinals, list(found.ids))
     await save_standing(session, scheme.id, standing, parts_of(everybody))
     if known.any():
