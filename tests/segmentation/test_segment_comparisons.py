@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -9,7 +10,12 @@ from pyroaring import BitMap
 
 from services.segmentation.domain.contrast import share_contrasts
 from services.segmentation.domain.overlap import combined, overlap
+from shared import clock
 from shared.auth import Role
+from shared.contracts.base import LocalText
+from shared.contracts.events import CampaignCompleted, CampaignLaunched
+from shared.contracts.events.campaign import LedgerTotals, RegisteredArm, Registration
+from shared.ids import new_id
 from shared.pagination import encode_cursor
 from tests.segmentation.conftest import Bank, Live, members
 from tests.support import Running, eventually
@@ -158,6 +164,87 @@ async def test_the_impact_of_an_edit_reaches_whoever_leans_on_it(
     for bad in ({"sql": "in_segment('deckhands-f')"}, {"sql": "nonsense ="}):
         refused = await client.post("/v1/segments/deckhands:impact", json={"definition": bad})
         assert refused.status_code == 422, bad
+
+
+async def test_whoever_uses_a_segment_is_named(
+    segmentation: Running, bank: Bank, live: Live, client: httpx.AsyncClient
+) -> None:
+    name = {"zh": "名", "en": "Name"}
+    await bank.tell(customers=[bank.customer(occupation="cooper")])
+    await live("coopers", "occupation = 'cooper'")
+    await live("coopers-f", "in_segment('coopers') and gender = 'F'")
+    assert (await client.get("/v1/segments/coopers/impact")).json()["users"] == []
+    split = {"name": "money", "features": ["aum"], "k": 2}
+    parameters = {"strategic": ["coopers-f"], "splits": [split]}
+    made = {
+        "model": ("models", {"key": "cooper-parts", "kind": "tactical", "parameters": parameters}),
+        "target_profile": (
+            "target-profiles",
+            {
+                "org": PUXI,
+                "definition": {"sql": "in_segment('coopers')"},
+                "tolerances": {"contacts": 0.5},
+                "valid_from": "2020-01-01",
+            },
+        ),
+    }
+    ids = {}
+    for kind, (path, body) in made.items():
+        answer = await client.post(f"/v1/{path}", json={"name": name, **body})
+        assert answer.status_code == 201, answer.text
+        ids[kind] = answer.json()["id"]
+    note = {"title": "Coopers", "text": "They stay.", "segment": "coopers", "org": "hq.sh.pudong"}
+    ids["insight"] = (await client.post("/v1/insights", json=note)).json()["id"]
+    campaign, over = new_id(), new_id()
+    for each in (campaign, over):
+        await segmentation.publish(_launched(each))
+    await segmentation.publish(
+        CampaignCompleted(campaign_id=over, completed_at=clock.now(), ledger=LedgerTotals(**_BOOKS))
+    )
+    ids["campaign"] = str(campaign)
+
+    async def users(org: str = "hq") -> dict[str, tuple[str, str]]:
+        async with segmentation.client(Role.strategist, org=org) as reader:
+            found = (await reader.get("/v1/segments/coopers/impact")).json()
+        return {each["kind"]: (each["id"], each["segment"]) for each in found["users"]}
+
+    everything = {kind: (id_, "coopers-f" if kind == "model" else "coopers") for kind, id_ in ids.items()}
+
+    async def told() -> bool:
+        return await users() == everything
+
+    await eventually(told, what="the campaigns")
+    # Models are the bank's; a campaign counts for the units it is for, what a unit says for that unit.
+    assert (await users(PUXI)).keys() == {"model", "target_profile", "campaign"}
+    assert (await users("hq.sh.pudong")).keys() == {"model", "insight"}
+    assert (await client.get("/v1/segments/coopers-f/impact")).json()["users"][0]["key"] == "cooper-parts"
+
+
+_BOOKS: dict[str, Any] = {
+    **dict.fromkeys(("audience", "held_out", "assigned", "open", "done", "expired"), 0),
+    "suppressed": {},
+}
+
+
+def _launched(campaign_id: UUID) -> CampaignLaunched:
+    registration = Registration(
+        primary_metric="net-inflow",
+        arms=[RegisteredArm(key="a", share=1.0, offer="o", channel="call", script="s")],
+        hold_out=0.0,
+        salt="x",
+    )
+    return CampaignLaunched(
+        campaign_id=campaign_id,
+        campaign_key=f"coopers-{campaign_id.hex[-6:]}",
+        name=LocalText(zh="活动", en="Campaign"),
+        launched_at=clock.now(),
+        starts_on=clock.today(),
+        ends_on=clock.today(),
+        owner="rm-1",
+        orgs=[PUXI],
+        segments=["coopers", "others"],
+        registration=registration,
+    )
 
 
 def test_shares_of_words_by_hand() -> None:

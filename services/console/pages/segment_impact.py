@@ -7,7 +7,7 @@ from nicegui import ui
 
 from services.console.api import Params
 from services.console.api import segment as path_segment
-from services.console.formats import moment, whole
+from services.console.formats import NOTHING, moment, whole
 from services.console.view import View
 from services.console.widgets.dialogs import confirm
 from services.console.widgets.html import Cell, html, link, table, tag
@@ -15,10 +15,16 @@ from services.console.widgets.states import empty_state, skeleton
 from shared.auth import Role
 from shared.contracts.base import Page
 from shared.contracts.segmentation import SegmentState, SegmentView
-from shared.contracts.segmentation.comparisons import DependantsView, ImpactView
+from shared.contracts.segmentation.comparisons import DependantsView, ImpactView, SegmentUser, UserKind
 from shared.contracts.segmentation.snapshots import SnapshotView
 
 Reload = Callable[[], Awaitable[None]]
+_PLACES = {
+    UserKind.model: "/models/{}",
+    UserKind.target_profile: "/targets/{}",
+    UserKind.insight: "/insights",
+    UserKind.campaign: "/campaigns/{}",
+}
 
 
 def _path(segment: SegmentView, verb: str = "") -> str:
@@ -91,6 +97,9 @@ async def _archive(view: View, segment: SegmentView, reload: Reload) -> None:
         )
         return
     text = t("segment.archive.note", n=whole(segment.size))
+    if found.users:
+        names = t("list.comma").join(t.local(each.name) for each in found.users)
+        text = f"{text} {t('segment.archive.users', names=names)}"
     if await confirm(t, title=t("segment.archive"), text=text) is not None:
         done = await view.attempt(
             view.api.delete("segmentation", _path(segment), SegmentView, if_match=segment.revision)
@@ -165,7 +174,11 @@ def build_impact(view: View, segment: SegmentView) -> None:
     async def fetch() -> DependantsView:
         return await view.api.get("segmentation", _path(segment, "/impact"), DependantsView)
 
-    view.section(fetch, lambda found: _draw_dependants(view, found), height=140)
+    def draw(found: DependantsView) -> None:
+        _draw_dependants(view, found)
+        _draw_users(view, found.users)
+
+    view.section(fetch, draw, height=140)
     if segment.definition.sql is None:
         return
     with ui.element("section").classes("panel"):
@@ -218,6 +231,25 @@ def _draw_dependants(view: View, found: DependantsView) -> None:
         ]
         names = ("segment", "how", "state", "members")
         html(table([t(f"impact.{name}") for name in names], rows, right=(3,)))
+
+
+def _draw_users(view: View, users: list[SegmentUser]) -> None:
+    t = view.t
+    with ui.element("section").classes("panel"):
+        html(Markup("<h2>{}</h2>").format(t("impact.users")))
+        if not users:
+            empty_state(t("impact.unused"), t("impact.unused.do"))
+            return
+        rows: list[list[Cell]] = [
+            [
+                tag(t(f"impact.user.{each.kind.value}")),
+                link(t.local(each.name), _PLACES[each.kind].format(each.id)),
+                each.org or NOTHING,
+                each.segment,
+            ]
+            for each in users
+        ]
+        html(table([t(f"impact.{name}") for name in ("user", "name", "org", "names")], rows))
 
 
 def _moves(view: View, segment: SegmentView, found: ImpactView) -> Markup:

@@ -51,7 +51,9 @@ async def overlap_segments(
 async def get_segment_impact(
     session: Session, principal: Reader, store: FeatureStore, segment: NamedSegment, rest: Rest
 ) -> DependantsView:
-    """Which segments lean on this one. While one refers to it directly it cannot be archived."""
+    """What leans on this segment: other segments, of which one that refers to it directly keeps it from being
+    archived; models, target profiles, insights and running campaigns.
+    """
     found = await usecase.leaning(session, segment)
     await rest()
     return await store.run(lambda cursor: usecase.dependants(cursor, segment, found, principal.org))

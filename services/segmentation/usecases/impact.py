@@ -23,6 +23,7 @@ from services.segmentation.queries.segments import references, users_of
 from services.segmentation.store import reading
 from services.segmentation.store.bitmaps import to_array
 from services.segmentation.usecases.passes import EVERYBODY, evaluate_rules
+from services.segmentation.usecases.segment_users import campaigns_from, users_of_segments
 from shared import clock
 from shared.contracts.base import LocalText
 from shared.contracts.segmentation import Refresh, SegmentKind, SegmentState
@@ -32,14 +33,19 @@ from shared.contracts.segmentation.comparisons import (
     DependantView,
     ImpactRequest,
     ImpactView,
+    SegmentUser,
 )
 from shared.errors import Conflict
 
 
 @dataclass(frozen=True)
 class Leaning:
-    """The segments that refer to one, directly or through others, by key; members where evaluated."""
+    """What leans on a segment: the segments that refer to it, directly or through others, by key, with their
+    members where evaluated; and who uses one of these `keys`.
+    """
 
+    keys: Collection[str]
+    users: Sequence[SegmentUser]
     direct: Collection[str]
     segments: Sequence[Segment]
     members: Mapping[UUID, BitMap]
@@ -47,13 +53,14 @@ class Leaning:
 
 async def leaning(session: AsyncSession, segment: Segment) -> Leaning:
     uses = await references(session)
-    rows = await session.scalars(
-        select(Segment).where(Segment.key.in_(_leaning_on(segment.key, uses))).order_by(Segment.key)
-    )
+    others = _leaning_on(segment.key, uses)
+    keys = {segment.key, *others}
+    rows = await session.scalars(select(Segment).where(Segment.key.in_(others)).order_by(Segment.key))
     found = rows.all()
     kept = await kept_members(session, [each.id for each in found])
     members = {segment_id: each.members for segment_id, each in kept.items()}
-    return Leaning(users_of(segment.key, uses), found, members)
+    users = await users_of_segments(session, keys)
+    return Leaning(keys, users, users_of(segment.key, uses), found, members)
 
 
 def dependants(
@@ -77,6 +84,7 @@ def dependants(
             )
             for each in found.segments
         ],
+        users=[*found.users, *campaigns_from(cursor, found.keys, org)],
     )
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from shared.contracts.base import Key, LocalText, Note, Schema, Share, Timestamp
+from shared.contracts.base import Key, LocalText, Note, OrgPath, Schema, Share, Timestamp
 from shared.contracts.conditions import SegmentDefinition
 from shared.contracts.segmentation.segments import Refresh, SegmentState, SegmentView
 
@@ -91,11 +91,34 @@ class DependantView(Schema):
     size: int | None = Field(description="Members in the caller's scope; null before the first evaluation")
 
 
+class UserKind(StrEnum):
+    model = "model"
+    target_profile = "target_profile"
+    insight = "insight"
+    campaign = "campaign"
+
+
+class SegmentUser(Schema):
+    """What uses a segment and is none: models that split it, target profiles and insights whose rule names
+    it, campaigns that were launched with it and are not over.
+    """
+
+    kind: UserKind
+    id: UUID
+    key: Key | None
+    name: LocalText
+    org: OrgPath | None = Field(description="The unit it belongs to; null of models and campaigns")
+    segment: Key = Field(description="The segment it names: this one, or one that leans on it")
+
+
 class DependantsView(Schema):
     segment_id: UUID
     key: Key
     archivable: bool = Field(description="Nothing refers to it directly")
     dependants: list[DependantView]
+    users: list[SegmentUser] = Field(
+        description="As far as the caller may see them; they do not keep the segment from being archived"
+    )
 
 
 class Moves(Schema):
