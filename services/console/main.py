@@ -48,6 +48,8 @@ _PAGES = (
     "contact_policies",
     "prices",
     "price_quote",
+    "wording",
+    "wording_version",
     "tasks",
 )
 # Sockets of open pages would hold a stop for ever.

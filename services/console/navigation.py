@@ -38,6 +38,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "campaigns",
         (
             Entry("campaigns", "/campaigns", "campaigns"),
+            Entry("wording", "/wording", "wording", OVERSEERS),
             Entry("quotas", "/quotas", "quotas", OVERSEERS),
             Entry("contact-policies", "/contact-policies", "contact-policies", OVERSEERS),
             Entry("prices", "/prices", "prices", (Role.manager, *OVERSEERS)),

@@ -137,6 +137,12 @@ def segmentation(demonstration: Demonstration) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
+def campaign(demonstration: Demonstration) -> Iterator[httpx.Client]:
+    """The campaign API of the stack, as a strategist."""
+    yield from _client(demonstration, "campaign", "strategist")
+
+
+@pytest.fixture
 def bank(demonstration: Demonstration) -> Iterator[httpx.Client]:
     """The customer API of the stack, as its administrator."""
     yield from _client(demonstration, "customer", "admin")

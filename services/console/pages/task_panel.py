@@ -7,8 +7,9 @@ from decimal import Decimal, InvalidOperation
 from markupsafe import Markup
 from nicegui import ui
 
-from services.console.api import segment
+from services.console.api import ApiProblem, segment
 from services.console.formats import NOTHING, day, exact_money, moment, percent
+from services.console.pages.task_script import ScriptWalk
 from services.console.view import View
 from services.console.widgets.dialogs import confirm
 from services.console.widgets.html import Cell, facts, html, link, tag
@@ -18,11 +19,11 @@ from shared.contracts.campaign import (
     AttemptView,
     OfferView,
     Outcome,
-    ScriptView,
     TaskDetail,
     TaskRecord,
     TaskView,
 )
+from shared.contracts.campaign.scripts import TaskScript
 from shared.contracts.customer import CustomerView
 from shared.ids import new_id
 
@@ -44,7 +45,11 @@ _WORKABLE = {"assigned", "accepted", "started", "call_back"}
 
 
 def draw_task(
-    view: View, task: TaskDetail, script: ScriptView | None, customer: CustomerView | None, again: Reload
+    view: View,
+    task: TaskDetail,
+    script: TaskScript | ApiProblem,
+    customer: CustomerView | None,
+    again: Reload,
 ) -> None:
     t = view.t
     name = customer.name if customer else None
@@ -56,14 +61,13 @@ def draw_task(
         )
         html(tag(t.word("state", task.state), "accent"))
     html(facts(_facts(view, task, customer)))
-    _buttons(view, task, again)
+    walk = ScriptWalk(view, script) if isinstance(script, TaskScript) else None
+    _buttons(view, task, walk, again)
     _offer(view, task.offer_detail)
-    if script is not None:
-        html(Markup("<h3>{}</h3>").format(t("task.script"))).style("margin-top: 16px; font-weight: 600")
-        steps = Markup().join(
-            Markup("<li><div>{}</div></li>").format(t.local(step.text)) for step in script.steps
-        )
-        html(Markup('<ol class="steps">{}</ol>').format(steps)).style("margin-top: 8px")
+    if walk is not None:
+        walk.draw()
+    elif isinstance(script, ApiProblem):
+        html(Markup('<p class="bad">{}</p>').format(view.t("task.script.failed", why=script.detail)))
     if task.history:
         html(Markup("<h3>{}</h3>").format(t("task.history"))).style("margin-top: 16px; font-weight: 600")
         html(_history(view, task.history)).style("margin-top: 8px")
@@ -127,12 +131,12 @@ def _history(view: View, attempts: list[AttemptView]) -> Markup:
 # ── what a manager does ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _buttons(view: View, task: TaskDetail, again: Reload) -> None:
+def _buttons(view: View, task: TaskDetail, walk: ScriptWalk | None, again: Reload) -> None:
     t = view.t
 
     async def record() -> None:
         if task.state == "started" or await _begun(view, task, again):
-            await _record(view, task, again)
+            await _record(view, task, walk, again)
 
     async def hand_back() -> None:
         reason = await confirm(
@@ -199,10 +203,10 @@ def _say_refused(view: View, task: TaskView) -> None:
     ui.notify(view.t("task.refused", reason=reason), type="warning", timeout=9000, close_button="✕")
 
 
-async def _record(view: View, task: TaskDetail, again: Reload) -> None:
+async def _record(view: View, task: TaskDetail, walk: ScriptWalk | None, again: Reload) -> None:
     """Ask, have it confirmed (a result cannot be taken back), send once."""
     with ui.dialog() as dialog, ui.card().classes("dialog"):
-        form = RecordForm(view, task)
+        form = RecordForm(view, task, walk)
 
         async def send() -> None:
             record = form.record()
@@ -226,13 +230,15 @@ async def _record(view: View, task: TaskDetail, again: Reload) -> None:
 class RecordForm:
     """What came of one attempt."""
 
-    def __init__(self, view: View, task: TaskDetail) -> None:
-        self._view, self._task, t = view, task, view.t
+    def __init__(self, view: View, task: TaskDetail, walk: ScriptWalk | None) -> None:
+        self._view, self._task, self._walk, t = view, task, walk, view.t
         self.key = str(new_id())
         html(Markup("<h2>{}</h2><p class='muted'>{}</p>").format(t("task.record"), t("task.record.note")))
         with ui.element("div").classes("stack").style("width: 100%"):
             self._disposition = ui.select(
-                {code: t(f"disposition.{code}") for code in _DISPOSITIONS}, label=t("task.disposition")
+                {code: t(f"disposition.{code}") for code in _DISPOSITIONS},
+                label=t("task.disposition"),
+                value=walk.end if walk else None,
             ).props("outlined autofocus options-dense")
             self._minutes = ui.number(t("task.minutes"), value=5, min=0, max=1440, precision=0).props(
                 "outlined"
@@ -273,6 +279,7 @@ class RecordForm:
             outcome=Outcome(offer=self._task.offer, amount=amount)
             if chosen == "accepted" and amount
             else None,
+            path=self._walk.path if self._walk else None,
         )
 
     def _amount_given(self) -> Decimal | None:

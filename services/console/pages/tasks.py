@@ -17,7 +17,8 @@ from services.console.widgets.html import html, tag
 from services.console.widgets.states import empty_state, error_state, skeleton
 from shared.clock import today
 from shared.contracts.base import Page
-from shared.contracts.campaign import ScriptView, TaskDetail, TaskView
+from shared.contracts.campaign import TaskDetail, TaskView
+from shared.contracts.campaign.scripts import TaskScript
 from shared.contracts.customer import CustomerView
 
 _PAGE = 25
@@ -149,7 +150,7 @@ class Desk:
         try:
             task = await self.view.api.get("campaign", path, TaskDetail)
             script, customer = await asyncio.gather(
-                self.view.optional(self.view.api.get("campaign", f"{path}/script", ScriptView)),
+                self._script(path),
                 _customer(self.view, task.customer_id),
             )
         except ApiProblem as problem:
@@ -160,6 +161,15 @@ class Desk:
         self.panel.clear()
         with self.panel:
             draw_task(self.view, task, script, customer, changed)
+
+    async def _script(self, path: str) -> TaskScript | ApiProblem:
+        """A script that lacks a value says which; the task can be worked without it."""
+        try:
+            return await self.view.api.get("campaign", f"{path}/script", TaskScript)
+        except ApiProblem as problem:
+            if problem.status == 401:
+                raise
+            return problem
 
 
 async def _customer(view: View, customer_id: UUID) -> CustomerView | None:

@@ -19,6 +19,7 @@ _ICONS = {
     "models": "M5 5h5v5H5zM14 14h5v5h-5zM14 5h5v5h-5zM5 14h5v5H5zM10 7.5h4M16.5 10v4M7.5 10v4M10 16.5h4",
     "campaigns": "M4 10v5h4l9 5V5L8 10zM20.5 9.5v6",
     "contact-policies": "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7v5l3.5 2",
+    "wording": "M4 5h16v11H10l-4 4v-4H4zM8 9h8M8 12.4h5",
     "quotas": "M4 20V9M10 20V4M16 20v-7M2.5 20h19M20 6.5v0",
     "prices": "M4 12.5V4h8.5L21 12.5 12.5 21zM8.2 8.2v.1M11 14.5l3.5-3.5",
     "tasks": "M9 6h12M9 12h12M9 18h12M3.5 6l1.3 1.3L7 5M3.5 12l1.3 1.3L7 11M3.5 18l1.3 1.3L7 17",
