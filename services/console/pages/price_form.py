@@ -35,16 +35,15 @@ class Calculator:
     def draw(self, saved: Saved | None) -> None:
         """`saved`: what to do with a saved quote; without, prices are only tried."""
         t = self._view.t
-        with ui.element("div").classes("grid cols-2"):
-            with ui.element("section").classes("panel"):
-                html(Markup("<h2>{}</h2>").format(t("prices.form")))
-                with ui.element("div").classes("stack").style("gap: 10px"):
-                    self._fields()
-                if saved is not None:
-                    with ui.element("div").classes("actions").style("margin-top: 14px"):
-                        save = ui.button(t("prices.save"), on_click=partial(self._save, saved))
-                        save.props("unelevated no-caps")
-            self._shown = ui.element("div").classes("stack")
+        with ui.element("section").classes("panel"):
+            html(Markup("<h2>{}</h2>").format(t("prices.form")))
+            with ui.element("div").classes("stack").style("gap: 10px"):
+                self._fields()
+            if saved is not None:
+                with ui.element("div").classes("actions").style("margin-top: 14px"):
+                    save = ui.button(t("prices.save"), on_click=partial(self._save, saved))
+                    save.props("unelevated no-caps")
+        self._shown = ui.element("div").classes("stack")
         # Compared, not listened to: a line that was taken away says nothing.
         ui.timer(_LOOK_SECONDS, self._look)
 
@@ -52,20 +51,23 @@ class Calculator:
         t, quote = self._view.t, self._quote
         key = quote.price_list.partition("@")[0] if quote else next(iter(self._lists))
         customer = str(quote.customer_id) if quote else self._customer
-        self._customer_field = text_field(t("prices.customer"), customer)
         with ui.element("div").classes("grid cols-2").style("gap: 10px"):
+            self._customer_field = text_field(t("prices.customer"), customer)
             names = {one.key: f"{t.local(one.name)} ({one.ref})" for one in self._lists.values()}
             self._list = ui.select(names, value=key, label=t("prices.list"), on_change=self._relisted)
             self._list.props("outlined dense options-dense")
             self._months = number_field(t("prices.months"), quote.months if quote else _MONTHS)
+            bundles = self._bundles()
+            chosen = quote.bundle if quote and quote.bundle in bundles else None
+            self._bundle = ui.select(bundles, value=chosen, label=t("prices.bundle"))
+            self._bundle.props("outlined dense options-dense clearable")
         if quote:
             self._customer_field.disable()
             self._list.disable()
-        self._bundle = ui.select(self._bundles(), value=quote.bundle if quote else None)
-        self._bundle.props("outlined dense options-dense clearable").props(f'label="{t("prices.bundle")}"')
         self._lines: Parts[_Line] = Parts(t, t("prices.another"), lambda: _Line(self._view, self._terms))
         for line in quote.lines if quote else ():
-            self._lines.put(partial(_Line, self._view, self._terms, line))
+            if line.product in self._terms:  # the newest version may sell it no more
+                self._lines.put(partial(_Line, self._view, self._terms, line))
         if not quote:
             self._lines.add()
         self._note = ui.textarea(t("prices.note"), value=quote.note if quote else "")
@@ -160,12 +162,12 @@ class _Line:
         self._t, self._terms = t, terms
         names = {product: t.local(one.name) for product, one in terms.items()}
         first = line.product if line else next(iter(names))
-        self._product = ui.select(
-            names, value=first, label=t("prices.column.product"), on_change=self._labels
-        )
-        self._product.props("outlined dense options-dense").style("min-width: 150px")
-        self._volume = text_field("", plain(line.volume) if line else "").style("width: 150px")
-        self._price = text_field("").style("width: 150px")
+        with ui.element("div").classes("actions"):
+            self._product = ui.select(names, value=first, label=t("prices.column.product"))
+            self._product.props("outlined dense options-dense").style("min-width: 220px")
+            self._product.on_value_change(self._labels)
+            self._volume = text_field("", plain(line.volume) if line else "").style("width: 180px")
+            self._price = text_field("").style("width: 180px")
         if line and line.price != line.tariff:
             self._price.set_value(plain(line.price if line.kind == "fee" else line.price.scaleb(2)))
         self._labels()

@@ -48,9 +48,10 @@ async def prices_page(view: View, quote: str = "", customer: str = "") -> None:
 
     with heading(t("prices.title"), t("prices.subtitle")):
         pass
-    if view.user.has(*_TRIERS):
-        view.section(fetch, lambda desk: _calculator(view, desk, customer), height=420)
-    view.section(quotes, lambda found: _quotes(view, found.items), height=200)
+    with ui.element("div").classes("stack"):
+        if view.user.has(*_TRIERS):
+            view.section(fetch, lambda desk: _calculator(view, desk, customer), height=420)
+        view.section(quotes, lambda found: _quotes(view, found.items), height=200)
 
 
 async def _quote(view: View, quote: str) -> QuoteView | None:
