@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.launch import LAUNCH_TASK, launch, release_due_waves, start_and_expire
+from services.campaign.usecases.optimisations import OPTIMISE_TASK, run_optimisation
 from services.campaign.usecases.quotas import follow_quotas
 from services.campaign.usecases.reservations import release_lapsed
 from shared.jobs import JobRun
@@ -16,6 +17,10 @@ from shared.service import Runtime, Task
 async def launch_campaign(job: JobRun) -> dict[str, Any]:
     campaign_id = UUID(job.args["campaign_id"])
     return await launch(job.runtime.db, _settings(job.runtime), campaign_id, job.progress)
+
+
+async def optimise_contacts(job: JobRun) -> dict[str, Any]:
+    return await run_optimisation(job, _settings(job.runtime))
 
 
 async def follow_the_clock(runtime: Runtime) -> None:
@@ -37,4 +42,4 @@ def _settings(runtime: Runtime) -> CampaignSettings:
     return runtime.settings
 
 
-TASKS: Mapping[str, Task] = {LAUNCH_TASK: launch_campaign}
+TASKS: Mapping[str, Task] = {LAUNCH_TASK: launch_campaign, OPTIMISE_TASK: optimise_contacts}

@@ -20,10 +20,11 @@ from services.segmentation.queries.profile import feature_matrix
 from services.segmentation.store import facts
 from services.segmentation.store.store import Store
 from services.segmentation.usecases.training import churn, clv, propensity
-from services.segmentation.usecases.training.framework import Inputs, Pulse, Training
+from services.segmentation.usecases.training.framework import Inputs, Training
 from shared.contracts.base import Schema
 from shared.contracts.events import CustomerState, HoldingState, RecordedEvent
 from shared.contracts.segmentation.predictions import ChurnParameters, ClvParameters, PropensityParameters
+from shared.pulse import Pulse
 from tests.segmentation.churn_world import PERIOD, World, day_of, make_world
 
 ZONE = ZoneInfo("Asia/Shanghai")

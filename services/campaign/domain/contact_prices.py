@@ -1,15 +1,14 @@
 """Prices of the limits: the Lagrangian dual of the contact problem.
 
 The few global limits and the minima are dualised; the dual is convex in their prices, and with many
-customers as good as smooth, so that L-BFGS-B finds its least value in some dozens of steps. At given prices
-the managers are independent of one another; each one's price of a minute is found by bisection. Whatever
+customers as good as smooth, with few or with equal ones piecewise linear (`convex`). At given prices the
+managers are independent of one another; each one's price of a minute is found by bisection. Whatever
 the prices, the Lagrangian bounds the value of every plan from above (Geoffrion 1974).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize
 
 from services.campaign.domain.contact_problem import (
     Flags,
@@ -20,13 +19,13 @@ from services.campaign.domain.contact_problem import (
     Progress,
     Singles,
 )
+from services.campaign.domain.convex import Effort, least_of_dual
 
 _CHUNK = 16_384
 _SAMPLE = 20_000
-_CALLS = 200
-_LAST_CALLS = 20
+_SMALL = Effort(smooth=200, cuts=60)
+_LARGE = Effort(smooth=14, cuts=4)
 _HALVINGS = 22
-_CLOSE = 1e-8
 _ROUNDING = 1e-9
 
 
@@ -78,9 +77,9 @@ def find_prices(problem: Problem, block: Block, progress: Progress) -> Prices:
     start = np.zeros(problem.limits.size + problem.minimum.size)
     part = _sample(block) if len(block.manager) > 2 * _SAMPLE else None
     if part is not None:
-        start, _ = search.run(part, start, _CALLS, lambda share: progress(share / 2))
-    calls, before = (_CALLS, 0.0) if part is None else (_LAST_CALLS, 0.5)
-    prices, answer = search.run(block, start, calls, lambda share: progress(before + (1 - before) * share))
+        start, _ = search.run(part, start, _SMALL, lambda share: progress(share / 2))
+    effort, before = (_SMALL, 0.0) if part is None else (_LARGE, 0.5)
+    prices, answer = search.run(block, start, effort, lambda share: progress(before + (1 - before) * share))
     size = problem.limits.size
     return Prices(prices[:size], prices[size:], answer.minutes, answer.bound)
 
@@ -123,16 +122,17 @@ class Search:
         self._unit = best / np.maximum(self._needs.max(axis=1, initial=0.0), 1e-9)
         self._most = np.where(self._signs < 0, penalty_of(problem), np.inf)
 
-    def run(self, block: Block, start: Floats, calls: int, progress: Progress) -> tuple[Floats, Answer]:
+    def run(self, block: Block, start: Floats, effort: Effort, progress: Progress) -> tuple[Floats, Answer]:
         """The best prices found and what managers do at them; `bound` includes the limits' own worth."""
         limits = np.concatenate([block.limits, block.minimum])
         active = np.flatnonzero(np.where(self._signs > 0, np.isfinite(limits), limits > 0))
+        most = (self._most / self._unit)[active]
         best: list[tuple[Floats, Answer]] = []
         made = 0
 
         def dual(scaled: Floats) -> tuple[float, Floats]:
             nonlocal made
-            progress(min(made / calls, 1.0))
+            progress(min(made / (effort.smooth + effort.cuts), 1.0))
             made += 1
             prices = np.zeros(limits.size)
             prices[active] = scaled * self._unit[active]
@@ -140,20 +140,9 @@ class Search:
             if not best or answer.bound < best[0][1].bound:
                 best[:] = [(prices, answer)]
             slack = self._signs * (limits - self._needs @ answer.counts)
-            return answer.bound / size, (slack * self._unit)[active] / size
+            return answer.bound, (slack * self._unit)[active]
 
-        size = 1.0
-        size = max(abs(dual((start / self._unit)[active])[0]), 1e-9)
-        if active.size:
-            bounds = [(0.0, most) for most in (self._most / self._unit)[active]]
-            minimize(
-                dual,
-                (start / self._unit)[active],
-                jac=True,
-                method="L-BFGS-B",
-                bounds=bounds,
-                options={"maxfun": calls, "ftol": _CLOSE},
-            )
+        least_of_dual(dual, np.minimum((start / self._unit)[active], most), most, effort)
         return best[0]
 
     def _answer(self, block: Block, limits: Floats, active: Integers, prices: Floats) -> Answer:
@@ -164,14 +153,27 @@ class Search:
 
 
 def managers_answer(problem: Problem, block: Block, price: Floats) -> Answer:
-    """The best each manager can do when a contact by option j costs price[j] (M,)."""
+    """The best each manager can do when a contact by option j costs price[j] (M,).
+
+    Where contacts are worth the same, a manager's minutes end within them: then a part of them counts, so
+    that `counts` is the slope of the dual.
+    """
     picks = candidates(problem, block, price)
-    minutes = minute_prices(picks, block)
+    low, minutes = minute_prices(picks, block)
     worth, chosen = picks.at(minutes)
-    counts = np.bincount(picks.option[chosen], minlength=len(price)).astype(np.float64)
+    weights = chosen.astype(np.float64)
+    tied = np.flatnonzero((minutes > 0)[picks.manager])
+    if tied.size:
+        part = picks.of(tied)
+        _, more = part.at(low)
+        size = minutes.size
+        least, most = (_spent(part, each, size) for each in (chosen[tied], more))
+        share = np.clip((block.manager_minutes - least) / np.maximum(most - least, 1e-9), 0, 1)[part.manager]
+        weights[tied] += share[:, None] * (more.astype(np.float64) - chosen[tied])
+    counts = np.bincount(picks.option.ravel(), weights=weights.ravel(), minlength=len(price))
     finite = np.isfinite(block.manager_minutes)
     paid = float(minutes[finite] @ block.manager_minutes[finite])
-    return Answer(float(worth[chosen].sum(dtype=np.float64)) + paid, counts, minutes)
+    return Answer(float(worth[chosen].sum(dtype=np.float64)) + paid, counts.astype(np.float64), minutes)
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,16 @@ class Picks:
     manager: Integers
     one_kind: bool
     most: int
+
+    def of(self, rows: Integers) -> "Picks":
+        """Those of some customers."""
+        return replace(
+            self,
+            worth=self.worth[rows],
+            option=self.option[rows],
+            places=self.places[rows],
+            manager=self.manager[rows],
+        )
 
     def at(self, minute_price: Floats) -> tuple[Singles, Flags]:
         """Worth of each pick at the managers' prices of a minute, and whether it is chosen."""
@@ -237,25 +249,18 @@ def candidates(problem: Problem, block: Block, price: Floats) -> Picks:
     return Picks(worth, option, minutes, block.places, block.manager, kinds.size == 1, most)
 
 
-def minute_prices(picks: Picks, block: Block) -> Floats:
-    """(G,) The least price at which the manager needs no more minutes than there are."""
+def minute_prices(picks: Picks, block: Block) -> tuple[Floats, Floats]:
+    """(G,) Two prices, next to each other: at the higher the manager needs no more minutes than there are, at
+    the lower more. Both 0 where the minutes are enough.
+    """
     size = block.manager_minutes.size
     zero = np.zeros(size)
     if not picks.worth.size:
-        return zero
+        return zero, zero
     short = _used(picks, zero, size) > block.manager_minutes
     if not short.any():
-        return zero
-    rows = np.flatnonzero(short[picks.manager])
-    part = Picks(
-        picks.worth[rows],
-        picks.option[rows],
-        picks.minutes,
-        picks.places[rows],
-        picks.manager[rows],
-        picks.one_kind,
-        picks.most,
-    )
+        return zero, zero
+    part = picks.of(np.flatnonzero(short[picks.manager]))
     low = zero
     dearest = np.where(picks.minutes > 0, part.worth / np.maximum(picks.minutes, 1e-9), 0.0).max(axis=1)
     high = zero.copy()
@@ -265,11 +270,14 @@ def minute_prices(picks: Picks, block: Block) -> Floats:
         middle = (low + high) / 2
         over = short & (_used(part, middle, size) > block.manager_minutes)
         low, high = np.where(over, middle, low), np.where(over, high, middle)
-    return np.where(short, high, 0.0)
+    return np.where(short, low, 0.0), np.where(short, high, 0.0)
 
 
 def _used(picks: Picks, minute_price: Floats, size: int) -> Floats:
     """(G,) minutes of the chosen picks."""
-    _, chosen = picks.at(minute_price)
+    return _spent(picks, picks.at(minute_price)[1], size)
+
+
+def _spent(picks: Picks, chosen: Flags, size: int) -> Floats:
     spent = chosen @ picks.minutes.astype(np.float64)
     return np.bincount(picks.manager, weights=spent, minlength=size).astype(np.float64)

@@ -13,7 +13,7 @@ from services.campaign.domain.contact_prices import block_of, find_prices, penal
 from services.campaign.domain.contact_problem import Flags, Floats, Integers, Prices, Problem, Progress
 
 _PRICED = 0.85
-_FACTORS = (0.7, 0.85, 1.15)
+_STARTS = 4
 _SAFE = 1e-6
 """Share added to the bound for what single precision may have lost."""
 
@@ -48,8 +48,12 @@ def optimise(problem: Problem, progress: Progress = lambda _share: None) -> Plan
     choice = Choice(problem, block, prices, penalty).make(prices)
     if problem.value.size <= SMALL:
         # Where few contacts are chosen, rounding weighs: begun from other prices it falls out differently.
-        for factor in _FACTORS:
-            other = replace(prices, limits=prices.limits * factor, minutes=prices.minutes * factor)
+        rng = np.random.default_rng(0)
+        for _ in range(_STARTS):
+            limits, minutes = (
+                each * rng.uniform(0.7, 1.2, each.size) for each in (prices.limits, prices.minutes)
+            )
+            other = replace(prices, limits=limits, minutes=minutes)
             choice = max(
                 choice, Choice(problem, block, other, penalty).make(other), key=lambda each: each.score
             )

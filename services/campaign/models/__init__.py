@@ -12,6 +12,12 @@ from services.campaign.models.customer import (
     Suppression,
 )
 from services.campaign.models.ledger import Attempt, AudienceMember, Contact, Task, Withdrawal
+from services.campaign.models.optimisation import (
+    Optimisation,
+    OptimisedContact,
+    OptimisedManager,
+    OptimisedPart,
+)
 from services.campaign.models.price import KnownContribution, PriceList, PriceQuote
 from services.campaign.models.quota import CampaignBudget, OfferQuota, Reservation
 from services.campaign.models.wording import ComplianceList, Material, Script
@@ -34,6 +40,10 @@ __all__ = [
     "MergeTold",
     "Offer",
     "OfferQuota",
+    "Optimisation",
+    "OptimisedContact",
+    "OptimisedManager",
+    "OptimisedPart",
     "PriceList",
     "PriceQuote",
     "Reservation",

@@ -31,6 +31,7 @@ _FORGET: tuple[LiteralString, ...] = (
     DELETE FROM withdrawal w USING contact c
     WHERE c.id = w.contact_id AND c.customer_id = ANY(%(ids)b::uuid[]) AND c.arm IS NOT NULL RETURNING 1
     """,
+    "DELETE FROM optimised_contact WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
     "DELETE FROM suppression WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
     "DELETE FROM price_quote WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
     "DELETE FROM known_contribution WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",

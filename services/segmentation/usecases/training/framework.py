@@ -5,7 +5,6 @@ A trainer is a plain function in a thread of the worker: it reads through `Train
 facts, and draws every random number from `Training.seed`.
 """
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,30 +24,9 @@ from services.segmentation.store.parts import Table
 from shared.contracts.base import LocalText, Schema
 from shared.contracts.segmentation import FeatureContrast
 from shared.errors import FieldError
-from shared.jobs import CancelledJobError
+from shared.pulse import Pulse
 
 FEATURES = "features"
-
-
-class Pulse:
-    """How far a training is: told in its thread, read by its job. A cancellation takes effect when told."""
-
-    def __init__(self) -> None:
-        self.share = 0.0
-        self.step = "waiting"
-        self._cancelled = threading.Event()
-
-    def tell(self, share: float, step: str) -> None:
-        self.check()
-        self.share, self.step = share, step
-
-    def check(self) -> None:
-        """Raises `CancelledJobError` once the job was cancelled."""
-        if self._cancelled.is_set():
-            raise CancelledJobError
-
-    def cancel(self) -> None:
-        self._cancelled.set()
 
 
 @dataclass(frozen=True)

@@ -22,21 +22,22 @@ from services.segmentation.queries.models import clusters_of
 from services.segmentation.queries.scores import GROUP, kept_inputs, score_columns
 from services.segmentation.store.store import Store, position
 from services.segmentation.usecases.feed import STREAM
-from services.segmentation.usecases.training.framework import Inputs, Kind, Previous, Pulse, Training
+from services.segmentation.usecases.training.framework import Inputs, Kind, Previous, Training
 from services.segmentation.usecases.training.kinds import KINDS
 from services.segmentation.usecases.training.results import Outcome, group_of, result_digest, store_result
 from shared import clock
+from shared import pulse as pulses
 from shared.contracts.base import Schema
 from shared.contracts.segmentation import DataWindow, ModelKind, RunState
 from shared.contracts.segmentation.models import Reproduction
 from shared.errors import Unavailable, Unprocessable
 from shared.jobs import CancelledJobError, JobRun
+from shared.pulse import Pulse
 
 Result = TypeVar("Result")
 
 RUN = "run-model"
 REPRODUCE = "reproduce-model-run"
-_LOOK_SECONDS = 0.4
 _TRAINED_SHARE = 0.9
 _TURN = threading.Semaphore(1)
 
@@ -134,12 +135,11 @@ async def reproduce_run(job: JobRun) -> dict[str, Any]:
 
 async def in_thread(job: JobRun, work: Callable[[Pulse], Result]) -> Result:
     """`work(pulse)` in a thread, on one core of the numeric libraries: sums by several threads differ in
-    their last bits from run to run. Its progress is the job's; cancelling the job cancels it.
+    their last bits from run to run.
     """
-    pulse = Pulse()
 
-    def turn() -> Result:
-        while not _TURN.acquire(timeout=_LOOK_SECONDS):
+    def turn(pulse: Pulse) -> Result:
+        while not _TURN.acquire(timeout=pulses.LOOK_SECONDS):
             pulse.check()
         try:
             with threadpool_limits(1):
@@ -147,15 +147,7 @@ async def in_thread(job: JobRun, work: Callable[[Pulse], Result]) -> Result:
         finally:
             _TURN.release()
 
-    running = asyncio.create_task(asyncio.to_thread(turn))
-    try:
-        while not running.done():
-            await asyncio.wait({running}, timeout=_LOOK_SECONDS)
-            await job.progress(pulse.share * _TRAINED_SHARE, pulse.step)
-    except BaseException:
-        pulse.cancel()
-        raise
-    return await running
+    return await pulses.in_thread(job, turn, end=_TRAINED_SHARE)
 
 
 async def asked(session: AsyncSession, run: ModelRun) -> tuple[Kind, Schema]:
