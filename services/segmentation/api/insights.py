@@ -11,15 +11,13 @@ from services.segmentation.models import Insight, InsightComment
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.insights import (
     comment_row,
-    find_insight,
     insight_row,
     insights_with_counts,
-    may_change,
-    own_insight,
     show_insight,
     test_views,
     tests_of,
 )
+from services.segmentation.queries.owned import find_owned, lock_owned, may_change
 from services.segmentation.queries.segments import show_segment
 from services.segmentation.usecases import insights as usecase
 from services.segmentation.usecases.insight_tests import answer, keep_test, read_claim
@@ -49,11 +47,11 @@ InsightId = Annotated[UUID, Path(description="Id of the insight")]
 
 
 async def _insight(session: Session, insight_id: InsightId) -> Insight:
-    return await find_insight(session, insight_id)
+    return await find_owned(session, Insight, insight_id)
 
 
 async def _own_insight(session: Session, principal: Contributor, insight_id: InsightId) -> Insight:
-    return await own_insight(session, principal, insight_id)
+    return await lock_owned(session, principal, Insight, insight_id)
 
 
 NamedInsight = Annotated[Insight, Depends(_insight)]
@@ -173,7 +171,7 @@ async def test_insight_on_data(
     claim = await read_claim(session, principal, insight, body)
     await rest()
     found = await store.run(lambda cursor: answer(cursor, claim))
-    own = await own_insight(session, principal, insight.id)
+    own = await lock_owned(session, principal, Insight, insight.id)
     test = await keep_test(session, principal, own, claim, found)
     views = test_views(await tests_of(session, own.id), claim.catalogue)
     return next(view for view in views if view.id == test.id)

@@ -14,6 +14,7 @@ from services.segmentation.domain.rules.tree import segment_keys
 from services.segmentation.models import TargetAlert, TargetProfile, TargetVersion
 from services.segmentation.queries.compiled import members_back
 from services.segmentation.queries.features import load_catalogue
+from services.segmentation.queries.owned import find_owned, lock_owned, may_change
 from services.segmentation.queries.target_adherence import Outsiders, Totals, outsiders, totals
 from services.segmentation.queries.targets import (
     alert_view,
@@ -21,10 +22,7 @@ from services.segmentation.queries.targets import (
     drift_of,
     drift_question,
     drift_series,
-    find_profile,
-    may_change,
     narrower,
-    own_profile,
     profile_row,
     profiles_with_version,
     show_profile,
@@ -59,11 +57,11 @@ Months = Annotated[int, Query(ge=1, le=36, description="So many calendar months,
 
 
 async def _profile(session: Session, profile_id: ProfileId) -> TargetProfile:
-    return await find_profile(session, profile_id)
+    return await find_owned(session, TargetProfile, profile_id)
 
 
 async def _own_profile(session: Session, principal: Analyst, profile_id: ProfileId) -> TargetProfile:
-    return await own_profile(session, principal, profile_id)
+    return await lock_owned(session, principal, TargetProfile, profile_id)
 
 
 NamedProfile = Annotated[TargetProfile, Depends(_profile)]
@@ -245,9 +243,8 @@ async def check_target_profile(
     asked = await usecase.to_check(session, profile)
     await rest()
     drift = await drift_of(store, asked)
-    return await usecase.check(
-        session, principal, await own_profile(session, principal, profile.id), asked, drift
-    )
+    own = await lock_owned(session, principal, TargetProfile, profile.id)
+    return await usecase.check(session, principal, own, asked, drift)
 
 
 @router.get("/target-profiles/{profile_id}/alerts", responses=problem_responses(404))

@@ -11,7 +11,6 @@ from services.segmentation.domain.hypothesis import Outcome, adjusted, verdict
 from services.segmentation.domain.insight_states import NEXT
 from services.segmentation.models import Insight, InsightComment, InsightTest, InsightVote
 from services.segmentation.queries.targets import rule_view
-from shared.auth import Principal
 from shared.contracts.base import LocalText
 from shared.contracts.segmentation.insights import (
     ArmView,
@@ -23,33 +22,11 @@ from shared.contracts.segmentation.insights import (
     Verdict,
     Votes,
 )
-from shared.errors import Forbidden, NotFound
 
 CAVEAT = LocalText(
     zh="观察数据：两组客户可能在其他方面也不同；这是相关，不是因果。",
     en="Observational: the groups may differ in other ways as well. An association, not a cause.",
 )
-
-
-async def find_insight(session: AsyncSession, insight_id: UUID) -> Insight:
-    insight = await session.get(Insight, insight_id)
-    if insight is None:
-        raise NotFound(f"There is no insight {insight_id}.")
-    return insight
-
-
-async def own_insight(session: AsyncSession, principal: Principal, insight_id: UUID) -> Insight:
-    """Locked for a change."""
-    insight = await find_insight(session, insight_id)
-    may_change(principal, insight)
-    await session.refresh(insight, with_for_update=True)
-    return insight
-
-
-def may_change(principal: Principal, insight: Insight) -> None:
-    """What belongs to a unit above may be discussed, not changed."""
-    if not principal.covers(insight.org_path):
-        raise Forbidden(f"It belongs to {insight.org_path}: only there it can be changed.")
 
 
 def insights_with_counts(reader: str) -> Select[Any]:

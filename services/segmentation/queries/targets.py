@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, cast
-from uuid import UUID
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,31 +33,10 @@ from shared.contracts.segmentation.targets import (
     Tolerances,
 )
 from shared.contracts.segmentation.targets import TargetAlert as AlertView
-from shared.errors import Forbidden, NotFound
+from shared.errors import NotFound
 from shared.topology import stream_of
 
 STREAM = stream_of(CustomersChanged)
-
-
-async def find_profile(session: AsyncSession, profile_id: UUID) -> TargetProfile:
-    profile = await session.get(TargetProfile, profile_id)
-    if profile is None:
-        raise NotFound(f"There is no target profile {profile_id}.")
-    return profile
-
-
-async def own_profile(session: AsyncSession, principal: Principal, profile_id: UUID) -> TargetProfile:
-    """Locked for a change."""
-    profile = await find_profile(session, profile_id)
-    may_change(principal, profile)
-    await session.refresh(profile, with_for_update=True)
-    return profile
-
-
-def may_change(principal: Principal, profile: TargetProfile) -> None:
-    """What is declared above the caller may be read, not changed."""
-    if not principal.covers(profile.org_path):
-        raise Forbidden(f"It was declared by {profile.org_path}: only there it can be changed.")
 
 
 async def declared(session: AsyncSession, profile: TargetProfile) -> TargetVersion:
