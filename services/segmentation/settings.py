@@ -13,7 +13,7 @@ class SegmentationSettings(Settings):
     store_memory: str = "2GB"
     store_threads: Annotated[int, Field(ge=1)] = 2
     evaluate_after_seconds: Annotated[float, Field(gt=0)] = 0.05
-    """Facts that arrive within this time are evaluated together."""
+    """The least time from one evaluation to the next: facts that arrive in it are evaluated together."""
     tick_seconds: Annotated[float, Field(gt=0)] = 1.0
     """Windows and dates expire within this time when no fact arrives."""
     evaluate_every_seconds: Annotated[float, Field(gt=0)] = 30.0

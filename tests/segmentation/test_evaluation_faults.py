@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import select, update
 
 from services.segmentation.models import EvaluationState, MembershipDelta, Segment
-from services.segmentation.usecases import evaluation, membership
+from services.segmentation.usecases import evaluation, membership, upkeep
 from services.segmentation.usecases.engine import Engine
-from services.segmentation.usecases.evaluation import evaluate
+from services.segmentation.usecases.evaluation import Evaluated, evaluate, take_lead
 from shared.auth import Role
 from shared.contracts.events import CustomerState, SegmentUpdated
 from shared.db import Outbox
+from shared.service import Runtime
 from tests.segmentation.conftest import Bank, Live, members
 from tests.support import Running, eventually
 
@@ -210,3 +211,31 @@ async def test_dying_anywhere_leaves_no_half_and_tells_nothing_twice(
         assert (await client.post("/v1/segments:audit")).json()["differences"] == 0
     for key in ("miners", "deep-miners"):
         assert await _told_members(segmentation, key) == await members(segmentation, key)
+
+
+async def test_what_is_told_while_another_evaluates_does_not_wait_for_the_next_look(
+    segmentation: Running, bank: Bank, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = bank.customer(occupation="weaver")
+    await live("weavers", "occupation = 'weaver'")
+    monkeypatch.setitem(vars(segmentation.runtime.settings), "evaluate_every_seconds", 3600.0)
+    monkeypatch.setattr(Engine, "quiet", lambda *_: True)
+    skipped = asyncio.Event()
+
+    async def watched(runtime: Runtime) -> Evaluated:
+        done = await evaluate(runtime)
+        if done.again:
+            skipped.set()
+        return done
+
+    monkeypatch.setattr(upkeep, "evaluate", watched)
+    async with segmentation.runtime.db.transaction() as session:
+        await eventually(lambda: take_lead(session), what="the lead")
+        await bank.tell(customers=[customer])
+        async with asyncio.timeout(60):
+            await skipped.wait()
+
+    async def caught_up() -> bool:
+        return await members(segmentation, "weavers") == {customer.customer_id}
+
+    await eventually(caught_up, what="the pass that was skipped")

@@ -34,6 +34,9 @@ async def keep_evaluated(runtime: Runtime) -> None:
                 looked = time.monotonic()
                 feed.changed.clear()
                 done = await evaluate(runtime)
+                if done.again:
+                    # Somebody else evaluates or audits just now: what was told still waits.
+                    feed.changed.set()
                 if done.changed:
                     logger.info("segments_evaluated", changed=done.changed, customers=done.touched)
                 if done.waiting and (filling is None or filling.done()):
@@ -41,7 +44,7 @@ async def keep_evaluated(runtime: Runtime) -> None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(settings.tick_seconds):
                     await feed.changed.wait()
-            await asyncio.sleep(settings.evaluate_after_seconds)
+            await asyncio.sleep(looked + settings.evaluate_after_seconds - time.monotonic())
     finally:
         if filling is not None:
             filling.cancel()
