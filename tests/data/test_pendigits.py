@@ -2,6 +2,9 @@
 
 Published (Huang, Wang, Lai 2018): pools of 100 k-means partitions with k in [2, √N], ten drawn for each
 consensus, the true K, normalised mutual information; LWGP .774, LWEA .769, unweighted transfer cut .737.
+
+Digits have odd shapes, so they want fine base partitions, `k_range` up to √N as in the publication. The default
+suits kinds of customers, which are round: with it the ensemble is better than k-means, and below the publication.
 """
 
 import gzip

@@ -43,8 +43,10 @@ def test_archetypes_are_recovered(
     for name, scores in found.items():
         shown = f"ARI mean {np.mean(scores):.3f}, least {min(scores):.3f}"
         record_property(f"archetypes by {name}, {seeds} seeds", shown)
-    assert np.mean(found["ensemble"]) > 0.85
-    assert np.mean(found["k-means"]) > 0.85
+    # Groups that are round: the ensemble can be no better than k-means from ten starts, and is no worse.
+    assert np.mean(found["ensemble"]) > np.mean(found["k-means"]) - 0.01
+    assert min(found["k-means"]) > 0.9
+    assert min(found["ensemble"]) > 0.85
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from services.segmentation.domain.contrast import contrasts
 from services.segmentation.domain.feature_catalogue import BUILT_IN
 from services.segmentation.domain.kmeans import cluster
+from services.segmentation.domain.preparation import prepared
 from services.segmentation.store.bitmaps import from_mask, to_array
 
 
@@ -28,7 +29,7 @@ def test_planted_clusters_are_found() -> None:
     scores = []
     for seed in range(5):
         features, truth = _planted(seed)
-        found = cluster(features, 3, seed, 1_000)
+        found = cluster(prepared(features)[1], 3, seed, 1_000)
         scores.append(adjusted_rand_score(truth, found.labels))
         sizes = np.bincount(found.labels)[1:]
         assert list(sizes) == sorted(sizes, reverse=True)
@@ -39,7 +40,7 @@ def test_planted_clusters_are_found() -> None:
 
 def test_the_seed_decides() -> None:
     features, _ = _planted(0)
-    first, second = (cluster(features, 4, 3, 500) for _ in range(2))
+    first, second = (cluster(prepared(features)[1], 4, 3, 500) for _ in range(2))
     assert np.array_equal(first.labels, second.labels)
     assert np.array_equal(first.centres, second.centres)
 
@@ -47,13 +48,13 @@ def test_the_seed_decides() -> None:
 def test_constant_and_unknown_features_do_no_harm() -> None:
     features, truth = _planted(1)
     spoiled = {**features, "constant": np.ones(3_000), "unknown": np.full(3_000, np.nan)}
-    found = cluster(spoiled, 3, 0, 3_000)
+    found = cluster(prepared(spoiled)[1], 3, 0, 3_000)
     assert adjusted_rand_score(truth, found.labels) > 0.9
 
 
 def test_too_few_customers_are_an_error() -> None:
     with pytest.raises(ValueError, match="2 customers cannot form 3 clusters"):
-        cluster({"aum": np.array([1.0, 2.0])}, 3, 0, 100)
+        cluster(np.array([[1.0], [2.0]]), 3, 0, 100)
 
 
 def test_contrast_is_the_standardised_difference() -> None:

@@ -185,6 +185,7 @@ async def test_automatic_k_shows_why_also_over_own_features(world: World) -> Non
         defined = await client.post("/v1/features", json=own)
         assert defined.status_code == 201, defined.text
         parameters = {"features": ["own_wealth", "age"], "partitions": 10, "k_max": 4, "seed": 1}
+        parameters["k_range"] = {"low": 3, "high": 1000}
         model = await world.declare(client, "automatic", "ensemble", parameters)
         run = await world.run(client, model)
         table = (await client.get(f"/v1/model-runs/{run['id']}/k-table")).json()

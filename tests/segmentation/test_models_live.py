@@ -28,12 +28,12 @@ async def test_run_profile_and_publish(segmentation: Running, bank: Bank) -> Non
         )
     await bank.tell(customers=[planted["rich"][0]])
     async with segmentation.client(Role.strategist) as client:
-        body = {
+        body: dict[str, Any] = {
             "key": "planted",
             "name": {"zh": "两类", "en": "Two kinds"},
             "kind": "kmeans",
             "goal": "Who is who?",
-            "parameters": {"features": ["aum", "age"], "k": 3, "seed": 7},
+            "parameters": {"features": ["aum", "age"], "k": "auto", "k_max": 4, "seed": 7},
         }
         bad = {**body, "parameters": {**body["parameters"], "features": ["aum", "gender", "nope", "aum"]}}
         refused = await client.post("/v1/models", json=bad)
@@ -56,6 +56,11 @@ async def test_run_profile_and_publish(segmentation: Running, bank: Bank) -> Non
         assert sum(cluster["size"] for cluster in run["clusters"]) == run["window"]["customers"]
         assert run["metrics"]["silhouette"] > 0.5
         assert run["parameters"]["seed"] == 7
+        table = (await client.get(f"{run_path}/k-table")).json()
+        assert [row["k"] for row in table["rows"]] == [2, 3, 4]
+        assert {row["eigengap"] for row in table["rows"]} == {None}
+        assert run["metrics"]["k"] == table["chosen"] == table["recommended"] == len(run["clusters"])
+        assert run["metrics"]["k_from"] == "recommended"
         assert (await client.get(f"/v1/models/{model['id']}/runs")).json()["items"] == [run]
 
         listed = (await client.get(f"{run_path}/members", params={"limit": 1000})).json()["items"]
@@ -101,6 +106,10 @@ _TACTICAL = {"strategic": ["a"], "splits": [{"name": "s", "features": ["aum"], "
         {**_BASE, "parameters": {"features": ["a\x00"]}},
         {**_BASE, "parameters": {"features": ["aum"], "k": "many"}},
         {**_BASE, "parameters": {"features": ["aum"], "k": 1}},
+        {**_BASE, "kind": "kmeans", "parameters": {"features": ["aum"]}},
+        {**_BASE, "parameters": {"features": ["aum"], "k_range": {"low": 1}}},
+        {**_BASE, "parameters": {"features": ["aum"], "k_range": {"high": 10**9}}},
+        {**_BASE, "parameters": {"features": ["aum"], "k_range": [2, 20]}},
         {**_BASE, "parameters": {"features": ["aum"], "seed": 10**400}},
         {**_BASE, "parameters": {"features": ["aum"], "sample": 1e300}},
         {**_RFM, "parameters": {"monetary": "aum", "weights": {"recency": 0, "frequency": 0, "monetary": 0}}},
@@ -114,3 +123,13 @@ async def test_models_that_cannot_be_trained_are_refused(segmentation: Running, 
         answer = await client.post("/v1/models", content=json.dumps(body))
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_ends_of_the_range_of_k_are_in_order(segmentation: Running) -> None:
+    body = {**_BASE, "parameters": {"features": ["aum"], "k_range": {"low": 30}}}
+    async with segmentation.client(Role.strategist) as client:
+        refused = await client.post("/v1/models", json=body)
+    assert refused.status_code == 422, refused.text
+    assert refused.json()["errors"] == [
+        {"pointer": "/parameters/k_range/high", "detail": "20 is below the lower end, 30"}
+    ]

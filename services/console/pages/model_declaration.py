@@ -86,8 +86,8 @@ class DeclarationForm:
     def _fit(self) -> None:
         kind = str(self._kind.value)
         self._chosen.set_visibility(kind != "rfm")
-        # Only an ensemble shows why it recommends a number.
-        automatic = {_AUTO: self._view.t("models.k.auto")} if kind == "ensemble" else {}
+        # A campaign says how many versions it can make: parts of a split are not recommended.
+        automatic = {} if kind == "tactical" else {_AUTO: self._view.t("models.k.auto")}
         self._k.set_options({**automatic, **_NUMBERS_OF_GROUPS}, value=_AUTO if automatic else "4")
         self._k.set_visibility(kind != "rfm")
         self._strategic.set_visibility(kind == "tactical")
@@ -106,8 +106,6 @@ class DeclarationForm:
             case "tactical":
                 split = {"name": "campaign", "features": features, "k": int(k)}
                 return {"strategic": list(self._strategic.value or []), "splits": [split], "seed": seed}
-            case "kmeans":
-                return {"features": features, "k": int(k), "seed": seed}
             case _:
                 return {"features": features, "k": k if k == _AUTO else int(k), "seed": seed}
 

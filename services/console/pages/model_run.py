@@ -83,8 +83,9 @@ def _tabs(view: View, run: ModelRunView, reload: Callable[[], Coroutine[Any, Any
     panels: dict[str, tuple[str, Callable[[], object]]] = {}
     if run.clusters:
         panels["groups"] = (t("run.tab.groups"), lambda: build_groups(view, run))
-    if run.kind.value == "ensemble":
+    if run.kind.value in {"ensemble", "kmeans"}:
         panels["choice"] = (t("run.tab.choice"), lambda: build_choice(view, path))
+    if run.kind.value == "ensemble":
         panels["borderline"] = (t("run.tab.borderline"), lambda: build_borderline(view, path))
     if run.kind.value in {"ensemble", "kmeans"}:
         panels["picture"] = (t("run.tab.picture"), lambda: build_picture(view, path))

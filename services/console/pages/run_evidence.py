@@ -25,29 +25,36 @@ _DOUBTFUL = 50
 
 
 def build_choice(view: View, path: str) -> None:
+    """There is none for k-means runs of before it was made for them."""
     view.section(
-        lambda: view.api.get("segmentation", f"{path}/k-table", KTableView),
+        lambda: view.optional(view.api.get("segmentation", f"{path}/k-table", KTableView)),
         lambda found: _choice(view, found),
         height=360,
     )
 
 
-def _choice(view: View, found: KTableView) -> None:
+def _choice(view: View, found: KTableView | None) -> None:
     t = view.t
+    if found is None:
+        with ui.element("section").classes("panel"):
+            empty_state(t("run.choice.empty"), t("run.choice.empty.do"))
+        return
+    # K-means has no graph, so no gap between its eigenvalues.
+    criteria = [name for name in _CRITERIA if all(getattr(row, name) is not None for row in found.rows)]
     with ui.element("div").classes("grid cols-2"):
         with ui.element("section").classes("panel"):
             html(Markup("<h2>{}</h2>").format(t("run.choice")))
-            heads = ["K", *(t(f"criterion.{name}") for name in _CRITERIA), t("criterion.mean_rank"), ""]
+            heads = ["K", *(t(f"criterion.{name}") for name in criteria), t("criterion.mean_rank"), ""]
             rows = [
                 [
                     str(row.k),
-                    *(figure(getattr(row, name), t.language) for name in _CRITERIA),
+                    *(figure(getattr(row, name), t.language) for name in criteria),
                     f"{row.mean_rank:.2f}",
                     _verdict(view, found, row.k),
                 ]
                 for row in found.rows
             ]
-            html(table(heads, rows, right=range(7)))
+            html(table(heads, rows, right=range(len(criteria) + 2)))
         with ui.element("section").classes("panel"):
             html(
                 Markup('<div class="panel-head"><h2>{}</h2><p>{}</p></div>').format(
@@ -60,7 +67,7 @@ def _choice(view: View, found: KTableView) -> None:
                     -getattr(row, name) if name == "davies_bouldin" else getattr(row, name)
                     for row in found.rows
                 ]
-                for name in _CRITERIA
+                for name in criteria
             }
             options = cluster_charts.criteria(ks, series, found.chosen, t("run.chosen"))
             chart(options, height=300, label=t("run.choice.picture"))

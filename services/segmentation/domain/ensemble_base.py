@@ -13,7 +13,7 @@ Rows = NDArray[np.float32]
 MOST_CLUSTERS = 1_000
 FEW = (2, 20)
 # A base partition need not be the best of its kind: the ensemble lives on their differences.
-_ITERATIONS = 25
+_ITERATIONS = 12
 _SEEDED = 5_000
 
 
@@ -31,10 +31,11 @@ def base_partitions(
     """(m, N) labels, 0..k_p−1 in partition p.
 
     `x`: (N, d) prepared features. Each partition draws k_p uniformly from `k_range` (both ends
-    included, but no more than √N or the distinct customers it starts from), a subset of at least
-    the share `features` of the features, a sample of at most `sample` customers and its first
-    centres; it is fitted on the sample and labels everybody. The result depends on the seed, not
-    on `threads`. `progress` is told the finished share after each partition; what it raises ends
+    included; the upper one is √N where that is less), but no more than the distinct customers it
+    starts from, a subset of at least the share `features` of the features, a sample of at most
+    `sample` customers and its first centres; it is fitted on the sample and labels everybody. The
+    result depends on the seed, not on `threads`. `progress` is told the finished share after each
+    partition; what it raises ends
     the run. Few, large clusters suit groups that are round and differ in size, as kinds of
     customers do, and keep degrees of membership far apart; a `k_range` up to √N suits groups of
     odd shapes. Raises `ValueError` for values that are not finite, for features in which nobody

@@ -1,14 +1,11 @@
-"""K-means over customers: preparation, fit on a sample, labels for all (methods.md §3)."""
+"""K-means over customers: fit on a sample, labels for all (methods.md §3)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
-
-from services.segmentation.domain.preparation import Preparation, prepared
 
 _SILHOUETTE_SAMPLE = 5_000
 
@@ -19,22 +16,20 @@ class Clustering:
 
     labels: NDArray[np.int32]
     centres: NDArray[np.float64]
-    preparation: dict[str, Preparation]
     silhouette: float
     inertia: float
     fitted_on: int
     iterations: int
 
 
-def cluster(features: Mapping[str, NDArray[np.float64]], k: int, seed: int, sample: int) -> Clustering:
-    """`features`: d columns of length N, NaN where unknown. Needs at least k distinct customers.
+def cluster(x: NDArray[np.float64], k: int, seed: int, sample: int) -> Clustering:
+    """`x`: (N, d) prepared features. Needs at least k distinct customers.
 
     Raises `ValueError` when there are fewer customers than clusters.
     """
-    size = len(next(iter(features.values())))
+    size = len(x)
     if size < max(k, 2):
         raise ValueError(f"{size} customers cannot form {k} clusters")
-    preparation, x = prepared(features)
     rng = np.random.default_rng(seed)
     chosen = rng.choice(size, min(size, sample), replace=False)
     model = KMeans(n_clusters=k, n_init=10, random_state=seed).fit(x[chosen])
@@ -45,7 +40,6 @@ def cluster(features: Mapping[str, NDArray[np.float64]], k: int, seed: int, samp
     return Clustering(
         labels=rank[raw],
         centres=model.cluster_centers_[order],
-        preparation=preparation,
         silhouette=_silhouette(x, raw, seed),
         inertia=float(model.inertia_),
         fitted_on=len(chosen),

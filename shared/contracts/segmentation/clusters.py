@@ -14,22 +14,38 @@ Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 CutOffs = Annotated[list[Finite], Field(min_length=1, max_length=8)]
 
 
+K = Annotated[int, Field(ge=2, le=30)] | Literal["auto"]
+KMax = Annotated[int, Field(ge=3, le=20, description="The table of K goes from 2 to here")]
+_AUTO = "`auto` takes the number of groups the table of K recommends, and shows the table"
+
+
 class KMeansParameters(Schema):
     features: Features
-    k: int = Field(ge=2, le=30)
+    k: K = Field(description=_AUTO)
+    k_max: KMax = 10
     seed: Seed = 0
     sample: Sample = 50_000
+
+
+class KRange(Schema):
+    """Both ends included."""
+
+    low: int = Field(2, ge=2, le=1_000)
+    high: int = Field(20, ge=2, le=1_000, description="The root of the customers where that is less")
 
 
 class EnsembleParameters(Schema):
     """Many k-means partitions over random features and starts, and the partition they agree on."""
 
     features: Features
-    k: Annotated[int, Field(ge=2, le=30)] | Literal["auto"] = Field(
-        "auto", description="`auto` takes the number of groups the table of K recommends, and shows the table"
-    )
-    k_max: int = Field(10, ge=3, le=20, description="The table of K goes from 2 to here")
+    k: K = Field("auto", description=_AUTO)
+    k_max: KMax = 10
     partitions: int = Field(20, ge=5, le=100, description="Base partitions of the ensemble")
+    k_range: KRange = Field(
+        default=KRange(),
+        description="Clusters of a base partition, drawn for each. Few keep groups whole that are round and "
+        "differ in size; up to the root of the customers follow groups of odd shapes, and take longer",
+    )
     seed: Seed = 0
     sample: Sample = 50_000
 
@@ -86,14 +102,16 @@ class TacticalParameters(Schema):
 
 
 class KRow(Schema):
-    """Evidence for one number of groups; `mean_rank` over the five criteria, 1 is best on all."""
+    """Evidence for one number of groups; `mean_rank` over the criteria there are, 1 is best on all."""
 
     k: int
     silhouette: float = Field(description="−1..1, better when high")
     calinski_harabasz: float = Field(description="Better when high")
     davies_bouldin: float = Field(description="Better when low")
-    eigengap: float = Field(description="0..1, better when high")
-    stability: float = Field(description="Mean adjusted Rand index over bootstrapped ensembles, ≤ 1")
+    eigengap: float | None = Field(description="0..1, better when high; null without an ensemble")
+    stability: float = Field(
+        description="Mean adjusted Rand index over bootstrapped ensembles, or customers for k-means, ≤ 1"
+    )
     mean_rank: float
 
 

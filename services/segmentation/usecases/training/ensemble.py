@@ -1,6 +1,6 @@
 """The kind `ensemble`: the partition that many partitions agree on, with degrees of membership."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -26,7 +26,11 @@ Degrees = NDArray[np.float64]
 
 
 def check(parameters: EnsembleParameters) -> list[FieldError]:
-    return twice(parameters.features)
+    errors = twice(parameters.features)
+    low, high = parameters.k_range.low, parameters.k_range.high
+    if low > high:
+        errors.append(FieldError("/parameters/k_range/high", f"{high} is below the lower end, {low}"))
+    return errors
 
 
 def train(training: Training) -> Trained:
@@ -38,16 +42,17 @@ def train(training: Training) -> Trained:
     labels = base_partitions(
         x,
         parameters.partitions,
-        seed=training.seed,
+        (parameters.k_range.low, parameters.k_range.high),
+        training.seed,
         sample=parameters.sample,
-        progress=_within(training, 0.05, 0.55, "base partitions"),
+        progress=grouping.within(training, 0.05, 0.55, "base partitions"),
     )
     table = k_table(
         x,
         labels,
         parameters.k_max,
         training.seed,
-        progress=_within(training, 0.55, 0.75, "comparing numbers of groups"),
+        progress=grouping.within(training, 0.55, 0.75, "comparing numbers of groups"),
     )
     k = table.recommended if parameters.k == "auto" else parameters.k
     training.progress(0.75, "consensus")
@@ -88,11 +93,6 @@ def train(training: Training) -> Trained:
 def _enough(customers: int) -> None:
     if customers < 10:
         raise ValueError(f"{customers} customers are too few for an ensemble: 10 are needed")
-
-
-def _within(training: Training, low: float, high: float, step: str) -> Callable[[float], None]:
-    training.progress(low, step)
-    return lambda share: training.progress(low + (high - low) * share, step)
 
 
 def _silhouette(table: KTable, k: int) -> float | None:

@@ -1,6 +1,6 @@
 """From labels to groups: kept numbers, names, descriptions, rules, drift and a picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -96,6 +96,12 @@ def groups_of(
             )
         )
     return found
+
+
+def within(training: Training, low: float, high: float, step: str) -> Callable[[float], None]:
+    """For a computation that tells its own share: it is the part from `low` to `high` of the training."""
+    training.progress(low, step)
+    return lambda share: training.progress(low + (high - low) * share, step)
 
 
 def made_up_name(number: int) -> LocalText:
