@@ -7,10 +7,11 @@ it stood, so a hit names its place in the text as it was written.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
+from itertools import pairwise
 from typing import TypeAlias
 
 from services.campaign.domain.template_grammar import Slot, Words, read, variants
@@ -95,8 +96,8 @@ class Wording:
 
 def check(wording: Wording, lists: Iterable[ComplianceListView]) -> list[ComplianceHit]:
     """Every hit of every list that applies, in the order of the texts."""
-    applying = [each for each in lists if _applies(each, wording)]
-    return [hit for text in wording.texts for hit in _in_text(text, applying)]
+    index = _index(each for each in lists if _applies(each, wording))
+    return [hit for text in wording.texts for hit in _in_text(text, index)]
 
 
 def refusals(hits: Iterable[ComplianceHit]) -> list[FieldError]:
@@ -118,15 +119,25 @@ def _applies(each: ComplianceListView, wording: Wording) -> bool:
     )
 
 
-def _in_text(text: Text, lists: Sequence[ComplianceListView]) -> list[ComplianceHit]:
-    readings = _readings(text)
-    hits = {
-        (start, end, word.pattern, each.key): _hit(text, start, end, word, each)
-        for each in lists
-        for word in each.words
-        for reading in readings
-        for start, end in _places(reading, fold_word(word.pattern))
-    }
+Index: TypeAlias = Mapping[str, Sequence[tuple[ComplianceWord, ComplianceListView]]]
+"""Words by their first two folded characters: a text is asked only for those it can hold."""
+
+
+def _index(lists: Iterable[ComplianceListView]) -> Index:
+    index: dict[str, list[tuple[ComplianceWord, ComplianceListView]]] = {}
+    for each in lists:
+        for word in each.words:
+            index.setdefault(fold_word(word.pattern)[0][:2], []).append((word, each))
+    return index
+
+
+def _in_text(text: Text, index: Index) -> list[ComplianceHit]:
+    hits: dict[tuple[int, int, str, str], ComplianceHit] = {}
+    for reading in _readings(text):
+        grams = {first + second for first, second in pairwise(reading.text)} | set(reading.text)
+        for word, each in (known for gram in index.keys() & grams for known in index[gram]):
+            for start, end in _places(reading, fold_word(word.pattern)):
+                hits[start, end, word.pattern, each.key] = _hit(text, start, end, word, each)
     return sorted(hits.values(), key=lambda hit: (hit.start, hit.end, hit.list, hit.pattern))[:MAX_HITS]
 
 
@@ -148,8 +159,16 @@ def _readings(text: Text) -> list[Folded]:
     """Every text that may come of it: a choice cannot hide half a word in each branch."""
     nodes = variants(read(text.source).nodes) if text.template else [[Words(text.source, 0)]]
     split = _shown if text.html else _written
-    folded = (fold(piece for node in pieces for piece in _pieces(node, split)) for pieces in nodes)
-    return list({each.text: each for each in folded}.values())
+    folded: dict[int, Folded] = {}
+    readings: dict[str, Folded] = {}
+    for pieces in nodes:
+        for piece in pieces:
+            if piece.offset not in folded:
+                folded[piece.offset] = fold(_pieces(piece, split))
+        parts = [folded[piece.offset] for piece in pieces]
+        whole = "".join(part.text for part in parts)
+        readings.setdefault(whole, Folded(whole, [place for part in parts for place in part.places]))
+    return list(readings.values())
 
 
 def _pieces(node: Words | Slot, split: Callable[[Words], Iterable[Piece]]) -> Iterable[Piece]:
@@ -175,6 +194,7 @@ def _shown(words: Words) -> Iterator[Piece]:
     yield from _written(Words(words.text[at:], words.offset + at))
 
 
+@lru_cache(maxsize=20_000)
 def _plain(character: str) -> str:
     """Nothing for what is dropped."""
     if character in _JOINING or unicodedata.category(character) in _DROPPED:
