@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 .PHONY: help setup demo up test check lint types imports format docs test-slow faults fuzz bench lock browser clean
 
 help:            ## show this list
-	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 12
 
 setup: $(READY)  ## build .venv from the pinned lock file
 $(READY): requirements.lock pyproject.toml
@@ -24,19 +24,20 @@ demo: $(READY)   ## a synthetic bank, the whole loop, the story in numbers, then
 up: $(READY)     ## start the whole stack on port 8000; Ctrl-C stops it
 	$(BIN)/huanying up
 
-test: check browser ## everything: lint, types, imports, documents, and all tests on real servers
+test: $(READY) browser ## everything: lint, types, imports, documents, and all tests on real servers
+	$(MAKE) --no-print-directory --jobs 2 --output-sync check
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-check: lint types imports docs
+check: types lint imports docs ## what needs no server: format, lint, types, imports, documents
 
-lint: $(READY)
+lint: $(READY)   ## format and style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(READY)
+types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
 
-imports: $(READY)
+imports: $(READY) ## who may import whom
 	$(BIN)/lint-imports --no-logo
 
 docs: $(READY)   ## the committed API documents match the code
