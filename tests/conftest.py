@@ -41,7 +41,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     issuer = LocalIssuer.create(keys / "issuer.pem", keys / "jwks.json")
     for name in ("pii", "webhook"):
         (keys / f"{name}.key").write_text(secrets.token_hex(32))
-    postgres, nats = PostgresServer(directory / "postgres"), NatsServer(directory / "nats")
+    postgres, nats = PostgresServer(directory / "postgres", durable=False), NatsServer(directory / "nats")
     postgres.start()
     try:
         postgres.create_databases()

@@ -52,6 +52,9 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": "10min",
 }
 
+# Commits survive the end of any process, not that of the machine.
+FLEETING = {"fsync": "off", "full_page_writes": "off"}
+
 log = logging.getLogger(__name__)
 
 
@@ -60,16 +63,18 @@ class PostgresServer:
 
     `start` recovers whatever a predecessor left: a half-made cluster is made again, a stale pid file is
     dropped, a server still running on the directory is stopped. Not safe to share between processes; the
-    lock `data_dir/pg.lock` refuses a second owner.
+    lock `data_dir/pg.lock` refuses a second owner. `durable=False` is for data that nobody will miss: it does
+    not wait for the disk.
     """
 
-    def __init__(self, data_dir: Path, *, output: int | None = None) -> None:
+    def __init__(self, data_dir: Path, *, output: int | None = None, durable: bool = True) -> None:
         self.data_dir = data_dir.resolve()
         self.cluster = self.data_dir / "pg"
         self.log_file = self.data_dir / "logs" / "postgres.log"
         self.socket_file = self.data_dir / "pg.socket"
         """Names the socket's directory while the server runs, for other programs of this installation."""
         self._output = output
+        self._settings = SETTINGS if durable else {**SETTINGS, **FLEETING}
         self._lock = DirectoryLock(self.data_dir / "pg.lock", f"The database in {self.cluster}")
         self._socket_dir: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -224,7 +229,7 @@ class PostgresServer:
 
     def _run(self) -> None:
         # Given at each start, so that an older cluster runs with them too.
-        settings = [f"--{key}={value}" for key, value in SETTINGS.items()]
+        settings = [f"--{key}={value}" for key, value in self._settings.items()]
         command: list[str | Path] = [
             *(self._bin / "postgres", "-D", self.cluster, "-k", self.socket_dir),
             *settings,

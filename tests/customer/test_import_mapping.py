@@ -389,7 +389,8 @@ async def test_an_event_file_of_another_source(bank: Bank) -> None:
 
 
 async def test_a_file_that_is_not_the_encoding_it_seems(bank: Bank) -> None:
-    rows = [(str(number()), "P", "Anna", "w", "", "ja") for _ in range(60_000)]
+    # The odd character is behind what is read to tell the encoding.
+    rows = [(str(number()), "P", "Anna" + " Maria" * 20, "w", "", "ja") for _ in range(12_000)]
     content = german([*rows[:-1], (str(number()), "P", "Jürgen", "m", "", "ja")]).encode("latin-1")
     done = await upload(
         bank, content[: 3 << 20] + content[-200:], CLIENT, dataset="customers", encoding="utf-8", dry_run=True
