@@ -19,6 +19,7 @@ logger = structlog.get_logger()
 
 STREAM = "CAMPAIGN"
 EVENTS = (CampaignLaunched, CampaignCompleted, ContactRecorded)
+_BEGIN_SECONDS = 10.0
 
 
 class CampaignFeed:
@@ -28,7 +29,7 @@ class CampaignFeed:
         self._runtime = runtime
         self._customers = customers
         self._applied = 0
-        self._begun = False
+        self._begun = asyncio.Event()
 
     def watermark(self, stream: str) -> int:  # noqa: ARG002 - there is one stream
         return self._applied
@@ -37,7 +38,7 @@ class CampaignFeed:
         """After the customers are there: of those erased before, nothing may be taken."""
         await self._customers.wait_filled()
         pause = 0.5
-        while not self._begun:
+        while not self._begun.is_set():
             try:
                 await self._begin()
             except Exception:
@@ -52,12 +53,14 @@ class CampaignFeed:
             stored = await self._runtime.bus.forgotten(STREAM, 0)
             await asyncio.to_thread(_begin_at, store, stored)
         self._applied = stored
-        self._begun = True
+        self._begun.set()
 
     async def apply(self, stream: str, deliveries: Sequence[Delivery], last_seq: int) -> None:
         """Rows and watermark in one transaction. Raises `Unavailable` before `begin` is through."""
-        if not self._begun:
-            raise Unavailable("The feature store waits for the customer service's exports.")
+        try:
+            await asyncio.wait_for(self._begun.wait(), _BEGIN_SECONDS)
+        except TimeoutError:
+            raise Unavailable("The feature store waits for the customer service's exports.") from None
         fresh = [delivery.data for delivery in deliveries if delivery.seq > self._applied]
         if last_seq <= self._applied:
             return
