@@ -86,10 +86,44 @@ SYNTHETIC = Plot(
         "key": "wealth-50plus",
         "name": text("财富客户电话话术", "Call to wealth clients"),
         "steps": [
-            {"key": "open", "text": text("问候并确认方便通话", "Greet and ask whether it is a good moment")},
-            {"key": "need", "text": text("询问资金安排与流动性需要", "Ask about plans and liquidity")},
-            {"key": "offer", "text": text("介绍稳健理财并提示风险", "Present the plan and its risk")},
-            {"key": "close", "text": text("约定下一步", "Agree on the next step")},
+            {
+                "key": "open",
+                "text": text(
+                    "{{ customer.salutation | default('您') }}，您好，"
+                    "我是客户经理{{ manager.name }}，现在方便通话吗？",
+                    "Good day {{ customer.salutation | default('') }}, {{ manager.name }} of your bank. "
+                    "Is this a good moment?",
+                ),
+                "answers": [
+                    {"key": "yes", "label": text("方便", "It is"), "next": "need"},
+                    {"key": "later", "label": text("改天再打", "Call me another day"), "end": "call_back"},
+                    {"key": "never", "label": text("别再打", "Never again"), "end": "do_not_contact"},
+                ],
+            },
+            {
+                "key": "need",
+                "text": text(
+                    "近期资金有什么安排，半年内会用到吗？", "Will you need your money within half a year?"
+                ),
+                "answers": [
+                    {"key": "free", "label": text("暂时不用", "I will not"), "next": "offer"},
+                    {"key": "needed", "label": text("随时要用", "I may"), "end": "refused"},
+                ],
+            },
+            {
+                "key": "offer",
+                "text": text(
+                    "{{ offer.name }}：{{ offer.terms }}，{{ offer.minimum | money }}起，"
+                    "期限{{ offer.tenor_days }}天，风险等级{{ offer.risk }}，收益会随市场变化。",
+                    "{{ offer.name }}: {{ offer.terms }}, from {{ offer.minimum | money }}, for "
+                    "{{ offer.tenor_days }} days, risk {{ offer.risk }}; its yield moves with the market.",
+                ),
+                "answers": [
+                    {"key": "buys", "label": text("愿意办理", "I take it"), "end": "accepted"},
+                    {"key": "thinks", "label": text("考虑一下", "I think about it"), "end": "interested"},
+                    {"key": "no", "label": text("不需要", "No, thank you"), "end": "refused"},
+                ],
+            },
         ],
         "minutes": 8,
     },
