@@ -91,7 +91,7 @@ class View:
         try:
             return await action
         except ApiProblem as problem:
-            homeless = show_problems(places or {}, problem.errors)
+            homeless = show_problems(self.t, places or {}, problem.errors)
             if problem.status == 401:
                 self.to_sign_in()
             elif homeless or not problem.errors:

@@ -98,6 +98,7 @@ def test_moves_are_approved_and_a_tier_is_held_by_hand(
     dialog.get_by_role("button", name="移除").last.click()
     expect(dialog.get_by_label("层级编码")).to_have_count(2)
     dialog.get_by_label("编码（小写").fill("00-desk")
+    refused(dialog, "请填写")
     name_all(dialog, "层级方案", ("价值层级", "Value tiers"))
     name_all(dialog, "名称", ("普通", "Basic"), ("金卡", "Gold"))
     for number, code in enumerate(("basic", "gold")):

@@ -134,7 +134,7 @@ class _Editor:
         try:
             found = await self._view.api.post("campaign", "/v1/materials:preview", MaterialPreview, named)
         except ApiProblem as problem:
-            show_problems(self._places(), problem.errors)
+            show_problems(self._view.t, self._places(), problem.errors)
             return
         clear_problems(self._places())
         t = self._view.t

@@ -126,7 +126,7 @@ class Calculator:
 
     def _show(self, found: PriceSimulation | ApiProblem | None) -> None:
         t = self._view.t
-        homeless = show_problems(self._places(), found.errors if isinstance(found, ApiProblem) else [])
+        homeless = show_problems(t, self._places(), found.errors if isinstance(found, ApiProblem) else [])
         self._shown.clear()
         with self._shown:
             if found is None:

@@ -154,7 +154,7 @@ class _Editor:
         try:
             found = await self._view.api.post("campaign", "/v1/scripts:preview", ScriptPreview, named)
         except ApiProblem as problem:
-            show_problems(self._places(), problem.errors)
+            show_problems(self._view.t, self._places(), problem.errors)
             return
         clear_problems(self._places())
         self._preview.clear()

@@ -32,7 +32,7 @@ Places = Mapping[str, Place]
 """Pointer into the request (`/name/zh`, empty for all of it) → where to say what is wrong there."""
 
 
-def show_problems(places: Places, problems: Sequence[ProblemItem]) -> list[ProblemItem]:
+def show_problems(t: Texts, places: Places, problems: Sequence[ProblemItem]) -> list[ProblemItem]:
     """Each at the place its pointer names, or at what holds it. Those that have no place come back."""
     clear_problems(places)
     homeless = []
@@ -41,7 +41,8 @@ def show_problems(places: Places, problems: Sequence[ProblemItem]) -> list[Probl
         if place is None:
             homeless.append(problem)
         else:
-            place.error = f"{place.error}; {problem.detail}" if place.error else problem.detail
+            detail = t("field.required") if _is_empty(places.get(problem.pointer)) else problem.detail
+            place.error = f"{place.error}; {detail}" if place.error else detail
     return homeless
 
 
@@ -54,6 +55,11 @@ def _place_of(places: Places, pointer: str) -> Place | None:
     while pointer and pointer not in places:
         pointer = pointer.rpartition("/")[0]
     return places.get(pointer)
+
+
+def _is_empty(place: Place | None) -> bool:
+    """Whatever a service says of it: there is nothing in it."""
+    return isinstance(place, ValidationElement) and place.value in (None, "", [])
 
 
 def text_field(label: str, value: str = "") -> ui.input:
