@@ -23,6 +23,8 @@ _PAGES = (
     "board",
     "campaigns",
     "campaign",
+    "optimisations",
+    "optimisation",
     "segments",
     "segment",
     "segment_overlap",

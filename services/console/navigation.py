@@ -42,6 +42,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("quotas", "/quotas", "quotas", OVERSEERS),
             Entry("contact-policies", "/contact-policies", "contact-policies", OVERSEERS),
             Entry("prices", "/prices", "prices", (Role.manager, *OVERSEERS)),
+            Entry("optimisations", "/optimisations", "optimisations", OVERSEERS),
             Entry("tasks", "/tasks", "tasks", (Role.manager, Role.branch_head)),
         ),
     ),
