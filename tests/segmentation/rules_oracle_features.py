@@ -110,10 +110,8 @@ def _profile(key: str, customer: Customer) -> Any:  # noqa: C901, PLR0911, PLR09
             return attributes[key]
         case "industry" | "risk_level" | "primary_manager" | "backup_manager":
             return None
-        case "consent_call" | "consent_email":
+        case "consent_call" | "consent_email" | "consent_visit" | "consent_app":
             return False
-        case "consent_visit" | "consent_app":
-            return None
         case "channels_allowed":
             return int(attributes["consent_sms"])
         case "age":

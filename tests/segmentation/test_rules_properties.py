@@ -169,8 +169,7 @@ def _fill(store: Store, found: list[Customer]) -> None:
                     "version": 1,
                     "kind": "person",
                     "status": "active",
-                    "consent_call": False,
-                    "consent_email": False,
+                    **{f"consent_{channel}": False for channel in ("call", "email", "visit", "app")},
                     **one.attributes,
                 }
             )
