@@ -110,12 +110,12 @@ def test_no_way_leads_to_running_past_an_approval() -> None:
 
 def test_any_edit_changes_the_hash_and_order_does_not() -> None:
     first = content()
-    base = content_hash("k", first, {}, {}, {"a": 1, "b": 2})
-    assert base == content_hash("k", first, {}, {}, {"b": 2, "a": 1})
+    base = content_hash("k", first, {}, {}, {}, {"a": 1, "b": 2})
+    assert base == content_hash("k", first, {}, {}, {}, {"b": 2, "a": 1})
     assert len(base) == 64
-    assert base != content_hash("k", first, {}, {}, {"a": 1, "b": 3})
+    assert base != content_hash("k", first, {}, {}, {}, {"a": 1, "b": 3})
     dearer = first.model_copy(update={"budget": None})
-    assert base != content_hash("k", dearer, {}, {}, {"a": 1, "b": 2})
+    assert base != content_hash("k", dearer, {}, {}, {}, {"a": 1, "b": 2})
 
 
 def test_the_author_cannot_check() -> None:
