@@ -1,12 +1,13 @@
 """The DuckDB file: opened once per process, one cursor per thread of work."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import duckdb
+
+from shared.cursors import Cursors
 
 T = TypeVar("T")
 
@@ -49,15 +50,12 @@ class Store:
     """One process's copy of exposures and outcomes."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
+        self._cursors = Cursors(connection)
         self._write = asyncio.Lock()
-        # DuckDB refuses two calls on one connection at a time: opening a cursor while another one opens, or
-        # while the store closes.
-        self._opening = threading.Lock()
 
     def watermark(self, stream: str) -> int:
         """Last sequence of `stream` applied; 0 before the first."""
-        with self._cursor() as cursor:
+        with self._cursors.cursor() as cursor:
             rows = cursor.execute("SELECT seq FROM watermark WHERE stream = ?", [stream]).fetchall()
         return int(rows[0][0]) if rows else 0
 
@@ -71,7 +69,7 @@ class Store:
             return await asyncio.to_thread(self._in_transaction, work)
 
     def _in_transaction(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        with self._cursor() as cursor:
+        with self._cursors.cursor() as cursor:
             cursor.execute("BEGIN")
             try:
                 result = work(cursor)
@@ -82,12 +80,7 @@ class Store:
             return result
 
     def close(self) -> None:
-        with self._opening:
-            self._connection.close()
-
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        with self._opening:
-            return self._connection.cursor()
+        self._cursors.close()
 
 
 def open_store(file: Path, *, memory: str, threads: int) -> Store:

@@ -11,6 +11,7 @@ import duckdb
 import structlog
 
 from services.segmentation.store import campaigns, schema
+from shared.cursors import Cursors
 
 logger = structlog.get_logger()
 Result = TypeVar("Result")
@@ -27,10 +28,7 @@ class Store:
             "preserve_insertion_order": False,
         }
         self._writing = threading.Lock()
-        # DuckDB refuses two calls on one connection at a time: opening a cursor while another one opens, or
-        # while the store closes.
-        self._opening = threading.Lock()
-        self._database = self._open()
+        self._cursors = Cursors(self._open())
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,24 +48,17 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor with a consistent view of one moment."""
-        cursor = self._cursor()
-        try:
+        with self._cursors.cursor() as cursor:
             cursor.begin()
             yield cursor
-        finally:
-            cursor.close()
 
     @contextmanager
     def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The one writer's transaction: committed when the block ends without an error."""
-        with self._writing:
-            cursor = self._cursor()
-            try:
-                cursor.begin()
-                yield cursor
-                cursor.commit()
-            finally:
-                cursor.close()
+        with self._writing, self._cursors.cursor() as cursor:
+            cursor.begin()
+            yield cursor
+            cursor.commit()
 
     async def run(self, work: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:
         """`work` on a read cursor, in a thread."""
@@ -84,12 +75,8 @@ class Store:
             return position(cursor, stream)
 
     def close(self) -> None:
-        with self._writing, self._opening:
-            self._database.close()
-
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        with self._opening:
-            return self._database.cursor()
+        with self._writing:
+            self._cursors.close()
 
 
 def position(cursor: duckdb.DuckDBPyConnection, stream: str) -> int | None:

@@ -1,0 +1,39 @@
+"""Cursors of one DuckDB database, which refuses two calls on one connection at a time."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+
+class Cursors:
+    """Opens cursors one after another for any thread, and closes the database after the last of them."""
+
+    def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
+        self._database = database
+        self._open: set[duckdb.DuckDBPyConnection] = set()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._changed:
+            cursor = self._database.cursor()
+            self._open.add(cursor)
+        try:
+            yield cursor
+        finally:
+            with self._changed:
+                cursor.close()
+                self._open.discard(cursor)
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Interrupt what is being read, wait until it has noticed, and close the database."""
+        with self._changed:
+            while self._open:
+                for cursor in self._open:
+                    cursor.interrupt()
+                # Again and again: one may have been between two statements.
+                self._changed.wait(timeout=0.05)
+            self._database.close()

@@ -1,0 +1,52 @@
+"""Cursors of a DuckDB database that is closed while somebody reads."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import duckdb
+import pytest
+
+from shared.cursors import Cursors
+
+_ENDLESS = "SELECT count(*) FROM range(100_000_000) a, range(10_000) b WHERE (a.range * b.range) % 7 = 3"
+
+
+def test_closing_interrupts_whoever_reads() -> None:
+    cursors, reading = Cursors(duckdb.connect(":memory:")), threading.Event()
+
+    def read() -> None:
+        with cursors.cursor() as cursor:
+            reading.set()
+            cursor.execute(_ENDLESS).fetchall()
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read)
+        assert reading.wait(30)
+        cursors.close()
+        with pytest.raises(duckdb.InterruptException):
+            reader.result(30)
+    with pytest.raises(duckdb.ConnectionException), cursors.cursor():
+        pass
+
+
+def test_cursors_open_in_many_threads_while_the_database_closes() -> None:
+    cursors = Cursors(duckdb.connect(":memory:"))
+    began = threading.Barrier(9)
+
+    def read() -> str:
+        began.wait(30)
+        try:
+            for _ in range(200):
+                with cursors.cursor() as cursor:
+                    cursor.execute("SELECT 1").fetchall()
+        except duckdb.ConnectionException:
+            return "closed"
+        except duckdb.InterruptException:
+            return "interrupted"
+        return "read"
+
+    with ThreadPoolExecutor(8) as pool:
+        readers = [pool.submit(read) for _ in range(8)]
+        began.wait(30)
+        cursors.close()
+        assert {reader.result(30) for reader in readers} <= {"closed", "interrupted", "read"}
