@@ -16,6 +16,7 @@ from tests.e2e.books import read_stores
 HUANYING = Path(sys.executable).with_name("huanying")
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 @pytest.mark.xdist_group("kills")
 def test_the_demonstration_goes_on_after_kill_9(tmp_path: Path) -> None:
