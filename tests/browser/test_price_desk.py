@@ -32,7 +32,7 @@ def test_a_quote_is_worked_out_submitted_and_approved_by_another(
     page.get_by_text("低于底价").wait_for()
     page.locator(".kpi", has_text="−¥650.00").wait_for()
     page.get_by_role("button", name="添加产品").click()
-    page.get_by_label("产品").last.click()
+    page.locator(".rule-leaf").nth(1).get_by_label("产品").click()
     page.get_by_role("option", name="汇款").click()
     page.get_by_label("每月笔数").fill("120")
     # 7,200 of fees at 1,728 of cost make up for it.
