@@ -216,8 +216,8 @@ async def test_dying_anywhere_leaves_no_half_and_tells_nothing_twice(
 async def test_what_is_told_while_another_evaluates_does_not_wait_for_the_next_look(
     segmentation: Running, bank: Bank, live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    customer = bank.customer(occupation="weaver")
-    await live("weavers", "occupation = 'weaver'")
+    customer = bank.customer(occupation="saddler")
+    await live("saddlers", "occupation = 'saddler'")
     monkeypatch.setitem(vars(segmentation.runtime.settings), "evaluate_every_seconds", 3600.0)
     monkeypatch.setattr(Engine, "quiet", lambda *_: True)
     skipped = asyncio.Event()
@@ -236,6 +236,6 @@ async def test_what_is_told_while_another_evaluates_does_not_wait_for_the_next_l
             await skipped.wait()
 
     async def caught_up() -> bool:
-        return await members(segmentation, "weavers") == {customer.customer_id}
+        return await members(segmentation, "saddlers") == {customer.customer_id}
 
     await eventually(caught_up, what="the pass that was skipped")

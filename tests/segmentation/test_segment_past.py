@@ -119,23 +119,23 @@ async def test_members_then_also_through_a_merge_and_an_archive(
 async def test_an_archived_segment_is_restored_as_a_draft(
     segmentation: Running, bank: Bank, live: Live, client: httpx.AsyncClient
 ) -> None:
-    cooper = bank.customer(occupation="cooper")
-    await bank.tell(customers=[cooper])
-    await live("coopers", "occupation = 'cooper'")
-    alive = await client.post("/v1/segments/coopers:restore")
+    wheelwright = bank.customer(occupation="wheelwright")
+    await bank.tell(customers=[wheelwright])
+    await live("wheelwrights", "occupation = 'wheelwright'")
+    alive = await client.post("/v1/segments/wheelwrights:restore")
     assert alive.status_code == 409
-    etag = (await client.get("/v1/segments/coopers")).headers["ETag"]
-    await client.request("DELETE", "/v1/segments/coopers", headers={"If-Match": etag})
-    restored = await client.post("/v1/segments/coopers:restore")
+    etag = (await client.get("/v1/segments/wheelwrights")).headers["ETag"]
+    await client.request("DELETE", "/v1/segments/wheelwrights", headers={"If-Match": etag})
+    restored = await client.post("/v1/segments/wheelwrights:restore")
     assert restored.status_code == 200, restored.text
     assert (restored.json()["state"], restored.json()["live_version"], restored.json()["size"]) == (
         "draft",
         None,
         None,
     )
-    assert (await client.post("/v1/segments/coopers:publish")).status_code == 200
-    await come_to_be(segmentation, "coopers", {cooper.customer_id})
-    log = (await get(client, "segments/coopers/changes"))["items"]
+    assert (await client.post("/v1/segments/wheelwrights:publish")).status_code == 200
+    await come_to_be(segmentation, "wheelwrights", {wheelwright.customer_id})
+    log = (await get(client, "segments/wheelwrights/changes"))["items"]
     assert [entry["change"] for entry in log] == ["joined", "left", "joined"]
 
 
