@@ -8,7 +8,7 @@ import duckdb
 
 
 class Cursors:
-    """Opens cursors one after another for any thread, and closes the database after the last of them."""
+    """Opens cursors one after another for any thread, and closes the database when nobody works on it."""
 
     def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
         self._database = database
@@ -29,11 +29,15 @@ class Cursors:
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Interrupt what is being read, wait until it has noticed, and close the database."""
+        """Close the database; whoever still works on it is interrupted first. Idle cursors go with it."""
         with self._changed:
-            while self._open:
-                for cursor in self._open:
-                    cursor.interrupt()
-                # Again and again: one may have been between two statements.
-                self._changed.wait(timeout=0.05)
-            self._database.close()
+            while True:
+                try:
+                    self._database.close()
+                except duckdb.ResourceInUseException:
+                    for cursor in self._open:
+                        cursor.interrupt()
+                    # Again and again: one may have been between two statements.
+                    self._changed.wait(timeout=0.05)
+                else:
+                    return

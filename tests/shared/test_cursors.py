@@ -50,3 +50,11 @@ def test_cursors_open_in_many_threads_while_the_database_closes() -> None:
         began.wait(30)
         cursors.close()
         assert {reader.result(30) for reader in readers} <= {"closed", "interrupted", "read"}
+
+
+def test_an_idle_cursor_does_not_hold_up_the_end() -> None:
+    cursors = Cursors(duckdb.connect(":memory:"))
+    reading = cursors.cursor()
+    reading.__enter__().execute("SELECT 1").fetchall()
+    cursors.close()
+    reading.__exit__(None, None, None)
