@@ -103,6 +103,12 @@ async def test_fifty_managers_sell_no_more_than_there_is(empty_bank: Bank) -> No
 
     await eventually(back, what="the return of what can be sold again")
     assert (await _post(bank, waiting[1], "start")).status_code == 200
+    assert (await _post(bank, waiting[1], "record", REFUSED)).status_code == 200
+    async with bank.strategist() as author:
+        tag = (await author.get("/v1/quotas/steady-r2")).headers["etag"]
+        lowered = await author.patch("/v1/quotas/steady-r2", json={"units": 7}, headers={"If-Match": tag})
+        assert lowered.status_code == 200, lowered.text
+    assert len(await _told(bank)) == 2
     assert (await bank.get(f"/v1/campaigns/{campaign_id}/progress"))["balanced"]
 
 
@@ -172,6 +178,7 @@ async def test_quotas_name_what_is_wrong(empty_bank: Bank) -> None:
         assert (await author.get("/v1/quotas/steady-r2")).status_code == 404
         await _quota(empty_bank, 0)
         assert (await author.get("/v1/quotas/steady-r2")).json()["exhausted_at"] is not None
+        assert len(await _told(empty_bank)) == 1
         again = await author.post("/v1/quotas", json={"offer": "steady-r2", "units": 1})
         assert again.status_code == 409
         unseen = await author.patch("/v1/quotas/steady-r2", json={"units": 2})

@@ -1,6 +1,7 @@
 """Quotas of offers: declared, changed, and what exhaustion means for contacts that have not begun."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
@@ -15,8 +16,10 @@ from shared.audit import audit
 from shared.auth import Principal
 from shared.contracts.campaign import SuppressionReason
 from shared.contracts.campaign.quotas import QuotaPatch, QuotaView, QuotaWrite
+from shared.contracts.events import QuotaExhausted
 from shared.db import fetch
 from shared.errors import Conflict, FieldError, NotFound, Unprocessable
+from shared.outbox import emit
 from shared.web import check_version
 
 _BY = "system:quota"
@@ -75,6 +78,7 @@ async def create_quota(session: AsyncSession, principal: Principal, request: Quo
     )
     if made is None:
         raise Conflict(f"{request.offer} has a quota: change its units", slug="already-exists")
+    await _tell_exhausted(session, made, None)
     await audit(session, principal, "create_quota", f"offer/{made.offer}", {"units": made.units})
     return quota_view(made)
 
@@ -90,7 +94,7 @@ async def change_quota(
     if request.units < taken:
         errors = [FieldError("/units", f"{quota.sold} are sold and {quota.reserved} reserved")]
         raise Conflict("A quota is no less than what is sold and reserved", errors=errors, slug="below-sold")
-    detail = {"before": quota.units, "units": request.units}
+    detail, before = {"before": quota.units, "units": request.units}, quota.exhausted_at
     quota.units, quota.version = request.units, quota.version + 1
     quota.changed_at, quota.changed_by = clock.now(), principal.id
     if quota.sold < quota.units:
@@ -98,8 +102,18 @@ async def change_quota(
     else:
         quota.exhausted_at = quota.exhausted_at or quota.changed_at
     await session.flush()
+    await _tell_exhausted(session, quota, before)
     await audit(session, principal, "change_quota", f"offer/{offer}", detail)
     return quota_view(quota)
+
+
+async def _tell_exhausted(session: AsyncSession, quota: OfferQuota, before: datetime | None) -> None:
+    """A quota can be set to what is sold already, also to nothing: then no sale exhausts it."""
+    if quota.exhausted_at is not None and before is None:
+        event = QuotaExhausted(
+            resource="offer", offer=quota.offer, units=quota.units, exhausted_at=quota.exhausted_at
+        )
+        await emit(session, event)
 
 
 async def follow_quotas(session: AsyncSession) -> None:
@@ -112,12 +126,14 @@ async def follow_quotas(session: AsyncSession) -> None:
     for reason, contacts in reasons:
         if contacts:
             withdrawn = await withdraw_contacts(session, contacts, reason, at=now, by=_BY)
-            detail = {"reason": reason, "contacts": withdrawn}
-            await audit(session, _SYSTEM, "withdraw_contacts", reason, detail)
+            # Another worker may have been first.
+            if withdrawn:
+                await audit(session, _SYSTEM, "withdraw_contacts", reason, {"contacts": withdrawn})
     again = await _ids(session, _ON_SALE_AGAIN)
     if again:
         reopened = await reopen_contacts(session, again, at=now, by=_BY)
-        await audit(session, _SYSTEM, "reopen_contacts", "quota", {"contacts": reopened})
+        if reopened:
+            await audit(session, _SYSTEM, "reopen_contacts", "quota", {"contacts": reopened})
 
 
 async def _ids(session: AsyncSession, statement: LiteralString) -> list[UUID]:
