@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.queries.prices import first_month
+from services.campaign.usecases.forgetting import hold_off_erasures
 from shared.contracts.events import ValuesCalculated
 from shared.db import fetch
 
@@ -30,6 +31,7 @@ async def store_contributions(session: AsyncSession, event: ValuesCalculated) ->
     first = first_month()
     if event.month < first:
         return
+    await hold_off_erasures(session)
     rows = {each.home_id or each.customer_id: each for each in event.values}
     parameters = {
         "ids": list(rows),

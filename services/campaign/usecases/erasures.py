@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.models import Contact, ErasedCustomer
+from services.campaign.usecases.forgetting import wait_for_writers
 from services.campaign.usecases.withdrawal import expire_contacts
 from shared import clock
 from shared.audit import audit
@@ -55,6 +56,7 @@ WHERE EXISTS (SELECT 1 FROM unnest(%(needles)b::bytea[]) AS n WHERE position(n I
 
 async def forget(session: AsyncSession, event: CustomerErased) -> None:
     """All of it, and the confirmation with the number of rows that went or lost what was personal."""
+    await wait_for_writers(session)
     now = clock.now()
     ids = sorted(each.customer_id for each in event.customers)
     await session.execute(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.fixes import CHANNELS
@@ -17,6 +17,7 @@ from services.campaign.domain.optimisation import Competitor, Outcome, Pool, set
 from services.campaign.domain.plan import Plan, plan_of
 from services.campaign.models import (
     Campaign,
+    ErasedCustomer,
     Optimisation,
     OptimisedContact,
     OptimisedManager,
@@ -28,6 +29,7 @@ from services.campaign.queries.optimisation_input import Members, members_of, ow
 from services.campaign.queries.optimisation_parts import parts_of
 from services.campaign.queries.references import References, load_references, require_known
 from services.campaign.settings import CampaignSettings
+from services.campaign.usecases.forgetting import hold_off_erasures
 from services.campaign.usecases.release import release_policy
 from shared import clock
 from shared.audit import audit
@@ -244,6 +246,7 @@ def _longest(plan: Plan, found: References) -> float:
 
 async def _keep(session: AsyncSession, run_id: UUID, kept: _Kept) -> None:
     """Everything in one transaction; a run that has ended meanwhile, in whatever way, stays as it is."""
+    await hold_off_erasures(session)
     run = await session.get_one(Optimisation, run_id, with_for_update=True)
     if run.state != "running":
         return
@@ -252,6 +255,13 @@ async def _keep(session: AsyncSession, run_id: UUID, kept: _Kept) -> None:
     run.result = kept.result.model_dump(mode="json")
     await session.flush()
     await _insert(session, OptimisedContact, [of_run | row for row in kept.outcome.contacts])
+    # Whoever was erased while it was calculated.
+    await session.execute(
+        delete(OptimisedContact).where(
+            OptimisedContact.optimisation_id == run_id,
+            OptimisedContact.customer_id.in_(select(ErasedCustomer.id)),
+        )
+    )
     await _insert(session, OptimisedManager, [of_run | row for row in kept.outcome.managers])
     for part, payload in kept.parts:
         await _insert(session, OptimisedPart, [of_run | {"part": part, "payload": payload}])

@@ -11,6 +11,7 @@ from services.campaign.domain.pricing import given_away
 from services.campaign.models import PriceQuote
 from services.campaign.queries.price_simulation import Pricing, require_customer, roles_of, simulate_quote
 from services.campaign.queries.prices import newest_list, status_of
+from services.campaign.usecases.forgetting import hold_off_erasures
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -23,6 +24,7 @@ _TERMS = {"months", "lines", "bundle"}
 
 
 async def create_quote(session: AsyncSession, principal: Principal, request: QuoteWrite) -> PriceQuote:
+    await hold_off_erasures(session)
     pricing = await simulate_quote(session, principal, request)
     now = clock.now()
     quote = PriceQuote(

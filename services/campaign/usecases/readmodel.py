@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.suitability import rating
 from services.campaign.models import Customer, ErasedCustomer, Review, Segment, SegmentMember
+from services.campaign.usecases.forgetting import hold_off_erasures
 from shared.contracts.campaign import EvaluationSummary, RecommendationView
 from shared.contracts.events import (
     CampaignEvaluated,
@@ -22,6 +23,7 @@ from shared.contracts.events import (
 
 
 async def store_customers(session: AsyncSession, event: CustomersChanged) -> None:
+    await hold_off_erasures(session)
     newest: dict[UUID, CustomerState] = {}
     for state in event.customers:
         known = newest.get(state.customer_id)
@@ -91,6 +93,7 @@ async def store_segment(session: AsyncSession, event: SegmentPublished) -> None:
 
 async def store_members(session: AsyncSession, event: SegmentUpdated) -> None:
     """One part of one run. Members may be customers not heard of yet, and parts may come in any order."""
+    await hold_off_erasures(session)
     upsert = insert(Segment).values(
         id=event.segment_id,
         key=event.key,

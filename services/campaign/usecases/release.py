@@ -24,6 +24,7 @@ from services.campaign.queries.catalogue import offers_by_key
 from services.campaign.queries.contact_policies import rules_of
 from services.campaign.queries.policy import Policy, decisions, facts, policy_of
 from services.campaign.settings import CampaignSettings
+from services.campaign.usecases.forgetting import hold_off_erasures
 from shared import clock
 from shared.contracts.campaign import Arm
 from shared.contracts.events import BATCH_ITEMS, AssignedContact, ContactsAssigned
@@ -79,6 +80,7 @@ async def release_chunk(
     """Decides on the next members of the wave in the order of their ids. The campaign's row is held, so
     pausing or aborting waits for the chunk and the next chunk sees it.
     """
+    await hold_off_erasures(session)
     campaign = (
         await session.execute(select(Campaign).where(Campaign.id == campaign_id).with_for_update())
     ).scalar_one()

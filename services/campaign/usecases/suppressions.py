@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.models import Customer, Suppression
 from services.campaign.queries.suppressions import suppression_view
 from services.campaign.settings import CampaignSettings
+from services.campaign.usecases.forgetting import hold_off_erasures
 from services.campaign.usecases.withdrawal import withdraw_customer
 from shared import clock
 from shared.audit import audit
@@ -21,8 +22,9 @@ from shared.ids import new_id
 
 async def suppress(session: AsyncSession, principal: Principal, request: SuppressionWrite) -> SuppressionView:
     """Takes effect at once: open contacts of the customer expire, unless another channel is meant."""
-    known = await session.scalar(select(Customer.id).where(Customer.id == request.customer_id))
-    if known is None:
+    await hold_off_erasures(session)
+    status = await session.scalar(select(Customer.status).where(Customer.id == request.customer_id))
+    if status in {None, "erased"}:
         raise Unprocessable(
             "the customer is not known here", errors=[FieldError("/customer_id", "is not a known customer")]
         )
