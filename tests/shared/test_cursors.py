@@ -1,6 +1,7 @@
 """Cursors of a DuckDB database that is closed while somebody reads."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
@@ -22,8 +23,10 @@ def test_closing_interrupts_whoever_reads() -> None:
     with ThreadPoolExecutor(1) as pool:
         reader = pool.submit(read)
         assert reading.wait(30)
+        # Nearly always in the midst of it; on a busy machine the reader may find the database closed already.
+        time.sleep(0.2)
         cursors.close()
-        with pytest.raises(duckdb.InterruptException):
+        with pytest.raises((duckdb.InterruptException, duckdb.ConnectionException)):
             reader.result(30)
     with pytest.raises(duckdb.ConnectionException), cursors.cursor():
         pass
