@@ -16,6 +16,7 @@ import orjson
 import psycopg
 
 from benchmarks.customers import load_customers
+from benchmarks.figure import at_least
 from benchmarks.workplace import Workplace
 
 BATCH = 1_000
@@ -59,14 +60,8 @@ async def _ratio(place: Workplace, size: int, push: Push, clients: int, target: 
 
 
 def _row(clients: int, rate: float, reference: float, target: float) -> dict[str, Any]:
-    return {
-        "what": f"events/s at {clients} client{'s' if clients > 1 else ''}, batches of {BATCH:,}",
-        "measured": f"{rate:,.0f}/s",
-        "reference": f"COPY {reference:,.0f}/s",
-        "ratio": rate / reference,
-        "target": f">= {target}",
-        "met": rate / reference >= target,
-    }
+    what = f"events/s at {clients} client{'s' if clients > 1 else ''}, batches of {BATCH:,}"
+    return at_least(what, f"{rate:,.0f}/s", f"COPY {reference:,.0f}/s", rate / reference, target)
 
 
 def _events(size: int, tag: str) -> list[dict[str, Any]]:

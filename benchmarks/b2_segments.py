@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pyroaring import BitMap
 
+from benchmarks.figure import at_most
 from benchmarks.workplace import Workplace
 from services.segmentation.domain.definitions import stored_rule
 from services.segmentation.domain.feature_catalogue import BUILT_IN
@@ -148,11 +149,5 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _row(what: str, ours: float, against: str, reference: float) -> dict[str, Any]:
-    return {
-        "what": what,
-        "measured": f"{ours / TURNS:.2f} s",
-        "reference": f"{against} {reference / TURNS:.2f} s",
-        "ratio": ours / reference,
-        "target": f"<= {TARGET:g}",
-        "met": ours / reference <= TARGET,
-    }
+    said = f"{against} {reference / TURNS:.2f} s"
+    return at_most(what, f"{ours / TURNS:.2f} s", said, ours / reference, TARGET)

@@ -27,6 +27,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
 
 from benchmarks.b2_segments import BY_HAND, EVENTS_A_CUSTOMER, fill
 from benchmarks.b2_segments import RULES as PLAIN_RULES
+from benchmarks.figure import at_most
 from benchmarks.workplace import Workplace
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.store.store import Store, set_watermark
@@ -260,11 +261,5 @@ async def _until(check: Callable[[], Awaitable[bool]], seconds: float = 300) -> 
 
 
 def _row(name: str, ours: float, bare: float) -> dict[str, Any]:
-    return {
-        "what": f"event to SegmentUpdated at {RATE:,} events/s, 50 segments, {name}",
-        "measured": f"{ours * 1000:.0f} ms",
-        "reference": f"bare loop {bare * 1000:.0f} ms",
-        "ratio": ours / bare,
-        "target": f"<= {TARGET:g}",
-        "met": ours / bare <= TARGET,
-    }
+    what = f"event to SegmentUpdated at {RATE:,} events/s, 50 segments, {name}"
+    return at_most(what, f"{ours * 1000:.0f} ms", f"bare loop {bare * 1000:.0f} ms", ours / bare, TARGET)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
+from benchmarks.figure import at_most
 from benchmarks.workplace import Workplace
 from services.segmentation.domain.ensemble import base_partitions, consensus_partition, membership_degree
 
@@ -49,9 +50,9 @@ async def run(_place: Workplace, size: int) -> list[dict[str, Any]]:
     # Neighbours in time share what else the machine does; the least of each side need not.
     ratio = median(one["seconds"] / other["seconds"] for one, other in zip(ours, reference, strict=True))
     return [
-        _row("ensemble with degrees", measured, kmeans_seconds, ratio, TARGET),
-        _row("peak memory", f"{peak / 2**20:,.0f} MiB", limit, peak / MOST_MEMORY, 1.0),
-        _row("growth over linear", f"{spent:.2f} s", tenth, spent / fewer / 10, LINEAR),
+        at_most("ensemble with degrees", measured, kmeans_seconds, ratio, TARGET),
+        at_most("peak memory", f"{peak / 2**20:,.0f} MiB", limit, peak / MOST_MEMORY, 1.0),
+        at_most("growth over linear", f"{spent:.2f} s", tenth, spent / fewer / 10, LINEAR),
     ]
 
 
@@ -72,17 +73,6 @@ def _measured(what: str, size: int) -> dict[str, float]:
     )
     found: dict[str, float] = json.loads(answer.stdout)
     return found
-
-
-def _row(what: str, measured: str, reference: str, ratio: float, target: float) -> dict[str, Any]:
-    return {
-        "what": what,
-        "measured": measured,
-        "reference": reference,
-        "ratio": ratio,
-        "target": f"<= {target:g}",
-        "met": ratio <= target,
-    }
 
 
 def _customers(size: int) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_matrix, vstack
 
+from benchmarks.figure import at_most
 from benchmarks.workplace import Workplace
 from services.campaign.domain.contact_problem import Problem
 from services.campaign.domain.optimise import Plan, optimise
@@ -33,17 +34,17 @@ async def run(_place: Workplace, size: int) -> list[dict[str, Any]]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     measured = f"{seconds:.2f} s, {plan.chosen.sum():,} contacts, peak {peak:,.0f} MiB"
     rows = [
-        _row("gap to the bound", measured, f"bound {plan.bound:,.0f}", max(plan.gap, fewer.gap), GAP),
-        _row(
+        at_most("gap to the bound", measured, f"bound {plan.bound:,.0f}", max(plan.gap, fewer.gap), GAP),
+        at_most(
             "growth over linear", f"{seconds:.2f} s", f"a tenth {tenth:.2f} s", seconds / tenth / 10, GROWTH
         ),
     ]
     if size == COMPARED:
         value, against = _highs(problem)
         said = f"HiGHS {against:.2f} s"
-        rows.append(_row("seconds against HiGHS", f"{seconds:.2f} s", said, seconds / against, FASTER))
+        rows.append(at_most("seconds against HiGHS", f"{seconds:.2f} s", said, seconds / against, FASTER))
         short = max(0.0, 1 - plan.value / value)
-        rows.append(_row("value against HiGHS", f"{plan.value:,.0f}", f"{value:,.0f}", short, GAP))
+        rows.append(at_most("value against HiGHS", f"{plan.value:,.0f}", f"{value:,.0f}", short, GAP))
     return rows
 
 
@@ -51,17 +52,6 @@ def _timed(problem: Problem) -> tuple[Plan, float]:
     began = time.perf_counter()
     plan = optimise(problem)
     return plan, time.perf_counter() - began
-
-
-def _row(what: str, measured: str, reference: str, ratio: float, target: float) -> dict[str, Any]:
-    return {
-        "what": what,
-        "measured": measured,
-        "reference": reference,
-        "ratio": ratio,
-        "target": f"<= {target:g}",
-        "met": ratio <= target,
-    }
 
 
 def _bank(size: int) -> Problem:

@@ -19,6 +19,7 @@ from sqlalchemy import make_url
 
 from benchmarks.b1_intake import SOURCE, event_body
 from benchmarks.customers import load_customers
+from benchmarks.figure import at_least, at_most
 from benchmarks.workplace import Workplace, _free_port, _until_ready
 from shared.auth import Role
 from shared.migrate import upgrade
@@ -56,27 +57,19 @@ async def run(place: Workplace, size: int) -> list[dict[str, Any]]:
 
 def _latency_row(latency: dict[str, list[float]]) -> dict[str, Any]:
     view, probe = _p99(latency["view"]), _p99(latency["probe"])
-    return {
-        "what": "customer 360, p99 at 1 client",
-        "measured": f"{view * 1000:.1f} ms",
-        "reference": f"SELECT 1 {probe * 1000:.1f} ms",
-        "ratio": view / probe,
-        "target": "<= 5",
-        "met": view / probe <= 5,
-    }
+    said = f"SELECT 1 {probe * 1000:.1f} ms"
+    return at_most("customer 360, p99 at 1 client", f"{view * 1000:.1f} ms", said, view / probe, 5)
 
 
 def _throughput_row(seconds: dict[str, float]) -> dict[str, Any]:
     total = ROUNDS * THROUGHPUT_REQUESTS
-    ratio = seconds["probe"] / seconds["view"]
-    return {
-        "what": f"customer 360, requests/s at {CLIENTS} clients",
-        "measured": f"{total / seconds['view']:,.0f}/s",
-        "reference": f"SELECT 1 {total / seconds['probe']:,.0f}/s",
-        "ratio": ratio,
-        "target": ">= 0.3",
-        "met": ratio >= 0.3,
-    }
+    return at_least(
+        f"customer 360, requests/s at {CLIENTS} clients",
+        f"{total / seconds['view']:,.0f}/s",
+        f"SELECT 1 {total / seconds['probe']:,.0f}/s",
+        seconds["probe"] / seconds["view"],
+        0.3,
+    )
 
 
 def _p99(values: Sequence[float]) -> float:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.customers import customers_parquet, found_bank, import_file
+from benchmarks.figure import at_most
 from benchmarks.memory import growth, watched
 from benchmarks.workplace import Workplace
 from shared.auth import Role
@@ -46,25 +47,14 @@ async def run(place: Workplace, size: int) -> list[dict[str, Any]]:
 
 
 def _speed(size: int, importing: float, copying: float) -> dict[str, Any]:
-    return {
-        "what": "customers imported from Parquet",
-        "measured": f"{size / importing:,.0f}/s",
-        "reference": f"COPY {size / copying:,.0f}/s",
-        "ratio": importing / copying,
-        "target": f"<= {TARGET:g}",
-        "met": importing / copying <= TARGET,
-    }
+    measured, reference = f"{size / importing:,.0f}/s", f"COPY {size / copying:,.0f}/s"
+    return at_most("customers imported from Parquet", measured, reference, importing / copying, TARGET)
 
 
 def _memory(samples: list[int]) -> dict[str, Any]:
-    return {
-        "what": "memory of the service, second half over second quarter",
-        "measured": f"{max(samples) / 2**20:,.0f} MiB at most",
-        "reference": f"{samples[0] / 2**20:,.0f} MiB before",
-        "ratio": growth(samples),
-        "target": f"<= {FLAT:g}",
-        "met": growth(samples) <= FLAT,
-    }
+    what = "memory of the service, second half over second quarter"
+    reference = f"{samples[0] / 2**20:,.0f} MiB before"
+    return at_most(what, f"{max(samples) / 2**20:,.0f} MiB at most", reference, growth(samples), FLAT)
 
 
 async def _copy(place: Workplace, content: bytes) -> float:
