@@ -75,7 +75,7 @@ def workplace(directory: Path) -> Iterator[Workplace]:
     with PostgresServer(directory / "postgres") as postgres, NatsServer(directory / "nats") as nats:
         postgres.create_databases()
         servers = Servers(postgres, nats, directory, issuer)
-        (keys / "service.key").write_text(servers.api_key(None, Role.integrator))
+        (keys / "service.key").write_text(servers.api_key(None, Role.integrator, Role.messenger))
         yield Workplace(servers)
 
 

@@ -35,6 +35,8 @@ class Role(StrEnum):
     manager = "manager"
     auditor = "auditor"
     integrator = "integrator"
+    messenger = "messenger"
+    """Programs that deliver messages: may learn the address of whoever agreed to get them."""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         postgres.create_databases()
         nats.start()
         running = Servers(postgres, nats, directory, issuer)
-        (keys / "service.key").write_text(running.api_key(None, Role.integrator))
+        (keys / "service.key").write_text(running.api_key(None, Role.integrator, Role.messenger))
         yield running
     finally:
         nats.stop()

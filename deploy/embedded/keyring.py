@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,10 @@ from shared.auth import ApiKey, LocalIssuer, Role, new_api_key
 
 _KEYS = TypeAdapter(list[ApiKey])
 
-SERVICE_ROLES = (Role.integrator,)
+SERVICE_ROLES: Mapping[str, tuple[Role, ...]] = {
+    **dict.fromkeys(SERVICES, (Role.integrator,)),
+    "campaign": (Role.integrator, Role.messenger),
+}
 
 
 @dataclass(frozen=True)
@@ -78,17 +81,22 @@ class Keyring:
         self._once(self.session_secret, secrets.token_urlsafe(48))
         self._once(self.api_keys, "[]")
         for service in SERVICES:
-            self.ensure_key(f"service-{service}", roles=SERVICE_ROLES)
+            self.ensure_key(f"service-{service}", roles=SERVICE_ROLES[service])
 
     def ensure_key(
         self, key_id: str, *, roles: Sequence[Role], org: str = "hq", source: str | None = None
     ) -> str:
-        """The clear key of `key_id`, made and registered when it is not there yet."""
+        """The clear key of `key_id`, made and registered when it is not there yet, with these roles."""
         file = self.clear_key(key_id)
-        known = {entry.id for entry in self.entries()}
-        if not (file.exists() and key_id in known):
+        entries = self.entries()
+        known = next((entry for entry in entries if entry.id == key_id), None)
+        if known is None or not file.exists():
             key = self.create_key(key_id, roles=roles, org=org, source=source, replace=True)
             write_secret(file, key)
+        elif known.roles != list(roles):
+            # An installation made by an earlier release: its key stays what it is.
+            changed = known.model_copy(update={"roles": list(roles)})
+            self._save([changed if entry is known else entry for entry in entries])
         return file.read_text()
 
     def create_key(

@@ -1,6 +1,7 @@
 """The customer service: wiring only."""
 
 from services.customer.api import (
+    addresses,
     balances,
     consents,
     customers,
@@ -45,6 +46,7 @@ service = Service(
         staff.router,
         products.router,
         customers.router,
+        addresses.router,
         duplicates.router,
         merges.router,
         history.router,

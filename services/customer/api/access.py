@@ -17,6 +17,7 @@ HeadRead = Annotated[Principal, allow(Role.branch_head, Role.strategist, Role.au
 PersonalRead = (Role.branch_head, Role.manager)
 """Who may see personal data unmasked or search by it."""
 
+AddressRead = Annotated[Principal, allow(Role.messenger)]
 MergeWrite = Annotated[Principal, allow(Role.branch_head)]
 DuplicateFind = Annotated[Principal, allow(Role.branch_head, Role.integrator)]
 
