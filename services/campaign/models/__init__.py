@@ -2,6 +2,7 @@
 
 from services.campaign.models.campaign import Approval, Campaign, CampaignArm, CampaignWave, Review
 from services.campaign.models.catalogue import Offer
+from services.campaign.models.channel import Channel, ChannelTest, SandboxMessage
 from services.campaign.models.contact_policy import ContactPolicy
 from services.campaign.models.customer import (
     Customer,
@@ -20,6 +21,7 @@ from services.campaign.models.optimisation import (
 )
 from services.campaign.models.price import KnownContribution, PriceList, PriceQuote
 from services.campaign.models.quota import CampaignBudget, OfferQuota, Reservation
+from services.campaign.models.strategy import Strategy, StrategyVersion
 from services.campaign.models.wording import ComplianceList, Material, Script
 
 __all__ = [
@@ -30,6 +32,8 @@ __all__ = [
     "CampaignArm",
     "CampaignBudget",
     "CampaignWave",
+    "Channel",
+    "ChannelTest",
     "ComplianceList",
     "Contact",
     "ContactPolicy",
@@ -48,9 +52,12 @@ __all__ = [
     "PriceQuote",
     "Reservation",
     "Review",
+    "SandboxMessage",
     "Script",
     "Segment",
     "SegmentMember",
+    "Strategy",
+    "StrategyVersion",
     "Suppression",
     "Task",
     "Withdrawal",
