@@ -87,16 +87,19 @@ async def release_chunk(
     schedule = await session.get_one(CampaignWave, (campaign_id, wave))
     if campaign.status not in LIVE or schedule.released_at is not None:
         return Chunk(0, schedule.members, last=True)
-    # Two campaigns that release at once must see each other's contacts, or both would pass the cap.
-    await session.execute(text("SELECT pg_advisory_xact_lock(hashtext('huanying.contact-cap'))"))
+    await await_other_decisions(session)
     schedule.decided_as_of = schedule.decided_as_of or clock.now()
     plan = plan_of(content_of(campaign))
     rows = await _decide(session, settings, campaign_id, plan, schedule)
-    await emit(session, *_assigned(rows, campaign_id, plan, wave, schedule.decided_as_of))
     if not rows:
         schedule.released_at = clock.now()
     await session.flush()
     return Chunk(len(rows), schedule.members, last=not rows)
+
+
+async def await_other_decisions(session: AsyncSession) -> None:
+    """Two campaigns that release at once must see each other's contacts, or both would pass the cap."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtext('huanying.contact-cap'))"))
 
 
 async def _decide(
@@ -110,8 +113,25 @@ async def _decide(
         .limit(1)
     )
     members = frozen_audience(campaign_id, schedule.wave, after, settings.launch_chunk).subquery("members")
+    return await decide_on(session, settings, campaign_id, plan, members, schedule.wave, as_of)
+
+
+async def decide_on(
+    session: AsyncSession,
+    settings: CampaignSettings,
+    campaign_id: UUID,
+    plan: Plan,
+    members: Subquery,
+    wave: int,
+    as_of: datetime,
+) -> Sequence[AnyRow]:
+    """Lines of the ledger and tasks for `members` (customer_id, wave, segment), told to everybody. The
+    caller holds the campaign, and `await_other_decisions`.
+    """
     policy = await release_policy(session, settings, plan, as_of)
-    return await _write(session, members, campaign_id, plan, policy)
+    rows = await _write(session, members, campaign_id, plan, policy)
+    await emit(session, *_assigned(rows, campaign_id, plan, wave, as_of))
+    return rows
 
 
 async def release_policy(
