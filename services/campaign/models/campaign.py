@@ -30,6 +30,8 @@ class Campaign(Base):
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]
     content_hash: Mapped[str | None]
+    strategy: Mapped[str | None] = mapped_column(ForeignKey("strategy.key"))
+    strategy_version: Mapped[int | None] = mapped_column(doc="The one it was submitted with, and keeps")
     created_at: Mapped[datetime]
     created_by: Mapped[str]
     edited_by: Mapped[str]
@@ -53,6 +55,7 @@ class Campaign(Base):
             "approval_covers_content",
         ),
         Index(None, "status"),
+        Index("ix_campaign_strategy", "strategy", postgresql_where=text("strategy IS NOT NULL")),
     )
 
 
