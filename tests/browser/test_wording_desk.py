@@ -69,3 +69,28 @@ def test_a_script_is_written_checked_approved_and_retired(watched: Watched, camp
     page.locator(".facts .tag:has-text('已停用')").wait_for()
     assert [each for each in watched.errors if "422" not in each] == []
     assert watched.outside == []
+
+
+def test_a_material_is_written_as_a_text_or_named_as_a_file(watched: Watched, campaign: httpx.Client) -> None:
+    key, page, form = f"leaf-{uuid.uuid4().hex[:6]}", watched.page, watched.page.locator(".dialog")
+    watched.sign_in("Strategist")
+    watched.open("/wording")
+    page.get_by_role("button", name="撰写物料").click()
+    form.get_by_label("键", exact=True).fill(key)
+    form.get_by_label("适用产品").fill("W-01，F-01, ")
+    form.get_by_label("名称（中文）").fill("短信")
+    form.get_by_label("名称（英文）").fill("Message")
+    form.get_by_label("文本（中文）").fill("您" * 71)
+    form.get_by_label("文本（英文）").fill("Dear customer")
+    form.get_by_text("中文 2 条，英文 1 条").wait_for()
+    form.get_by_label("类型", exact=True).click()
+    page.get_by_role("option", name="文件").click()
+    form.get_by_label("文本（中文）").wait_for(state="hidden")
+    form.get_by_label("地址").fill("https://bank.example/leaflet.pdf")
+    form.get_by_label("内容哈希").fill("a" * 64)
+    form.get_by_label("字节").fill("1024")
+    form.get_by_role("button", name="保存").click()
+    page.wait_for_url(f"**/wording/materials/{key}@1")
+    written = campaign.get(f"/materials/{key}@1").json()
+    assert (written["kind"], written["products"], written["file"]["size"]) == ("file", ["W-01", "F-01"], 1024)
+    assert (watched.errors, watched.outside) == ([], [])

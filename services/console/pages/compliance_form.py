@@ -6,7 +6,7 @@ from nicegui import ui
 
 from services.console.view import View
 from services.console.widgets.dialogs import form
-from services.console.widgets.fields import LocalField, Place, Remark, text_field
+from services.console.widgets.fields import LocalField, Place, Remark, listed, text_field
 from shared.clock import today
 from shared.contracts.campaign.compliance import ComplianceListChange
 
@@ -55,13 +55,12 @@ class _Editor:
             for line in str(field.value or "").splitlines()
             if line.strip()
         ]
-        products = [part.strip() for part in str(self._products.value or "").split(",")]
         body: dict[str, Any] = {
             "key": str(self._key.value or "").strip(),
             "name": self._name.body(),
             "words": words,
             "channels": self._channels.value,
-            "products": [product for product in products if product],
+            "products": listed(self._products.value),
             "valid_from": str(self._since.value or "").strip(),
         }
         written = self._view.api.post("campaign", "/v1/compliance-lists", ComplianceListChange, body)

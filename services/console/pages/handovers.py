@@ -12,6 +12,7 @@ from services.console.frame import heading
 from services.console.pages.words import state_tag
 from services.console.view import View, page
 from services.console.widgets.dialogs import confirm
+from services.console.widgets.fields import listed
 from services.console.widgets.html import Cell, html, link, table, tag, two_lines
 from services.console.widgets.states import empty_state
 from shared.clock import today
@@ -99,9 +100,7 @@ class HandoverForm:
         if not staff:
             ui.notify(self._view.t("handovers.who"), type="warning")
             return None
-        codes = [
-            code for code in str(self._receivers.value or "").replace("，", ",").split(",") if code.strip()
-        ]
+        codes = listed(self._receivers.value)
         plan = HandoverPlan(
             strategy="receivers" if codes else "backup_takes_over",
             receivers=[Receiver(staff=code) for code in codes],

@@ -9,6 +9,7 @@ from services.console.formats import day
 from services.console.frame import heading
 from services.console.pages.insight import CONTRIBUTORS, InsightDialog
 from services.console.view import View, page
+from services.console.widgets.fields import listed
 from services.console.widgets.html import html, tag
 from services.console.widgets.states import empty_state
 from shared.contracts.base import Page
@@ -104,11 +105,7 @@ async def _propose(view: View, reload: Reload) -> None:
             body = {
                 "title": title.value or "",
                 "text": text.value or "",
-                "tags": [
-                    tag
-                    for each in str(tags.value or "").replace("，", ",").split(",")
-                    if (tag := each.strip())
-                ],
+                "tags": listed(tags.value),
                 "group": {"sql": group.value} if group.value else None,
             }
             made = await view.attempt(view.api.post("segmentation", "/v1/insights", InsightView, body))

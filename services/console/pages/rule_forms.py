@@ -7,6 +7,7 @@ from typing import Any, get_args
 from nicegui import ui
 
 from services.console.i18n import Texts
+from services.console.widgets.fields import listed
 from shared.contracts.customer.relations import RelationKind
 from shared.contracts.segmentation import FeatureType, FeatureView
 
@@ -217,7 +218,7 @@ class LeafForm:
 
     def _list(self, kind: FeatureType) -> None:
         def put(text: str) -> None:
-            parts = [part.strip() for part in text.replace("，", ",").split(",") if part.strip()]
+            parts = listed(text)
             self._node["value"] = [_number(part) if kind in _NUMBERS else part for part in parts]
             self._changed()
 

@@ -70,6 +70,11 @@ def number_field(label: str, value: float | None, *, suffix: str | None = None) 
     return ui.number(label, value=value, suffix=suffix).props("outlined dense")
 
 
+def listed(typed: object) -> list[str]:
+    """What stands between commas, Chinese or Latin ones."""
+    return [part.strip() for part in str(typed or "").replace("，", ",").split(",") if part.strip()]
+
+
 def rounded(field: ui.number) -> int | None:
     """Of a field that asks for a whole number."""
     return None if field.value is None else round(field.value)
