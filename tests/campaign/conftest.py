@@ -106,18 +106,31 @@ class Bank:
 
     async def approved(self, **changes: Any) -> str:
         """A campaign that went through both pairs of eyes; its id."""
-        async with self.strategist() as author, self.approver() as checker:
+        async with self.strategist() as author:
             created = await author.post("/v1/campaigns", json=campaign_body(**changes))
             assert created.status_code == 201, created.text
-            path = f"/v1/campaigns/{created.json()['id']}"
+        campaign_id = str(created.json()["id"])
+        await self.approve(campaign_id)
+        return campaign_id
+
+    async def approve(self, campaign_id: str) -> None:
+        path = f"/v1/campaigns/{campaign_id}"
+        async with self.strategist() as author, self.approver() as checker:
             submitted = await author.post(f"{path}:submit")
             assert submitted.status_code == 200, submitted.text
             approved = await checker.post(f"{path}:approve", json={})
             assert approved.status_code == 200, approved.text
-        return str(created.json()["id"])
 
     async def launched(self, **changes: Any) -> str:
         campaign_id = await self.approved(**changes)
+        await self.launch(campaign_id)
+        return campaign_id
+
+    async def launch_draft(self, campaign_id: str) -> None:
+        await self.approve(campaign_id)
+        await self.launch(campaign_id)
+
+    async def launch(self, campaign_id: str) -> None:
         async with self.strategist() as author:
             answer = await author.post(f"/v1/campaigns/{campaign_id}:launch")
             assert answer.status_code == 202, answer.text
@@ -129,7 +142,6 @@ class Bank:
                 return bool(state["state"] == "succeeded")
 
             await eventually(done, what="the launch")
-        return campaign_id
 
     async def get(self, path: str) -> Any:
         async with self.strategist() as client:

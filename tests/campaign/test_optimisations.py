@@ -6,10 +6,12 @@ from uuid import UUID
 
 import pytest
 
+from services.campaign.domain.split import GLOBAL_SALT, position, salt_of, slot_of, slots
 from services.campaign.models import Optimisation
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.optimisations import run_optimisation
 from shared.auth import Role
+from shared.contracts.campaign import Arm
 from shared.db import Job
 from shared.ids import new_id
 from shared.jobs import CancelledJobError, JobRun
@@ -239,3 +241,136 @@ async def test_a_cancelled_run_keeps_nothing(market: tuple[Bank, list[str]]) -> 
     assert (await bank.get(f"/v1/optimisations/{other}"))["state"] == "cancelled"
     async with bank.strategist() as author:
         assert (await author.get(f"/v1/optimisations/{other}/contacts")).status_code == 409
+
+
+async def applied(bank: Bank, found: dict[str, Any]) -> dict[str, Any]:
+    async with bank.strategist() as author:
+        answer = await author.post(f"/v1/optimisations/{found['id']}:apply")
+        assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+async def test_a_launch_contacts_whom_the_run_chose_and_nobody_else(market: tuple[Bank, list[str]]) -> None:
+    bank, campaigns = market
+    found = await optimised(bank, asked(campaigns, contacts_per_customer=1))
+    told = await applied(bank, found)
+    assert [each["campaign_id"] for each in told["bound"]] == sorted(campaigns)
+    contacts = await bank.all_of(f"/v1/optimisations/{found['id']}/contacts", campaign_id=campaigns[0])
+    chosen = {UUID(each["customer_id"]) for each in contacts}
+    assert (await bank.get(f"/v1/campaigns/{campaigns[0]}"))["optimisation"]["contacts"] == len(chosen)
+    people = {state.customer_id: state for state in bank.customers}
+    left = [one for one in people if one not in chosen]
+    # Since the run: one of the chosen said no, another turned out to be somebody else's file, and one came.
+    refusing, merged = sorted(chosen)[:2]
+    survivor = next(one for one in left if _may(one) and one != bank.customers[3].customer_id)
+    late = next(each for each in (a_customer(200 + n) for n in range(50)) if _may(each.customer_id))
+    changed = [
+        people[refusing].model_copy(update={"version": 2, "consents": {}}),
+        people[merged].model_copy(update={"version": 2, "status": "merged", "merged_into": survivor}),
+        late,
+    ]
+    await bank.add_customers(changed)
+    await bank.add_segment(SEGMENT, [each.customer_id for each in bank.customers[:-3]] + [late.customer_id])
+    async with bank.strategist() as author:
+        simulated = (await author.post(f"/v1/campaigns/{campaigns[0]}:simulate")).json()
+    await bank.launch_draft(campaigns[0])
+    lines = {
+        UUID(each["customer_id"]): each for each in await bank.all_of(f"/v1/campaigns/{campaigns[0]}/ledger")
+    }
+    cut = slots(0.1, [Arm.model_validate(an_arm("call", 0.9))])
+    drawn = Counter[str]()
+    for one in (chosen - {refusing, merged}) | {survivor}:
+        slot = slot_of(position(salt_of("arm", UUID(campaigns[0])), one), cut)
+        assert (lines[one]["arm"], lines[one]["propensity"]) == (slot.arm, slot.propensity)
+        drawn[lines[one]["state"]] += 1
+    assert lines[refusing]["reason"] == "consent"
+    assert lines[merged]["reason"] == "merged"
+    assert lines[bank.customers[3].customer_id]["reason"] == "consent"
+    assert lines[late.customer_id]["reason"] == "not_chosen"
+    assert lines[late.customer_id]["evidence"] == {"optimisation": found["id"]}
+    assert {lines[one]["reason"] for one in left if _may(one)} - {None} == {"not_chosen", "consent"}
+    assert {lines[one]["reason"] for one in left if not _may(one)} <= {"global_hold_out"}
+    progress = await bank.get(f"/v1/campaigns/{campaigns[0]}/progress")
+    assert progress["balanced"], progress["imbalances"]
+    assert simulated["suppressed"] == progress["ledger"]["suppressed"]
+    assert (progress["ledger"]["held_out"], progress["ledger"]["assigned"]) == (
+        drawn["held_out"],
+        drawn["assigned"],
+    )
+    assert simulated["hold_out"] == drawn["held_out"]
+
+
+def _may(customer: UUID) -> bool:
+    return position(GLOBAL_SALT, customer) >= CampaignSettings().global_hold_out
+
+
+async def test_a_run_is_applied_to_what_it_weighed_only(market: tuple[Bank, list[str]]) -> None:
+    bank, (first, second) = market
+    found = await optimised(bank, asked([first, second]))
+    path = f"/v1/optimisations/{found['id']}"
+    async with bank.strategist() as author:
+        version = (await author.get(f"/v1/campaigns/{second}")).headers["etag"]
+        edited = await author.patch(
+            f"/v1/campaigns/{second}",
+            json={"budget": {"amount": "9.00"}},
+            headers={"If-Match": version},
+        )
+        assert edited.status_code == 200, edited.text
+        refused = await author.post(f"{path}:apply")
+        assert refused.status_code == 409, refused.text
+        assert refused.json()["type"].endswith("stale-run")
+        assert [error["pointer"] for error in refused.json()["errors"]] == ["/campaigns/1/campaign_id"]
+        assert (await author.get(path)).json()["bound"] == []
+        assert (await author.post(f"{path}:unbind")).status_code == 409
+        assert (await author.get(f"/v1/campaigns/{first}")).json()["optimisation"] is None
+        again = await optimised(bank, asked([first, second]))
+        await bank.launch_draft(first)
+        late = await author.post(f"/v1/optimisations/{again['id']}:apply")
+    assert [error["detail"].split(" is ")[-1] for error in late.json()["errors"]] == ["running already"]
+    async with bank.client(Role.strategist, org="hq.sh.pudong", staff="P1") as author:
+        made = await author.post("/v1/optimisations", json=asked([second]))
+        own = f"/v1/optimisations/{made.json()['id']}"
+
+        async def done() -> bool:
+            return bool((await author.get(own)).json()["state"] == "succeeded")
+
+        await eventually(done, what="the optimisation")
+        assert (await author.post(f"{own}:apply")).status_code == 403
+    async with bank.strategist() as author:
+        narrow = await author.post(f"{own}:apply")
+    assert narrow.status_code == 409
+    assert "reaches beyond hq.sh.pudong" in narrow.json()["errors"][0]["detail"]
+
+
+async def test_a_choice_is_content_that_is_approved_and_can_be_taken_back(
+    market: tuple[Bank, list[str]],
+) -> None:
+    bank, _ = market
+    campaign_id = await bank.approved()
+    path = f"/v1/campaigns/{campaign_id}"
+    before = await bank.get(path)
+    found = await optimised(bank, asked([campaign_id]))
+    await applied(bank, found)
+    bound = await bank.get(path)
+    assert (bound["status"], bound["approved_by"], bound["content_hash"]) == ("draft", None, None)
+    async with bank.strategist() as author, bank.approver() as checker:
+        submitted = (await author.post(f"{path}:submit")).json()
+        assert submitted["content_hash"] != before["content_hash"]
+        approved = (await checker.post(f"{path}:approve", json={})).json()
+        assert approved["status"] == "approved"
+        # What is bound already stays as it is, approval and all.
+        await applied(bank, found)
+        assert (await bank.get(path))["status"] == "approved"
+        changed = await author.patch(
+            path, json={"name": {"zh": "新", "en": "New"}}, headers={"If-Match": f'"{approved["version"]}"'}
+        )
+        assert changed.status_code == 200, changed.text
+        stale = await author.post(f"{path}:submit")
+        assert [error["pointer"] for error in stale.json()["errors"]] == ["/optimisation"]
+        freed = await author.post(f"/v1/optimisations/{found['id']}:unbind")
+        assert (freed.status_code, freed.json()["bound"]) == (200, [])
+        assert (await author.post(f"{path}:submit")).status_code == 200
+        forged = await author.post("/v1/campaigns", json=campaign_body(optimisation=bound["optimisation"]))
+        assert forged.status_code == 422
+    assert (await bank.get(path))["optimisation"] is None

@@ -7,6 +7,7 @@ from fastapi import Query, Response
 
 from services.campaign.api.access import Overseer, Planner
 from services.campaign.queries import optimisations as queries
+from services.campaign.usecases.optimisation_binding import apply, unbind
 from services.campaign.usecases.optimisations import request_optimisation
 from shared.contracts.base import Code, Page
 from shared.contracts.campaign.optimisations import (
@@ -36,7 +37,7 @@ async def create_optimisation(
     """
     run, job = await request_optimisation(session, principal, body)
     response.headers["Location"] = location_of(job)
-    return queries.optimisation_view(run)
+    return await queries.optimisation_view(session, run)
 
 
 @router.get("/optimisations", summary="List optimisations")
@@ -52,7 +53,36 @@ async def list_optimisations(
 )
 async def get_optimisation(session: Session, principal: Overseer, optimisation_id: UUID) -> OptimisationView:
     """What was asked and, once it has succeeded, value, bound, gap and the price of every limit."""
-    return queries.optimisation_view(await queries.find_optimisation(session, optimisation_id))
+    found = await queries.find_optimisation(session, optimisation_id)
+    return await queries.optimisation_view(session, found)
+
+
+@router.post(
+    "/optimisations/{optimisation_id}:apply",
+    summary="Contact the chosen",
+    responses=_RESULT,
+)
+async def apply_optimisation(session: Session, principal: Planner, optimisation_id: UUID) -> OptimisationView:
+    """Binds all of its campaigns, or none: one that was launched, or whose content has changed since the run,
+    refuses the whole. Their launches contact whom the run chose and suppress others with `not_chosen`, also
+    those who come into the audience later. Arms and hold-out are drawn by hash among the chosen. The choice
+    is content: review and approval are void.
+    """
+    found = await queries.finished_optimisation(session, optimisation_id)
+    await apply(session, principal, found)
+    return await queries.optimisation_view(session, found)
+
+
+@router.post("/optimisations/{optimisation_id}:unbind", summary="Take the choice back", responses=_RESULT)
+async def unbind_optimisation(
+    session: Session, principal: Planner, optimisation_id: UUID
+) -> OptimisationView:
+    """From all campaigns bound to it that are not launched: the contact policy alone decides again. Their
+    review and approval are void.
+    """
+    found = await queries.finished_optimisation(session, optimisation_id)
+    await unbind(session, principal, found)
+    return await queries.optimisation_view(session, found)
 
 
 @router.get(

@@ -34,6 +34,7 @@ class Competitor:
 
     terms: CampaignTerms
     key: str
+    content_hash: str
     channel: str
     minutes: float
     worth: float
@@ -208,6 +209,7 @@ def _result(pool: Pool, problem: Problem, plan: Plan, customers: int) -> Optimis
             CampaignShare(
                 campaign_id=each.terms.campaign_id,
                 key=each.key,
+                content_hash=each.content_hash,
                 audience=each.ordinal.size,
                 contactable=int((each.reason == 0).sum()),
                 contacts=int(counts[option]),

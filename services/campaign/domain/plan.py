@@ -30,6 +30,7 @@ class Plan:
     schedule: Schedule
     responsibility: Responsibility
     audience: Audience
+    optimisation: UUID | None
 
     @cached_property
     def cut(self) -> list[Slot]:
@@ -79,4 +80,5 @@ def plan_of(content: CampaignContent) -> Plan:
         schedule=content.schedule,
         responsibility=content.responsibility,
         audience=content.audience,
+        optimisation=content.optimisation.optimisation_id if content.optimisation else None,
     )

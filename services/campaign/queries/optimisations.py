@@ -1,20 +1,30 @@
 """Reads of optimisations."""
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.models import Customer, Optimisation, OptimisedContact, OptimisedManager, OptimisedPart
+from services.campaign.models import (
+    Campaign,
+    Customer,
+    Optimisation,
+    OptimisedContact,
+    OptimisedManager,
+    OptimisedPart,
+)
 from services.campaign.queries.optimisation_parts import PART_BITS, options_in
 from shared.contracts.base import Page
 from shared.contracts.campaign.optimisations import (
+    BoundCampaign,
     ChosenContact,
     CustomerOptions,
     ManagerShare,
     OptimisationSummary,
     OptimisationView,
+    OptimisationWrite,
 )
 from shared.errors import Conflict, NotFound
 from shared.pagination import PageRequest, paginate
@@ -35,8 +45,34 @@ async def finished_optimisation(session: AsyncSession, optimisation_id: UUID) ->
     return found
 
 
-def optimisation_view(row: Optimisation) -> OptimisationView:
-    return OptimisationView.model_validate(_columns(row, OptimisationView))
+async def optimisation_view(session: AsyncSession, row: Optimisation) -> OptimisationView:
+    values = _columns(row, OptimisationSummary) | {
+        name: getattr(row, name) for name in ("request", "job_id", "problem", "result")
+    }
+    return OptimisationView.model_validate(values | {"bound": await _bound(session, row)})
+
+
+async def _bound(session: AsyncSession, run: Optimisation) -> list[BoundCampaign]:
+    rows = await session.scalars(
+        select(Campaign)
+        .where(
+            Campaign.id.in_(campaigns_of(run)),
+            bound_to(run.id),
+        )
+        .order_by(Campaign.id)
+    )
+    return [BoundCampaign(campaign_id=row.id, key=row.key, status=row.status) for row in rows]
+
+
+def bound_to(optimisation_id: UUID) -> ColumnElement[bool]:
+    column: ColumnElement[Any] = Campaign.content.expression
+    bound: ColumnElement[bool] = column["optimisation"]["optimisation_id"].astext == str(optimisation_id)
+    return bound
+
+
+def campaigns_of(run: Optimisation) -> list[UUID]:
+    """Those that competed, in the order they were named."""
+    return [terms.campaign_id for terms in OptimisationWrite.model_validate(run.request).campaigns]
 
 
 async def list_optimisations(session: AsyncSession, page: PageRequest) -> Page[OptimisationSummary]:

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.campaign.domain.contact_rules import ContactRules
 from services.campaign.domain.split import GLOBAL_SALT, Slot, salt_of
-from services.campaign.models import Contact, Customer, Suppression
+from services.campaign.models import Contact, Customer, OptimisedContact, Suppression
 from services.campaign.queries.audience import in_orgs, position
 from services.campaign.queries.families import heads_of_families, merged_customers
 from services.campaign.settings import CampaignSettings
@@ -46,6 +46,8 @@ class Policy:
     global_hold_out: float
     contact: UUID | None = None
     """The contact that asks for itself: the cap looks at the others."""
+    optimisation: UUID | None = None
+    """The run that chose whom the campaign contacts; None: nobody chose."""
 
     @property
     def counts_from(self) -> datetime:
@@ -63,6 +65,7 @@ def policy_of(
     consent: str,
     orgs: Sequence[OrgPath] = (),
     contact: UUID | None = None,
+    optimisation: UUID | None = None,
 ) -> Policy:
     return Policy(
         as_of=as_of,
@@ -74,6 +77,7 @@ def policy_of(
         rules=rules,
         global_hold_out=settings.global_hold_out,
         contact=contact,
+        optimisation=optimisation,
     )
 
 
@@ -102,6 +106,7 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
             (_recent_contacts(policy) + case((has_family, _of_family(policy)), else_=0)).label("recent"),
             _refused_lately(policy, has_family).label("refused_lately"),
             and_(has_family, _family_is_in(campaign_id)).label("family_is_in"),
+            _chosen(policy, campaign_id, has_family).label("chosen"),
             position(GLOBAL_SALT, members.c.customer_id).label("global_at"),
             position(salt_of("arm", campaign_id), members.c.customer_id).label("at"),
         )
@@ -187,6 +192,24 @@ def _family_is_in(campaign_id: UUID) -> ColumnElement[bool]:
     )
 
 
+def _chosen(policy: Policy, campaign_id: UUID, has_family: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The run chose the person for this campaign, by whichever file. Whoever was not in the run was not
+    chosen: there is no room planned for them.
+    """
+    if policy.optimisation is None:
+        return literal(True)
+    member = merged_customers()
+    by_run = (
+        OptimisedContact.optimisation_id == policy.optimisation,
+        OptimisedContact.campaign_id == campaign_id,
+    )
+    own = exists().where(OptimisedContact.customer_id == Customer.id, *by_run)
+    family = exists().where(
+        member.c.survivor == Customer.id, OptimisedContact.customer_id == member.c.id, *by_run
+    )
+    return or_(own, and_(has_family, family))
+
+
 def refusals(of: Subquery, policy: Policy) -> list[tuple[SuppressionReason, ColumnElement[bool]]]:
     """Each rule with the condition under which it refuses; the first that holds is the reason given."""
     rules: list[tuple[SuppressionReason, ColumnElement[bool]]] = [
@@ -199,13 +222,17 @@ def refusals(of: Subquery, policy: Policy) -> list[tuple[SuppressionReason, Colu
     rules.append(("consent", ~(literal(policy.consent) == of.c.consents.any_())))
     if policy.required_rating is not None:
         rules.append(("suitability", _unsuitable(of, policy.required_rating, policy.today)))
-    return [
-        *rules,
+    rules += [
         ("cool_down", of.c.refused_lately),
         ("cap", of.c.recent >= policy.rules.cap),
         ("no_manager", of.c.manager.is_(None)),
         ("global_hold_out", of.c.global_at < policy.global_hold_out),
     ]
+    if policy.optimisation is not None:
+        # Last, and before the split: what other rules refuse is counted as without a choice, and the
+        # hold-out is drawn among the chosen.
+        rules.append(("not_chosen", ~of.c.chosen))
+    return rules
 
 
 def _unsuitable(of: Subquery, required: int, today: date) -> ColumnElement[bool]:
@@ -242,6 +269,7 @@ def evidence(of: Subquery, policy: Policy) -> Mapping[SuppressionReason, ColumnE
             "policy",
             policy.rules.ref,
         ),
+        "not_chosen": func.jsonb_build_object("optimisation", policy.optimisation),
     }
 
 

@@ -62,6 +62,20 @@ async def _segments(session: AsyncSession, keys: list[str]) -> dict[str, KnownSe
     return {row.key: KnownSegment(row.id, row.version) for row in rows}
 
 
+def weighed_hash(key: str, content: CampaignContent, found: References) -> str:
+    """What an optimisation weighs of a campaign: all of its content but what an optimisation chose."""
+    return found.hash(key, content.model_copy(update={"optimisation": None}))
+
+
+def stale_choice(key: str, content: CampaignContent, found: References) -> list[FieldError]:
+    """A choice that was made for other content: neither its counts nor its limits hold any more."""
+    choice = content.optimisation
+    if choice is None or choice.content_hash == weighed_hash(key, content, found):
+        return []
+    detail = f"{choice.name} weighed other content: run the optimisation again, or unbind it"
+    return [FieldError("/optimisation", detail)]
+
+
 def unknown(content: CampaignContent, found: References) -> list[FieldError]:
     """A pointer to every reference that leads nowhere."""
     errors = []

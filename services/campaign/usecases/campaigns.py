@@ -15,6 +15,7 @@ from services.campaign.queries.references import (
     load_references,
     refused_words,
     require_usable,
+    stale_choice,
     unknown,
     unusable,
 )
@@ -22,6 +23,7 @@ from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
 from shared.contracts.campaign import CampaignContent, CampaignPatch, CampaignVerb, CampaignWrite
+from shared.contracts.campaign.fixes import ContactChoice
 from shared.contracts.events import CampaignApproved, CampaignPaused, CampaignResumed
 from shared.errors import FieldError, Forbidden, NotFound, Unprocessable
 from shared.ids import new_id
@@ -68,6 +70,20 @@ async def edit_campaign(
     return campaign
 
 
+async def bind_choice(
+    session: AsyncSession, principal: Principal, campaign: Campaign, choice: ContactChoice | None
+) -> None:
+    """Who is contacted is content like any other. `campaign` is locked."""
+    campaign.status = next_status(campaign.status, "edit")
+    _write_content(campaign, content_of(campaign).model_copy(update={"optimisation": choice}))
+    campaign.edited_by = principal.id
+    void_approval(campaign)
+    detail: dict[str, object] = {"optimisation": str(choice.optimisation_id) if choice else None}
+    await _save(
+        session, principal, campaign, "bind_optimisation" if choice else "unbind_optimisation", detail
+    )
+
+
 async def submit_campaign(session: AsyncSession, principal: Principal, campaign_id: UUID) -> Campaign:
     """Binds the content by its hash and asks for a second pair of eyes."""
     campaign = await lock_campaign(session, principal, campaign_id)
@@ -81,6 +97,7 @@ async def submit_campaign(session: AsyncSession, principal: Principal, campaign_
         *unusable(content, found),
         *await refused_words(session, content, found, clock.today()),
         *expired_offers(content, found, plan.schedule.end),
+        *stale_choice(campaign.key, content, found),
     ]
     if errors:
         raise Unprocessable("the campaign cannot be carried out as it stands", errors=errors)

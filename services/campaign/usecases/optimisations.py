@@ -5,7 +5,7 @@ A repetition after a killed worker begins again; a run that was kept before the 
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +27,7 @@ from services.campaign.models import (
 from services.campaign.queries.campaigns import content_of, select_visible
 from services.campaign.queries.optimisation_input import Members, members_of, owners_of
 from services.campaign.queries.optimisation_parts import parts_of
-from services.campaign.queries.references import References, load_references, require_known
+from services.campaign.queries.references import References, load_references, require_known, weighed_hash
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.forgetting import hold_off_erasures
 from services.campaign.usecases.release import release_policy
@@ -217,7 +217,8 @@ async def _competitor(
     plan = plan_of(content)
     found = await load_references(session, content)
     require_known(content, found)
-    policy = await release_policy(session, settings, plan, clock.now())
+    # What another run chose binds a launch, not this one.
+    policy = await release_policy(session, settings, replace(plan, optimisation=None), clock.now())
     segments = await _segments(session, terms)
     rated = [segments[each.segment] for each in terms.by_segment if each.segment in segments]
     if len(rated) < len(terms.by_segment):
@@ -227,6 +228,7 @@ async def _competitor(
     return Competitor(
         terms=terms,
         key=campaign.key,
+        content_hash=weighed_hash(campaign.key, content, found),
         channel=channel,
         minutes=request.minutes.get(channel, _longest(plan, found)),
         worth=sum(arm.share * float(found.offers[arm.offer].value) for arm in plan.scheme.arms),

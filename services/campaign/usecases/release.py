@@ -147,6 +147,7 @@ async def release_policy(
         use_backup=plan.people.use_backup,
         consent=plan.consent,
         orgs=plan.people.orgs,
+        optimisation=plan.optimisation,
     )
 
 

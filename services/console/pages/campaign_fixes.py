@@ -9,7 +9,7 @@ from services.console.formats import NOTHING, day, percent, whole
 from services.console.i18n import Texts
 from services.console.pages.words import Metrics, Names, metric_name, quantity
 from services.console.view import View
-from services.console.widgets.html import Cell, facts, html
+from services.console.widgets.html import Cell, facts, html, link, two_lines
 from shared.contracts.campaign import CampaignView
 
 Pairs = list[tuple[str, Cell]]
@@ -78,6 +78,10 @@ def _people(t: Texts, campaign: CampaignView, names: Names) -> Pairs | None:
             pairs.append((t("fix.exclude"), _list(t, campaign.audience.exclude, names.segment)))
         if campaign.audience.limit:
             pairs.append((t("fix.limit"), whole(campaign.audience.limit)))
+    choice = campaign.optimisation
+    if choice:
+        run = link(choice.name, f"/optimisations/{choice.optimisation_id}")
+        pairs.append((t("fix.chosen"), two_lines(run, t("fix.chosen.contacts", n=whole(choice.contacts)))))
     return pairs
 
 

@@ -9,9 +9,11 @@ from nicegui import background_tasks, ui
 from services.console.api import segment
 from services.console.formats import NOTHING, moment, percent, whole
 from services.console.frame import heading
+from services.console.pages.optimisations import OPEN
 from services.console.pages.words import state_tag
 from services.console.view import View, page
-from services.console.widgets.html import html, link, table
+from services.console.widgets.dialogs import confirm
+from services.console.widgets.html import html, link, table, tag
 from services.console.widgets.states import empty_state
 from services.console.widgets.tiles import kpi
 from shared.auth import Role
@@ -43,10 +45,12 @@ def _draw(view: View, found: OptimisationView, again: Reload) -> None:
     crumb = link(t("optimise.title"), "/optimisations")
     with heading(found.name, moment(found.created_at), crumb=crumb):
         html(state_tag(t, found.state))
+        if found.result is not None and view.user.has(Role.strategist):
+            _verbs(view, found, again)
     if found.result is not None:
         _tiles(view, found.result)
+        _campaigns(view, found, found.result)
         _prices(view, found.result)
-        _campaigns(view, found.result)
         _managers(view, found)
         return
     with ui.element("section").classes("panel"):
@@ -54,6 +58,31 @@ def _draw(view: View, found: OptimisationView, again: Reload) -> None:
             empty_state(t.word("state", found.state), found.problem or t("run.nothing_kept"))
             return
         _Progress(view, found, again).draw()
+
+
+def _verbs(view: View, found: OptimisationView, again: Reload) -> None:
+    """A run may be applied again: after other runs were, or when some of its campaigns were freed."""
+    t = view.t
+
+    async def apply() -> None:
+        await ask("apply", t("optimise.apply"), t("optimise.apply.confirm"), t("optimise.applied"))
+
+    async def unbind() -> None:
+        await ask("unbind", t("optimise.unbind"), t("optimise.unbind.confirm"), t("optimise.unbound"))
+
+    async def ask(verb: str, title: str, text: str, said: str) -> None:
+        if await confirm(t, title=title, text=text) is None:
+            return
+        path = f"/v1/optimisations/{found.id}:{verb}"
+        if await view.attempt(view.api.post("campaign", path, OptimisationView)) is not None:
+            view.done(said)
+            await again()
+
+    bound = {each.campaign_id for each in found.bound}
+    if any(terms.campaign_id not in bound for terms in found.request.campaigns):
+        ui.button(t("optimise.apply"), on_click=apply).props("unelevated no-caps")
+    if any(each.status in OPEN for each in found.bound):
+        ui.button(t("optimise.unbind"), on_click=unbind).props("outline no-caps")
 
 
 class _Progress:
@@ -119,9 +148,10 @@ def _prices(view: View, result: OptimisationResult) -> None:
         html(table([t(f"optimise.{name}") for name in names], rows, right=(1, 2, 3)))
 
 
-def _campaigns(view: View, result: OptimisationResult) -> None:
+def _campaigns(view: View, found: OptimisationView, result: OptimisationResult) -> None:
     t = view.t
-    names = ("audience", "contactable", "contacts", "value", "minimum", "maximum", "missing")
+    bound = {each.campaign_id for each in found.bound}
+    names = ("audience", "contactable", "contacts", "value", "minimum", "maximum", "missing", "uses")
     rows = [
         [
             link(each.key, f"/campaigns/{each.campaign_id}"),
@@ -132,6 +162,7 @@ def _campaigns(view: View, result: OptimisationResult) -> None:
             whole(each.minimum),
             whole(each.maximum),
             whole(each.missing) if each.missing else NOTHING,
+            tag(t("optimise.uses.yes"), "good") if each.campaign_id in bound else NOTHING,
         ]
         for each in result.campaigns
     ]

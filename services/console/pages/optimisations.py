@@ -17,7 +17,8 @@ from shared.contracts.base import Page
 from shared.contracts.campaign import CampaignSummary
 from shared.contracts.campaign.optimisations import OptimisationSummary, OptimisationView
 
-_OPEN = frozenset({"draft", "in_review", "approved", "scheduled"})
+OPEN = frozenset({"draft", "in_review", "approved", "scheduled"})
+"""States of a campaign that can still be planned."""
 _MOST = 100
 Found = tuple[Page[OptimisationSummary], Sequence[CampaignSummary]]
 
@@ -33,7 +34,7 @@ async def optimisations_page(view: View) -> None:
             view.api.get("campaign", "/v1/optimisations", Page[OptimisationSummary], params),
             view.api.get("campaign", "/v1/campaigns", Page[CampaignSummary], params),
         )
-        return made, [each for each in campaigns.items if each.status in _OPEN]
+        return made, [each for each in campaigns.items if each.status in OPEN]
 
     view.section(fetch, lambda found: _draw(view, found), height=320)
 

@@ -20,6 +20,7 @@ from shared.contracts.base import (
 )
 from shared.contracts.campaign.fixes import (
     CampaignContent,
+    ContactChoice,
 )
 from shared.contracts.campaign.vocabulary import (
     CampaignStatus,
@@ -29,7 +30,7 @@ from shared.contracts.campaign.vocabulary import (
     ScriptRef,
     SuppressionReason,
 )
-from shared.contracts.events import ArmEffect, Disposition, LedgerTotals
+from shared.contracts.events import ArmEffect, ContactOutcome, LedgerTotals
 
 
 class EvaluationSummary(Schema):
@@ -74,6 +75,7 @@ class CampaignSummary(Schema):
     name: LocalText
     status: CampaignStatus
     version: int
+    strategy: Key | None = None
     owner: Code | None
     orgs: list[OrgPath]
     start: date | None
@@ -86,11 +88,17 @@ class CampaignSummary(Schema):
 class CampaignView(CampaignContent):
     id: UUID
     key: Key
+    optimisation: ContactChoice | None = Field(
+        None, description="Who chose whom it contacts; null: the contact policy alone decides"
+    )
     status: CampaignStatus
     version: int
     missing: list[str] = Field(description="Pointers of what `:submit` still asks for")
     verbs: list[CampaignVerb] = Field(description="What the state allows now")
     content_hash: str | None = Field(None, description="SHA-256 of what was submitted")
+    strategy_version: int | None = Field(
+        None, description="The version of its strategy it was submitted with, and keeps"
+    )
     created_at: Timestamp
     created_by: str
     edited_by: str
@@ -178,7 +186,7 @@ class LedgerEntry(Schema):
     offer: Key | None
     channel: Key | None
     script: ScriptRef | None
-    disposition: Disposition | None
+    disposition: ContactOutcome | None
     attempts: int
     minutes: Number
     cost: Money

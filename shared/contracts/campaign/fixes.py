@@ -12,6 +12,7 @@ from shared.contracts.base import (
     Key,
     LocalText,
     Money,
+    Name,
     OrgPath,
     Schema,
 )
@@ -104,11 +105,18 @@ class Budget(Schema):
     currency: Currency = "CNY"
 
 
-class CampaignContent(Schema):
-    """All that approval covers. A draft may lack fixes; `:submit` names every one that is missing."""
+class CampaignParts(Schema):
+    """What is written of a campaign. A draft may lack fixes; `:submit` names every one that is missing."""
 
     name: LocalText
-    strategy_id: UUID | None = Field(None, description="The strategy this campaign carries out")
+    strategy: Key | None = Field(
+        None,
+        exclude_if=lambda key: key is None,
+        description="Key of the strategy this campaign carries out",
+    )
+    strategy_id: UUID | None = Field(
+        None, description="The same strategy by its id; either names it, and the other follows"
+    )
     objective: Objective | None = None
     scheme: Scheme | None = None
     people: People | None = None
@@ -118,7 +126,28 @@ class CampaignContent(Schema):
     budget: Budget | None = None
 
 
-class CampaignWrite(CampaignContent):
+class ContactChoice(Schema):
+    """An optimisation's choice of whom a campaign contacts. Nobody else is contacted by it: neither whom the
+    run left out, nor who came into the audience later.
+    """
+
+    optimisation_id: UUID
+    name: Name
+    contacts: int = Field(description="Chosen; arms and hold-out are drawn among them")
+    content_hash: str = Field(description="SHA-256 of the campaign's content as the run weighed it")
+
+
+class CampaignContent(CampaignParts):
+    """All that approval covers."""
+
+    optimisation: ContactChoice | None = Field(
+        None,
+        exclude_if=lambda choice: choice is None,
+        description="Set by `POST /v1/optimisations/{id}:apply`; void once another part changes",
+    )
+
+
+class CampaignWrite(CampaignParts):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -152,9 +181,12 @@ class CampaignWrite(CampaignContent):
 
 
 class CampaignPatch(Schema):
-    """Replaces the named parts whole; `null` empties a fix. Any edit voids review and approval."""
+    """Replaces the named parts whole; `null` empties a fix. Any edit voids review and approval, and the
+    choice of an optimisation, which has to be made again.
+    """
 
     name: LocalText | None = None
+    strategy: Key | None = None
     strategy_id: UUID | None = None
     objective: Objective | None = None
     scheme: Scheme | None = None

@@ -16,7 +16,7 @@ from shared.contracts.base import (
     Share,
     Timestamp,
 )
-from shared.contracts.campaign.vocabulary import LocalLongText, SuppressionReason
+from shared.contracts.campaign.vocabulary import CampaignStatus, LocalLongText, SuppressionReason
 
 Count = Annotated[int, Field(ge=0, le=100_000_000)]
 Minutes = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -106,6 +106,9 @@ class CampaignShare(Schema):
 
     campaign_id: UUID
     key: Key
+    content_hash: str | None = Field(
+        None, description="SHA-256 of the campaign's content when it was weighed; null in old runs"
+    )
     audience: int
     contactable: int = Field(description="Of the audience, those whom the contact policy lets pass")
     contacts: int
@@ -164,11 +167,20 @@ class OptimisationSummary(Schema):
     finished_at: Timestamp | None
 
 
+class BoundCampaign(Schema):
+    campaign_id: UUID
+    key: Key
+    status: CampaignStatus
+
+
 class OptimisationView(OptimisationSummary):
     request: OptimisationWrite
     job_id: UUID
     problem: str | None
     result: OptimisationResult | None
+    bound: list[BoundCampaign] = Field(
+        description="Campaigns that contact whom this run chose, and nobody else"
+    )
 
 
 class ChosenContact(Schema):

@@ -50,8 +50,13 @@ SuppressionReason = Literal[
     "quota",
     "budget",
     "cool_down",
+    "not_chosen",
 ]
 LedgerState = Literal["planned", "suppressed", "held_out", "assigned", "done", "expired"]
+MessageState = Literal[
+    "planned", "claimed", "submitting", "accepted", "delivered", "read", "failed", "unknown", "expired"
+]
+"""`submitting` may be with the provider; `unknown`: whose answer was lost, and nobody sends it again."""
 TaskState = Literal["assigned", "accepted", "started", "call_back", "returned", "done", "expired"]
 
 
