@@ -14,6 +14,7 @@ from services.campaign.api import (
     suppressions,
     tasks,
 )
+from services.campaign.channels.carriers import open_carriers
 from services.campaign.consumers import HANDLERS
 from services.campaign.jobs import TASKS, follow_the_clock
 from services.campaign.settings import CampaignSettings
@@ -41,6 +42,7 @@ service = Service(
     ],
     handlers=HANDLERS,
     tasks=TASKS,
+    resources=open_carriers,
     background=[follow_the_clock],
 )
 app = create_app(service)

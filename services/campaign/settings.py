@@ -1,6 +1,7 @@
 """Configuration of the campaign service beyond what every service has."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -24,3 +25,5 @@ class CampaignSettings(Settings):
     """Members of an audience decided in one transaction."""
     release_every_seconds: Annotated[float, Field(gt=0)] = 2.0
     """How often the worker looks for starts and waves that are due."""
+    drop_dir: Path | None = None
+    """Directory in which channels by file put what they send; without it `drops` below `data_dir`."""

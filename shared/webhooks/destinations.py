@@ -52,12 +52,20 @@ class Destinations:
             raise RefusedDestinationError("needs https and a host")
         if parts.username is not None or parts.password is not None or parts.fragment:
             raise RefusedDestinationError("must not carry credentials or a fragment")
-        address = literal(host)
-        inside = host in self.hosts or (address is not None and self._listed(address))
-        if parts.scheme == "http" and not inside:
+        if parts.scheme == "http" and not self.lists(host):
             raise RefusedDestinationError("needs https: the operator allows http to listed hosts only")
-        local = host == "localhost" or host.endswith(".localhost")
-        if not inside and (local or (address is not None and not _is_public(address))):
+        self.check_host(host)
+
+    def lists(self, host: str) -> bool:
+        """Whether the operator vouches for it; to such hosts a connection may be without TLS."""
+        address = literal(host)
+        return host.lower() in self.hosts or (address is not None and self._listed(address))
+
+    def check_host(self, host: str) -> None:
+        """What can be said without asking a name server. Raises `RefusedDestinationError`."""
+        name, address = host.lower(), literal(host)
+        local = name == "localhost" or name.endswith(".localhost")
+        if not self.lists(host) and (local or (address is not None and not _is_public(address))):
             raise RefusedDestinationError("is inside the bank and not on the operator's list")
 
     def allowed(self, host: str, addresses: Iterable[Address]) -> list[str]:

@@ -28,8 +28,13 @@ class SecretBox:
 
     def new(self, endpoint_id: UUID) -> tuple[bytes, bytes]:
         """A fresh signing key of 32 bytes, and what to store of it."""
-        key, nonce = os.urandom(_KEY), os.urandom(_NONCE)
-        return key, nonce + self._seal.encrypt(nonce, key, endpoint_id.bytes)
+        key = os.urandom(_KEY)
+        return key, self.seal(endpoint_id, key)
+
+    def seal(self, owner_id: UUID, secret: bytes) -> bytes:
+        """What to store of a secret that was agreed with somebody else; only its owner's id opens it."""
+        nonce = os.urandom(_NONCE)
+        return nonce + self._seal.encrypt(nonce, secret, owner_id.bytes)
 
     def open(self, endpoint_id: UUID, sealed: bytes) -> bytes:
         try:

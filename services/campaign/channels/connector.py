@@ -7,6 +7,9 @@ from uuid import UUID
 
 from shared.contracts.campaign.channels import ChannelKind, MessageLanguage, SubmissionOutcome
 
+SUBMIT_SECONDS = 60.0
+"""No `submit` takes longer, but for the moment it needs to write down what it knows."""
+
 TEST_CAMPAIGN = UUID(int=0)
 """Of messages that only try a channel."""
 

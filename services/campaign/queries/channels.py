@@ -1,0 +1,51 @@
+"""Reads of channels and of the tests they were put to."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.campaign.models import Channel, ChannelTest
+from shared.contracts.base import Page
+from shared.contracts.campaign.channels import ChannelKind, ChannelState, ChannelTestView, ChannelView
+from shared.errors import NotFound
+from shared.pagination import PageRequest, paginate
+
+_DERIVED = {"has_secret", "has_password"}
+
+
+def channel_view(channel: Channel) -> ChannelView:
+    """Whether there are secrets, never which."""
+    stored = {name: getattr(channel, name) for name in ChannelView.model_fields if name not in _DERIVED}
+    known = {"has_secret": channel.secret is not None, "has_password": channel.password is not None}
+    return ChannelView.model_validate({**stored, **known})
+
+
+def test_view(test: ChannelTest) -> ChannelTestView:
+    return ChannelTestView.model_validate(
+        {name: getattr(test, name) for name in ChannelTestView.model_fields}
+    )
+
+
+async def find_channel(session: AsyncSession, key: str, *, lock: bool = False) -> Channel:
+    channel = await session.get(Channel, key, with_for_update=True if lock else None)
+    if channel is None:
+        raise NotFound(f"no channel {key}")
+    return channel
+
+
+async def list_channels(
+    session: AsyncSession, page: PageRequest, kind: ChannelKind | None, state: ChannelState | None
+) -> Page[ChannelView]:
+    query = select(Channel)
+    if kind is not None:
+        query = query.where(Channel.kind == kind)
+    if state is not None:
+        query = query.where(Channel.state == state)
+    return await paginate(session, query, [Channel.key.expression], page, lambda row: channel_view(row[0]))
+
+
+async def list_tests(session: AsyncSession, key: str, page: PageRequest) -> Page[ChannelTestView]:
+    await find_channel(session, key)
+    query = select(ChannelTest).where(ChannelTest.channel == key)
+    return await paginate(
+        session, query, [ChannelTest.id.expression], page, lambda row: test_view(row[0]), descending=True
+    )
