@@ -12,9 +12,9 @@ from services.segmentation.domain.drift import months
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.domain.rules.tree import segment_keys
 from services.segmentation.models import TargetAlert, TargetProfile, TargetVersion
-from services.segmentation.queries.compiled import members_back
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.owned import find_owned, lock_owned, may_change
+from services.segmentation.queries.past_members import members_back
 from services.segmentation.queries.target_adherence import Outsiders, Totals, outsiders, totals
 from services.segmentation.queries.targets import (
     alert_view,

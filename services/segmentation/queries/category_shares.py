@@ -2,13 +2,13 @@
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.segmentation.domain.contrast import ShareContrast, share_contrasts
 from services.segmentation.domain.feature_catalogue import BUILT_IN
 from services.segmentation.domain.features import FeatureType
 from services.segmentation.domain.rules.compiler import Compiler, Moment
+from services.segmentation.store.staging import register_ordinals
 from shared.contracts.base import LocalText
 from shared.contracts.segmentation.contrasts import CategoryContrast
 
@@ -24,7 +24,7 @@ def category_shares(
     cursor: duckdb.DuckDBPyConnection, members: NDArray[np.uint32], moment: Moment, org: str
 ) -> list[CategoryContrast]:
     """The words of every text feature whose share among `members` below `org` is another than among all."""
-    cursor.register("grouped", pa.table({"ordinal": pa.array(members.astype(np.int32))}))
+    register_ordinals(cursor, "grouped", members)
     found = [each for key in WORDS for each in share_contrasts(key, _counts(cursor, key, moment, org))]
     cursor.unregister("grouped")
     found.sort(key=lambda each: -abs(each.difference))

@@ -9,7 +9,7 @@ from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.hypothesis import Arm
 from services.segmentation.domain.rules.compiler import Compiler, Moment
 from services.segmentation.domain.rules.tree import Rule
-from services.segmentation.queries.compiled import register_references
+from services.segmentation.store.reading import register_references
 
 # Who is in the group is never in the comparison. Welford's algorithm: no loss on large balances.
 _ARMS = """

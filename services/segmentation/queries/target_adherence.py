@@ -14,10 +14,10 @@ from services.segmentation.domain.drift import Period
 from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Compiler, Moment
 from services.segmentation.domain.rules.tree import Rule
-from services.segmentation.queries.compiled import register_references
 from services.segmentation.queries.profile import PROFILED, contrast_view, feature_matrix
 from services.segmentation.queries.target_shares import units_of
 from services.segmentation.store import reading
+from services.segmentation.store.reading import register_references
 from shared.contracts.segmentation.targets import TargetContrast
 
 CONTRIBUTION = "contribution_12m"

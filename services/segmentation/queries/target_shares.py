@@ -19,9 +19,9 @@ from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Compiler, Moment, Query
 from services.segmentation.domain.rules.tree import Rule
 from services.segmentation.domain.rules.windows import scheduled
-from services.segmentation.queries.compiled import register_references
 from services.segmentation.store.campaigns import contacts_since
 from services.segmentation.store.past import as_of
+from services.segmentation.store.reading import register_references
 from shared import clock
 from shared.contracts.segmentation.targets import DriftMeasure
 

@@ -13,8 +13,8 @@ from services.segmentation.domain.drift import Period, Point, Sums, judge, month
 from services.segmentation.domain.rules.json_text import to_condition
 from services.segmentation.domain.rules.tree import segment_keys
 from services.segmentation.models import TargetAlert, TargetProfile, TargetVersion
-from services.segmentation.queries.compiled import members_back
 from services.segmentation.queries.features import load_catalogue
+from services.segmentation.queries.past_members import members_back
 from services.segmentation.queries.target_shares import Found, Judged, monthly_shares
 from services.segmentation.store.store import Store, position
 from shared import clock

@@ -12,19 +12,24 @@ from pyroaring import BitMap
 
 from services.segmentation.domain.rules.compiler import Query
 from services.segmentation.store.bitmaps import to_array
+from services.segmentation.store.staging import register_ordinals
 
 Columns = dict[str, NDArray[np.generic]]
 Members = Callable[[str], BitMap]
-_IN_SCOPE = "(org = $org OR starts_with(org, $org || '.'))"
+IN_SCOPE = "(org = $org OR starts_with(org, $org || '.'))"
 
 
 def columns(cursor: duckdb.DuckDBPyConnection, query: Query, members: Members) -> Columns:
     """The query's columns as numpy arrays (masked where null). `members` gives a referenced segment's."""
-    for key, relation in query.references.items():
-        ordinals = pa.array(to_array(members(key)).astype(np.int32))
-        cursor.register(relation, pa.table({"ordinal": ordinals}))
+    register_references(cursor, query, members)
     found: Columns = cursor.execute(query.sql, dict(query.parameters)).fetchnumpy()
     return found
+
+
+def register_references(cursor: duckdb.DuckDBPyConnection, query: Query, members: Members) -> None:
+    """Puts the members of the segments that the query refers to where it looks for them."""
+    for key, relation in query.references.items():
+        register_ordinals(cursor, relation, to_array(members(key)))
 
 
 def holds(column: NDArray[np.generic]) -> NDArray[np.bool_]:
@@ -39,7 +44,7 @@ def highest_ordinal(cursor: duckdb.DuckDBPyConnection) -> int:
 
 def customer_ids(cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.uint32]) -> dict[int, UUID]:
     """Ids by ordinal, of those the store knows, or knew until they were erased."""
-    cursor.register("wanted", pa.table({"ordinal": pa.array(ordinals.astype(np.int32))}))
+    register_ordinals(cursor, "wanted", ordinals)
     rows = cursor.execute(
         "SELECT ordinal, customer_id FROM customer SEMI JOIN wanted USING (ordinal) "
         "UNION ALL SELECT ordinal, customer_id FROM erased SEMI JOIN wanted USING (ordinal)"
@@ -50,7 +55,7 @@ def customer_ids(cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.uint32]
 def ordinal_of(cursor: duckdb.DuckDBPyConnection, customer_id: UUID, org: str) -> int | None:
     """The customer's ordinal, if it is within the organisation scope `org`."""
     rows = cursor.execute(
-        f"SELECT ordinal FROM customer WHERE customer_id = $id AND {_IN_SCOPE}",  # noqa: S608 - a constant
+        f"SELECT ordinal FROM customer WHERE customer_id = $id AND {IN_SCOPE}",  # noqa: S608 - a constant
         {"id": customer_id, "org": org},
     ).fetchall()
     return int(rows[0][0]) if rows else None
@@ -60,7 +65,7 @@ def scope_of(cursor: duckdb.DuckDBPyConnection, org: str) -> BitMap | None:
     """Everybody below `org`, also who was merged into another; `None` for the whole bank."""
     if org == "hq":
         return None
-    found = cursor.execute(f"SELECT ordinal FROM customer WHERE {_IN_SCOPE}", {"org": org}).fetchnumpy()  # noqa: S608 - a constant
+    found = cursor.execute(f"SELECT ordinal FROM customer WHERE {IN_SCOPE}", {"org": org}).fetchnumpy()  # noqa: S608 - a constant
     return BitMap(found["ordinal"].astype(np.uint32))
 
 
@@ -68,7 +73,7 @@ def active_customers(cursor: duckdb.DuckDBPyConnection, org: str) -> int:
     """How many stand for themselves below `org`."""
     rows = cursor.execute(
         "SELECT count(*) FROM customer WHERE status = 'active' AND merged_into IS NULL "  # noqa: S608 - ours
-        f"AND {_IN_SCOPE}",
+        f"AND {IN_SCOPE}",
         {"org": org},
     ).fetchall()
     return int(rows[0][0])
@@ -78,10 +83,10 @@ def members_in_scope(
     cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.uint32], org: str, limit: int
 ) -> list[tuple[int, UUID, str]]:
     """The first `limit` of these customers below `org`: ordinal, id, organisation; by ordinal."""
-    cursor.register("wanted", pa.table({"ordinal": pa.array(ordinals.astype(np.int32))}))
+    register_ordinals(cursor, "wanted", ordinals)
     return cursor.execute(
         "SELECT ordinal, customer_id, org FROM customer SEMI JOIN wanted USING (ordinal) "  # noqa: S608
-        f"WHERE {_IN_SCOPE} ORDER BY ordinal LIMIT $limit",
+        f"WHERE {IN_SCOPE} ORDER BY ordinal LIMIT $limit",
         {"org": org, "limit": limit},
     ).fetchall()
 
@@ -100,10 +105,10 @@ def export_members(
     cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.uint32], org: str
 ) -> Iterator[pa.RecordBatch]:
     """All of these customers below `org`, by ordinal, in batches."""
-    cursor.register("wanted", pa.table({"ordinal": pa.array(ordinals.astype(np.int32))}))
+    register_ordinals(cursor, "wanted", ordinals)
     found = cursor.sql(
         "SELECT customer_id::VARCHAR AS customer_id, ordinal, org, primary_manager "  # noqa: S608 - ours
-        f"FROM customer SEMI JOIN wanted USING (ordinal) WHERE {_IN_SCOPE} ORDER BY ordinal",
+        f"FROM customer SEMI JOIN wanted USING (ordinal) WHERE {IN_SCOPE} ORDER BY ordinal",
         params={"org": org},
     )
     reader = found.to_arrow_reader(10_000)

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-_IN_SCOPE = "(org = $org OR starts_with(org, $org || '.'))"
+from services.segmentation.store.reading import IN_SCOPE
+from services.segmentation.store.staging import register_ordinals
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Known:
 
 def id_texts(cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.integer]) -> dict[int, str]:
     """Ids by ordinal as text, of those the store knows: a tenth of the time of UUIDs when there are many."""
-    cursor.register("wanted", pa.table({"ordinal": pa.array(ordinals.astype(np.int32))}))
+    register_ordinals(cursor, "wanted", ordinals)
     found = cursor.sql(
         "SELECT ordinal, customer_id::VARCHAR AS id FROM customer SEMI JOIN wanted USING (ordinal)"
     ).to_arrow_table()
@@ -37,7 +38,7 @@ def known_by_id(cursor: duckdb.DuckDBPyConnection, ids: Sequence[UUID], org: str
     cursor.register("wanted", pa.table({"id": pa.array([str(each) for each in ids], pa.string())}))
     rows = cursor.execute(
         "SELECT ordinal, customer_id, org, merged_into IS NOT NULL FROM customer "  # noqa: S608 - a constant
-        f"WHERE customer_id IN (SELECT id::UUID FROM wanted) AND {_IN_SCOPE}",
+        f"WHERE customer_id IN (SELECT id::UUID FROM wanted) AND {IN_SCOPE}",
         {"org": org},
     ).fetchall()
     cursor.unregister("wanted")
@@ -49,7 +50,7 @@ def stands_for(cursor: duckdb.DuckDBPyConnection, customer_id: UUID, org: str) -
     rows = cursor.execute(
         "SELECT ordinal, customer_id, org, false FROM customer WHERE merged_into IS NULL AND ordinal = "  # noqa: S608
         "(SELECT coalesce(merged_into, ordinal) FROM customer WHERE customer_id = $id) "
-        f"AND {_IN_SCOPE}",
+        f"AND {IN_SCOPE}",
         {"id": customer_id, "org": org},
     ).fetchall()
     return Known(*rows[0]) if rows else None
@@ -59,10 +60,10 @@ def active_by_ordinal(
     cursor: duckdb.DuckDBPyConnection, ordinals: NDArray[np.integer], org: str
 ) -> dict[int, Known]:
     """Those of `ordinals` that stand for themselves, below `org`."""
-    cursor.register("wanted", pa.table({"ordinal": pa.array(ordinals.astype(np.int32))}))
+    register_ordinals(cursor, "wanted", ordinals)
     rows = cursor.execute(
         "SELECT ordinal, customer_id, org, false FROM customer SEMI JOIN wanted USING (ordinal) "  # noqa: S608
-        f"WHERE merged_into IS NULL AND {_IN_SCOPE}",
+        f"WHERE merged_into IS NULL AND {IN_SCOPE}",
         {"org": org},
     ).fetchall()
     cursor.unregister("wanted")

@@ -1,7 +1,9 @@
-"""A batch of rows beside the store's tables, for one statement that takes them in."""
+"""Rows beside the store's tables, for the statements that take them in or look them up."""
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 
 def with_staged(
@@ -13,3 +15,8 @@ def with_staged(
     cursor.register("staged", staged)
     cursor.execute(sql, parameters)
     cursor.unregister("staged")
+
+
+def register_ordinals(cursor: duckdb.DuckDBPyConnection, name: str, ordinals: NDArray[np.integer]) -> None:
+    """These customers as a table of that name, for this cursor; in the place of one that had it before."""
+    cursor.register(name, pa.table({"ordinal": pa.array(ordinals.astype(np.int32))}))

@@ -11,12 +11,12 @@ from uuid import UUID
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from services.segmentation.store import families
 from services.segmentation.store.bitmaps import to_array
+from services.segmentation.store.staging import register_ordinals
 from shared.contracts.events import (
     CustomerRef,
     CustomerState,
@@ -151,7 +151,7 @@ def neighbours(cursor: duckdb.DuckDBPyConnection, ordinals: BitMap) -> BitMap:
     """Who stands in any relation to one of these, in either direction."""
     if not ordinals:
         return BitMap()
-    cursor.register("wanted", pa.table({"ordinal": pa.array(to_array(ordinals).astype(np.int32))}))
+    register_ordinals(cursor, "wanted", to_array(ordinals))
     try:
         return _found(cursor, _NEIGHBOURS)
     finally:

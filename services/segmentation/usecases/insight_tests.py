@@ -16,10 +16,10 @@ from services.segmentation.domain.insight_states import illegal
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.domain.rules.tree import segment_keys
 from services.segmentation.models import Insight, InsightTest
-from services.segmentation.queries.compiled import members_back
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.hypotheses import arms
 from services.segmentation.queries.insights import tests_of
+from services.segmentation.queries.past_members import members_back
 from services.segmentation.queries.profile import NUMERIC
 from services.segmentation.store.store import position
 from services.segmentation.usecases.feed import STREAM
