@@ -3,7 +3,8 @@
 Customers are told by their ordinals then: one who has been merged since stands for itself, as it did.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,8 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.segmentation.models import MembershipDelta, Segment
 from services.segmentation.queries.kept_members import kept_members
 from shared.contracts.segmentation import SegmentState
+from shared.db import fetch
+from shared.errors import Conflict
 
 _AT_ONCE = 500
+_NEWEST = 2**63 - 1
+_CHANGES = """
+SELECT id, segment_id, evaluated_at > %(at)s, joined, "left" FROM membership_delta
+WHERE segment_id = ANY(%(segments)b::uuid[]) AND id < %(before)s
+  AND (evaluated_at > %(at)s OR segment_id <> ALL(%(kept)b::uuid[]))
+ORDER BY id DESC LIMIT %(most)s
+"""
+"""Newest first: what came later; of segments whose members are not kept any more, all there is."""
 
 
 async def members_at(session: AsyncSession, segment: Segment, at: datetime) -> BitMap:
@@ -68,31 +79,63 @@ async def changes_after(
         before = rows[-1].id
 
 
+async def members_back(
+    session: AsyncSession, keys: Collection[str], instants: Sequence[datetime]
+) -> list[dict[str, BitMap]]:
+    """The members of these segments at each instant: the present ones, with later changes taken back.
+
+    Raises `Conflict` where one of the segments is not in use any more.
+    """
+    segments = await session.scalars(
+        select(Segment).where(Segment.key.in_(keys), Segment.state != SegmentState.archived)
+    )
+    found = {segment.key: segment for segment in segments}
+    if missing := sorted(set(keys) - found.keys()):
+        raise Conflict(f"The rule refers to '{missing[0]}', which is not in use any more: change the rule.")
+    past: list[dict[str, BitMap]] = [{} for _ in instants]
+    newest_first = sorted(range(len(instants)), key=lambda each: instants[each], reverse=True)
+    for key, segment in found.items():
+        members = BitMap(await last_members(session, segment))
+        waiting = list(newest_first)
+        async for change in changes_after(session, segment.id, min(instants)):
+            while instants[waiting[0]] >= change.evaluated_at:
+                past[waiting.pop(0)][key] = BitMap(members)
+            members -= BitMap.deserialize(change.joined)
+            members |= BitMap.deserialize(change.left)
+        for index in waiting:
+            past[index][key] = BitMap(members)
+    return past
+
+
 async def segments_containing_at(session: AsyncSession, ordinal: int, at: datetime) -> list[Segment]:
     """The segments the customer was in, by key, also those archived since."""
-    segments = (await session.scalars(select(Segment).order_by(Segment.key))).all()
-    kept = await kept_members(session)
-    found: list[Segment] = []
-    for segment in segments:
-        if segment.id in kept:
-            inside = await _was_inside(session, segment.id, kept[segment.id].members, ordinal, at)
-        else:
-            inside = ordinal in await members_at(session, segment, at)
-        if inside:
-            found.append(segment)
-    return found
+    still = (Segment.state != SegmentState.archived) | (Segment.updated_at > at)
+    segments = (await session.scalars(select(Segment).where(still).order_by(Segment.key))).all()
+    kept = await kept_members(session, [segment.id for segment in segments])
+    inside = {
+        segment.id: ordinal in kept[segment.id].members if segment.id in kept else None
+        for segment in segments
+    }
+    wanted = {"segments": list(inside), "kept": list(kept), "at": at, "most": _AT_ONCE}
+    before = _NEWEST
+    while True:
+        changes = await fetch(session, _CHANGES, {**wanted, "before": before})
+        await asyncio.to_thread(_take_back, changes, ordinal, inside)
+        if len(changes) < _AT_ONCE:
+            break
+        before = changes[-1][0]
+    return [segment for segment in segments if inside[segment.id]]
 
 
-async def _was_inside(
-    session: AsyncSession, segment_id: UUID, members: BitMap, ordinal: int, at: datetime
-) -> bool:
-    inside = ordinal in members
-    async for change in changes_after(session, segment_id, at):
-        if ordinal in BitMap.deserialize(change.joined):
-            inside = False
-        elif ordinal in BitMap.deserialize(change.left):
-            inside = True
-    return inside
+def _take_back(changes: Sequence[tuple[Any, ...]], ordinal: int, inside: dict[UUID, bool | None]) -> None:
+    """`inside`: by segment, `None` while nothing is known but what the log says."""
+    for _, segment_id, later, joined, left in changes:
+        if not later and inside[segment_id] is not None:
+            continue
+        if ordinal in BitMap.deserialize(joined):
+            inside[segment_id] = not later
+        elif ordinal in BitMap.deserialize(left):
+            inside[segment_id] = later
 
 
 async def version_at(session: AsyncSession, segment_id: UUID, at: datetime) -> int | None:
