@@ -1,21 +1,31 @@
 """What came out of a run: table of K, drift, picture, doubtful customers, record."""
 
+import asyncio
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.features import Catalogue
-from services.segmentation.models import Model, ModelCluster, ModelInput, ModelRun, Segment, SegmentVersion
+from services.segmentation.models import (
+    Model,
+    ModelCluster,
+    ModelInput,
+    ModelRun,
+    ModelScore,
+    Segment,
+    SegmentVersion,
+)
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.models import PARAMETERS, approval_of
-from services.segmentation.queries.scores import GROUP, Row, rows_of, score_columns, split_group
+from services.segmentation.queries.scores import GROUP, Row, rows_in, rows_of, score_columns, split_group
 from services.segmentation.store import reading
-from services.segmentation.store.parts import Table
+from services.segmentation.store.parts import PART_BITS, Table
 from services.segmentation.store.store import Store
 from shared.contracts.base import LocalText, Page
 from shared.contracts.segmentation.clusters import DriftView, KTableView
@@ -171,31 +181,47 @@ async def customer_scores(session: AsyncSession, ordinal: int) -> list[CustomerS
         .correlate(Model)
         .scalar_subquery()
     )
+    seen = (ModelScore.run_id == ModelRun.id) & (ModelScore.part == ordinal >> PART_BITS)
+    parts = await session.execute(
+        select(Model, ModelRun, ModelScore.payload)
+        .join(ModelRun, ModelRun.id == newest)
+        .join(ModelScore, seen)
+        .order_by(Model.key)
+    )
+    stored = parts.all()
+    wanted = np.array([ordinal], dtype=np.uint32)
+    rows = await asyncio.to_thread(lambda: [rows_in(bytes(payload), wanted) for *_, payload in stored])
+    found = [
+        (model, run, *split_group(row[ordinal]))
+        for (model, run, _), row in zip(stored, rows, strict=True)
+        if ordinal in row
+    ]
+    names = await _cluster_names(session, [(run.id, group) for _, run, group, _ in found if group])
+    return [
+        CustomerScore(
+            model_id=model.id,
+            model_key=model.key,
+            kind=ModelKind(model.kind),
+            name=LocalText.model_validate(model.name),
+            run_id=run.id,
+            finished_at=_finished(run),
+            cluster=group or None,
+            cluster_name=names.get((run.id, group)) if group else None,
+            scores=scores,
+        )
+        for model, run, group, scores in found
+    ]
+
+
+async def _cluster_names(
+    session: AsyncSession, clusters: Collection[tuple[UUID, int]]
+) -> dict[tuple[UUID, int], LocalText]:
     rows = await session.execute(
-        select(Model, ModelRun).join(ModelRun, ModelRun.id == newest).order_by(Model.key)
+        select(ModelCluster.run_id, ModelCluster.cluster, ModelCluster.name).where(
+            tuple_(ModelCluster.run_id, ModelCluster.cluster).in_(clusters)
+        )
     )
-    found: list[CustomerScore] = []
-    for model, run in rows.all():
-        row = (await rows_of(session, run.id, [ordinal])).get(ordinal)
-        if row is not None:
-            found.append(await _customer_score(session, model, run, row))
-    return found
-
-
-async def _customer_score(session: AsyncSession, model: Model, run: ModelRun, row: Row) -> CustomerScore:
-    group, scores = split_group(row)
-    cluster = await session.get(ModelCluster, (run.id, group)) if group else None
-    return CustomerScore(
-        model_id=model.id,
-        model_key=model.key,
-        kind=ModelKind(model.kind),
-        name=LocalText.model_validate(model.name),
-        run_id=run.id,
-        finished_at=_finished(run),
-        cluster=group or None,
-        cluster_name=LocalText.model_validate(cluster.name) if cluster and cluster.name else None,
-        scores=scores,
-    )
+    return {(run_id, number): LocalText.model_validate(name) for run_id, number, name in rows if name}
 
 
 async def record_of(session: AsyncSession, run: ModelRun) -> ModelRecord:

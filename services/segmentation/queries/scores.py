@@ -1,5 +1,6 @@
 """What model runs say about customers, from the stored parts."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 from uuid import UUID
@@ -29,7 +30,9 @@ async def score_columns(session: AsyncSession, run_id: UUID) -> Table:
     """`ordinal` (ascending), `group` and the scores of every customer; no rows without scores."""
     statement = select(ModelScore.payload).where(ModelScore.run_id == run_id).order_by(ModelScore.part)
     payloads = [bytes(each) for each in await session.scalars(statement)]
-    return united(payloads) if payloads else {"ordinal": np.zeros(0, dtype=np.uint32)}
+    if not payloads:
+        return {"ordinal": np.zeros(0, dtype=np.uint32)}
+    return await asyncio.to_thread(united, payloads)
 
 
 async def rows_of(session: AsyncSession, run_id: UUID, ordinals: Iterable[int]) -> dict[int, Row]:
@@ -38,11 +41,21 @@ async def rows_of(session: AsyncSession, run_id: UUID, ordinals: Iterable[int]) 
     statement = select(ModelScore.payload).where(
         ModelScore.run_id == run_id, ModelScore.part.in_(np.unique(wanted >> PART_BITS).tolist())
     )
-    found: dict[int, Row] = {}
-    for payload in await session.scalars(statement):
-        table = united([bytes(payload)])
-        found |= _rows(table, np.flatnonzero(np.isin(table["ordinal"], wanted)))
-    return found
+    payloads = [bytes(each) for each in await session.scalars(statement)]
+
+    def read() -> dict[int, Row]:
+        found: dict[int, Row] = {}
+        for payload in payloads:
+            found |= rows_in(payload, wanted)
+        return found
+
+    return await asyncio.to_thread(read)
+
+
+def rows_in(payload: bytes, wanted: NDArray[np.uint32]) -> dict[int, Row]:
+    """As `rows_of`, from one part."""
+    table = united([payload])
+    return _rows(table, np.flatnonzero(np.isin(table["ordinal"], wanted)))
 
 
 def _rows(table: Table, places: NDArray[np.intp]) -> dict[int, Row]:
