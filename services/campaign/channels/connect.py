@@ -50,7 +50,8 @@ def _connector(channel: Channel, runtime: Runtime) -> Connector:
     config = _CONFIG.validate_python(channel.connector)
     match config:
         case WebhookConnector():
-            return Webhook(config, secrets.signing_keys(channel, runtime), carriers.pool)
+            keys = secrets.signing_keys(channel, runtime)
+            return Webhook(config, keys, carriers.pool) if keys else Sealed()
         case SmtpConnector():
             return Smtp(config, secrets.password(channel, runtime), carriers)
         case FileConnector():

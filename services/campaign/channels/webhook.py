@@ -21,6 +21,7 @@ from shared.webhooks.destinations import RefusedDestinationError
 logger = structlog.get_logger()
 
 _SECONDS = 20.0
+_CONNECT_SECONDS = 8.0
 _MAX_ANSWER = 256 * 1024
 _NOT_TAKEN = {408, 425, 429}
 """Of the client errors those that say: later. Whoever answers so has not begun."""
@@ -85,8 +86,13 @@ class Webhook:
             "idempotency-key": key,
             **signing.headers(self._keys, key, int(time.time()), body),
         }
+        timeout = {"connect": _CONNECT_SECONDS, "pool": _CONNECT_SECONDS}
         request = self._pool.stream(
-            "POST", self._url, headers=list(headers.items()), content=body, extensions={"trace": trace}
+            "POST",
+            self._url,
+            headers=list(headers.items()),
+            content=body,
+            extensions={"trace": trace, "timeout": timeout},
         )
         async with request as response:
             answer = await _read(response)
