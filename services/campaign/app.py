@@ -1,10 +1,13 @@
 """Wiring of the campaign service."""
 
 from services.campaign.api import (
+    absences,
     campaigns,
     catalogue,
+    coaching,
     compliance,
     contact_policies,
+    feedback,
     ledger,
     materials,
     optimisations,
@@ -13,6 +16,7 @@ from services.campaign.api import (
     scripts,
     suppressions,
     tasks,
+    workload,
 )
 from services.campaign.channels.carriers import open_carriers
 from services.campaign.consumers import HANDLERS
@@ -34,6 +38,10 @@ service = Service(
         campaigns.router,
         ledger.router,
         tasks.router,
+        absences.router,
+        workload.router,
+        coaching.router,
+        feedback.router,
         quotas.router,
         contact_policies.router,
         prices.router,

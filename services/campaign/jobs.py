@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from services.campaign.settings import CampaignSettings
+from services.campaign.usecases.absences import follow_absences
+from services.campaign.usecases.escalation import escalate_overdue
 from services.campaign.usecases.launch import LAUNCH_TASK, launch, release_due_waves, start_and_expire
 from services.campaign.usecases.optimisations import OPTIMISE_TASK, run_optimisation
 from services.campaign.usecases.quotas import follow_quotas
 from services.campaign.usecases.reservations import release_lapsed
+from shared import clock
 from shared.jobs import JobRun
 from shared.service import Runtime, Task
 
@@ -26,14 +30,28 @@ async def optimise_contacts(job: JobRun) -> dict[str, Any]:
 async def follow_the_clock(runtime: Runtime) -> None:
     """Endless: what is due is done within `release_every_seconds`."""
     settings = _settings(runtime)
+    escalated_on: date | None = None
     while True:
         async with runtime.db.transaction() as session:
             await start_and_expire(session)
+            await follow_absences(session)
         await release_due_waves(runtime.db, settings)
         async with runtime.db.transaction() as session:
             await release_lapsed(session)
             await follow_quotas(session)
+        # What is overdue changes with the day.
+        if escalated_on != clock.today():
+            escalated_on = await _escalate(runtime)
         await asyncio.sleep(settings.release_every_seconds)
+
+
+async def _escalate(runtime: Runtime) -> date:
+    """Batch after batch; the day for which it was done."""
+    today, left = clock.today(), 1
+    while left:
+        async with runtime.db.transaction() as session:
+            left = await escalate_overdue(session)
+    return today
 
 
 def _settings(runtime: Runtime) -> CampaignSettings:

@@ -21,6 +21,12 @@ Overseer = Annotated[Principal, allow(Role.strategist, Role.approver, Role.branc
 TaskReader = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.strategist, Role.auditor)]
 TaskWorker = Annotated[Principal, allow(Role.manager)]
 TaskDispatcher = Annotated[Principal, allow(Role.branch_head)]
+AbsenceKeeper = Annotated[Principal, allow(Role.manager, Role.branch_head)]
+FeedbackReader = Annotated[
+    Principal, allow(Role.manager, Role.branch_head, Role.strategist, Role.approver, Role.auditor)
+]
+FeedbackGiver = Annotated[Principal, allow(Role.manager, Role.branch_head)]
+FeedbackCloser = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.strategist)]
 Suppressor = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager)]
 SuppressionReader = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager, Role.auditor)]
 Quoter = Annotated[Principal, allow(Role.manager, Role.branch_head)]

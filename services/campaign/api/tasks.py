@@ -45,9 +45,22 @@ async def list_tasks(
     customer_id: UUID | None = None,
     manager: Annotated[Code | None, Query(description="For branch heads: one manager's tasks")] = None,
     due_before: date | None = None,
+    *,
+    overdue: Annotated[bool, Query(description="Only open ones that should be done by now")] = False,
+    escalated: Annotated[bool, Query(description="Only open ones that were escalated")] = False,
+    beyond_capacity: Annotated[bool, Query(description="Only open ones that no day had room for")] = False,
 ) -> Page[TaskView]:
     """A manager sees their own, a branch head the branch's; the most urgent first."""
-    wanted = queries.TaskFilter(state or [], campaign_id, customer_id, manager, due_before)
+    wanted = queries.TaskFilter(
+        states=state or [],
+        campaign_id=campaign_id,
+        customer_id=customer_id,
+        manager=manager,
+        due_before=due_before,
+        overdue=overdue,
+        escalated=escalated,
+        beyond_capacity=beyond_capacity,
+    )
     return await queries.list_tasks(session, principal, page, wanted)
 
 

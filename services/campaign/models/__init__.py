@@ -12,6 +12,7 @@ from services.campaign.models.customer import (
     SegmentMember,
     Suppression,
 )
+from services.campaign.models.feedback import Feedback
 from services.campaign.models.ledger import Attempt, AudienceMember, Contact, Task, Withdrawal
 from services.campaign.models.optimisation import (
     Optimisation,
@@ -23,8 +24,17 @@ from services.campaign.models.price import KnownContribution, PriceList, PriceQu
 from services.campaign.models.quota import CampaignBudget, OfferQuota, Reservation
 from services.campaign.models.strategy import Strategy, StrategyVersion
 from services.campaign.models.wording import ComplianceList, Material, Script
+from services.campaign.models.workforce import (
+    Absence,
+    AbsenceMove,
+    CoachingNote,
+    ManagerCapacity,
+    ManagerDay,
+)
 
 __all__ = [
+    "Absence",
+    "AbsenceMove",
     "Approval",
     "Attempt",
     "AudienceMember",
@@ -34,12 +44,16 @@ __all__ = [
     "CampaignWave",
     "Channel",
     "ChannelTest",
+    "CoachingNote",
     "ComplianceList",
     "Contact",
     "ContactPolicy",
     "Customer",
     "ErasedCustomer",
+    "Feedback",
     "KnownContribution",
+    "ManagerCapacity",
+    "ManagerDay",
     "Material",
     "MergeTold",
     "Offer",

@@ -93,6 +93,15 @@ class Task(Base):
     taken_because: Mapped[OwnershipCause | None] = mapped_column(Text)
     taken_at: Mapped[datetime | None]
     taken_state: Mapped[TaskState | None] = mapped_column(Text, doc="Where it stood then, for its return")
+    planned_minutes: Mapped[Decimal] = mapped_column(
+        Numeric(8, 2), server_default="0", doc="Of the manager's day on which it is due"
+    )
+    beyond_capacity: Mapped[bool] = mapped_column(
+        server_default=text("false"), doc="No day until the campaign's end had room for it"
+    )
+    escalated_at: Mapped[datetime | None] = mapped_column(
+        doc="When it had been overdue for as long as its campaign lets it"
+    )
     __table_args__ = (
         CheckConstraint(
             "state IN ('assigned', 'accepted', 'started', 'call_back', 'returned', 'done', 'expired')",

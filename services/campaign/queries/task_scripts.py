@@ -1,5 +1,6 @@
 """What to say in one contact: the script and its materials with the values of this customer and offer."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -35,13 +36,13 @@ async def task_script(
     """Values are looked up for this answer and kept nowhere. The customer's name is asked of the customer
     service with the caller's own token, and only where a text says it.
     """
-    task, refs = await find_task(session, principal, task_id)
+    task, refs, ends_on = await find_task(session, principal, task_id)
     script = await get_script(session, task.script)
     found = await materials_by_ref(session, refs)
     materials = [found[ref] for ref in refs]
     named = {name for each in materials for name in variables_of(material_wording(each))}
     named.update(variables_of(script_wording(script)))
-    values = await _known(session, principal, task)
+    values = await _known(session, principal, task, ends_on)
     if _SALUTATION in named:
         for language, said in (await _salutation(runtime, principal, task, authorization)).items():
             values[language][_SALUTATION] = said
@@ -57,7 +58,7 @@ async def task_script(
 
 
 async def _known(
-    session: AsyncSession, principal: Principal, task: TaskView
+    session: AsyncSession, principal: Principal, task: TaskView, ends_on: date
 ) -> dict[Language, dict[str, Value]]:
     """All that this service knows itself. A colleague who looks in reads the manager's code for the name."""
     offer = await get_offer(session, task.offer)
@@ -68,7 +69,7 @@ async def _known(
             "manager.name": principal.name if own else task.manager,
             "manager.code": task.manager,
             "campaign.name": getattr(task.campaign_name, language),
-            "campaign.ends_on": task.due_on,
+            "campaign.ends_on": ends_on,
             "today": clock.today(),
             **({"customer.kind": customer.kind} if customer else {}),
             **_of_offer(offer, language),

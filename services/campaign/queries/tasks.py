@@ -6,12 +6,14 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Date, Row, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.campaign.domain.tasks import OPEN
 from services.campaign.models import Attempt, Campaign, CampaignArm, Contact, Customer, Task
 from services.campaign.queries.catalogue import get_offer
 from services.campaign.queries.families import of_family
+from shared import clock
 from shared.auth import Principal, Role
 from shared.contracts.base import Page
 from shared.contracts.campaign import AttemptView, TaskDetail, TaskState, TaskView
@@ -29,6 +31,15 @@ class TaskFilter:
     customer_id: UUID | None = None
     manager: str | None = None
     due_before: date | None = None
+    overdue: bool = False
+    escalated: bool = False
+    beyond_capacity: bool = False
+
+
+def due_day() -> ColumnElement[date]:
+    """When a task is to be worked on: a call-back on the day that was promised."""
+    promised = func.timezone(str(clock.ZONE), Task.next_at).cast(Date)
+    return case((Task.next_at.is_not(None), promised), else_=Task.due_on.expression)
 
 
 def select_tasks() -> Any:
@@ -38,6 +49,7 @@ def select_tasks() -> Any:
             Task,
             Campaign.key.label("campaign_key"),
             Campaign.content["name"].label("campaign_name"),
+            Campaign.ends_on,
             CampaignArm.offer,
             CampaignArm.script,
             CampaignArm.materials,
@@ -70,6 +82,12 @@ async def list_tasks(
         query = query.where(Task.state.in_(wanted.states))
     if wanted.due_before is not None:
         query = query.where(Task.due_on < wanted.due_before)
+    if wanted.overdue:
+        query = query.where(Task.state.in_(OPEN), due_day() < clock.today())
+    if wanted.escalated:
+        query = query.where(Task.state.in_(OPEN), Task.escalated_at.is_not(None))
+    if wanted.beyond_capacity:
+        query = query.where(Task.state.in_(OPEN), Task.beyond_capacity)
     return await paginate(session, query, [Task.due_on, Task.id], page, _view)
 
 
@@ -94,10 +112,12 @@ async def get_task(session: AsyncSession, principal: Principal, task_id: UUID) -
     )
 
 
-async def find_task(session: AsyncSession, principal: Principal, task_id: UUID) -> tuple[TaskView, list[str]]:
-    """The task, and the materials that go with it."""
+async def find_task(
+    session: AsyncSession, principal: Principal, task_id: UUID
+) -> tuple[TaskView, list[str], date]:
+    """The task, the materials that go with it, and the last day of its campaign."""
     row = await _find(session, principal, task_id)
-    return _view(row), row.materials
+    return _view(row), row.materials, row.ends_on
 
 
 async def task_view(session: AsyncSession, task_id: UUID) -> TaskView:

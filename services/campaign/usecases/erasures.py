@@ -42,6 +42,15 @@ _FORGET: tuple[LiteralString, ...] = (
       AND a.note IS NOT NULL RETURNING 1
     """,
     """
+    DELETE FROM coaching_note n USING contact c
+    WHERE c.id = n.task_id AND c.customer_id = ANY(%(ids)b::uuid[]) AND c.arm IS NOT NULL RETURNING 1
+    """,
+    """
+    UPDATE feedback f SET text = NULL, answer = NULL FROM contact c
+    WHERE c.id = f.task_id AND c.customer_id = ANY(%(ids)b::uuid[]) AND c.arm IS NOT NULL
+      AND (f.text IS NOT NULL OR f.answer IS NOT NULL) RETURNING 1
+    """,
+    """
     UPDATE contact SET evidence = NULL
     WHERE customer_id = ANY(%(ids)b::uuid[]) AND evidence IS NOT NULL RETURNING 1
     """,

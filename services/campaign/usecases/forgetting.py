@@ -2,8 +2,13 @@
 erasure sees what was written. Taken before any row is locked.
 """
 
+from uuid import UUID
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.campaign.models import ErasedCustomer
+from shared.errors import Conflict
 
 _WRITES = text("SELECT pg_advisory_xact_lock_shared(hashtext('huanying.forgetting'))")
 _FORGETS = text("SELECT pg_advisory_xact_lock(hashtext('huanying.forgetting'))")
@@ -17,3 +22,9 @@ async def hold_off_erasures(session: AsyncSession) -> None:
 async def wait_for_writers(session: AsyncSession) -> None:
     """Until this transaction ends nothing new is written about anybody."""
     await session.execute(_FORGETS)
+
+
+async def require_remembered(session: AsyncSession, customer_id: UUID) -> None:
+    """Nothing is written about somebody who was forgotten. After `hold_off_erasures`."""
+    if await session.get(ErasedCustomer, customer_id) is not None:
+        raise Conflict("the customer was erased", slug="customer-erased")

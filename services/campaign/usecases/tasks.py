@@ -131,7 +131,7 @@ async def record_task(
     rules.require_legal(work.task.state, "record")
     now = clock.now()
     await _require_way(session, work, request)
-    recorded = rules.record(request, now=now, ends_on=work.task.due_on, zone=clock.ZONE, offer=work.offer)
+    recorded = rules.record(request, now=now, ends_on=work.row.ends_on, zone=clock.ZONE, offer=work.offer)
     attempt = _Attempt(work, request, recorded, principal.id, contact_cost(settings, request.minutes), now)
     changed = await _write(session, attempt)
     spent = replace(await resources_of(session, settings, work), cost=attempt.cost)

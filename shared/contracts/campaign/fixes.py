@@ -90,6 +90,12 @@ class Responsibility(Schema):
 
     accountable: Code
     measures: Annotated[list[Measure], Field(max_length=1000)] = Field(default_factory=list)
+    # Left out when there is none: what was approved before it could be set keeps its hash.
+    escalate_after_days: Annotated[int, Field(ge=0, le=365)] | None = Field(
+        None,
+        exclude_if=lambda days: days is None,
+        description="Open tasks that are overdue for more days than this are escalated to the branch head",
+    )
 
 
 class Audience(Schema):

@@ -58,6 +58,12 @@ class TaskView(Schema):
     )
     taken_because: OwnershipCause | None = Field(None, description="What changed the owners")
     taken_at: Timestamp | None = None
+    beyond_capacity: bool = Field(
+        False, description="No day until the campaign's end had room for it when it was planned"
+    )
+    escalated_at: Timestamp | None = Field(
+        None, description="When it had been overdue for as long as its campaign lets it"
+    )
     reason: SuppressionReason | None = Field(
         None, description="Why the contact was withdrawn or, when it was to begin, refused"
     )

@@ -27,6 +27,7 @@ from shared.contracts.events.customer import (
 )
 from shared.contracts.events.envelope import BATCH_ITEMS, Channel, ContactState, Disposition, EventData
 from shared.contracts.events.evaluation import ArmEffect, CampaignEvaluated, RecommendationIssued
+from shared.contracts.events.feedback import FeedbackGiven
 from shared.contracts.events.identity import (
     CampaignErasureConfirmed,
     CustomerErased,
@@ -84,6 +85,7 @@ EVENTS: dict[str, type[EventData]] = {
         CampaignResumed,
         CampaignCompleted,
         QuotaExhausted,
+        FeedbackGiven,
         CampaignEvaluated,
         RecommendationIssued,
     )
@@ -121,6 +123,7 @@ __all__ = [
     "ErasureConfirmed",
     "EvaluationErasureConfirmed",
     "EventData",
+    "FeedbackGiven",
     "HandoverCompleted",
     "HoldingState",
     "HoldingsChanged",
