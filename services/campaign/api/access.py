@@ -29,6 +29,8 @@ FeedbackGiver = Annotated[Principal, allow(Role.manager, Role.branch_head)]
 FeedbackCloser = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.strategist)]
 Suppressor = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager)]
 SuppressionReader = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager, Role.auditor)]
+OpportunityWorker = Annotated[Principal, allow(Role.manager, Role.branch_head)]
+"""Opportunities, account plans and visits are of those who sell."""
 Quoter = Annotated[Principal, allow(Role.manager, Role.branch_head)]
 """Those who sell; who writes the prices does not sell by them."""
 QuoteTrier = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.strategist, Role.approver)]

@@ -1,5 +1,7 @@
 """Tables of the campaign service. Importing the package registers all of them."""
 
+from services.campaign.models.account import AccountAction, AccountPlan, Visit
+from services.campaign.models.activity import ActivityTarget
 from services.campaign.models.campaign import Approval, Campaign, CampaignArm, CampaignWave, Review
 from services.campaign.models.catalogue import Offer
 from services.campaign.models.channel import Channel, ChannelTest, SandboxMessage
@@ -14,6 +16,7 @@ from services.campaign.models.customer import (
 )
 from services.campaign.models.feedback import Feedback
 from services.campaign.models.ledger import Attempt, AudienceMember, Contact, Task, Withdrawal
+from services.campaign.models.opportunity import Opportunity, OpportunityMove, OpportunityStages
 from services.campaign.models.optimisation import (
     Optimisation,
     OptimisedContact,
@@ -33,6 +36,9 @@ from services.campaign.models.workforce import (
 )
 
 __all__ = [
+    "AccountAction",
+    "AccountPlan",
+    "ActivityTarget",
     "Absence",
     "AbsenceMove",
     "Approval",
@@ -58,6 +64,9 @@ __all__ = [
     "MergeTold",
     "Offer",
     "OfferQuota",
+    "Opportunity",
+    "OpportunityMove",
+    "OpportunityStages",
     "Optimisation",
     "OptimisedContact",
     "OptimisedManager",
@@ -74,5 +83,6 @@ __all__ = [
     "StrategyVersion",
     "Suppression",
     "Task",
+    "Visit",
     "Withdrawal",
 ]

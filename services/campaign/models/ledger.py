@@ -151,5 +151,6 @@ class Attempt(Base):
     path: Mapped[list[dict[str, Any]] | None] = mapped_column(
         JSONB(none_as_null=True), doc="The way through the script; names steps, no values"
     )
-    recorded_at: Mapped[datetime]
+    recorded_at: Mapped[datetime] = mapped_column(index=True)
     recorded_by: Mapped[str]
+    manager: Mapped[str | None] = mapped_column(doc="Whose task it was then")

@@ -1,4 +1,5 @@
-"""Open tasks follow their customers to new owners, and go back when the change is taken back.
+"""Open tasks follow their customers to new owners, and go back when the change is taken back; opportunities,
+account plans and visits go with them.
 
 A task of a manager who no longer looks after the customer goes to the primary manager, or else the backup;
 without either it is returned, for the branch head to give to somebody. Accepted and begun work starts anew
@@ -15,6 +16,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.campaign.usecases import account_takeovers
 from services.campaign.usecases.withdrawal import reopen_contacts, withdraw_contacts
 from shared import clock
 from shared.audit import audit
@@ -144,6 +146,7 @@ async def complete_handover(session: AsyncSession, event: HandoverCompleted) -> 
         left = await fetch(session, _LEFT_OVER, parameters)
         rows = [(id_, org, event.staff, None, org, *owners, "handover") for id_, org, *owners in left]
     await _apply(session, rows, f"handover/{event.handover_id}")
+    await account_takeovers.complete_handover(session, event)
 
 
 async def _apply(session: AsyncSession, rows: Sequence[tuple[Any, ...]], origin: str) -> None:
@@ -161,3 +164,4 @@ async def _apply(session: AsyncSession, rows: Sequence[tuple[Any, ...]], origin:
     if withdrawn or reopened or moved:
         detail = {"moved": moved, "withdrawn": withdrawn, "reopened": reopened}
         await audit(session, _SYSTEM, "move_tasks", origin, detail)
+    await account_takeovers.follow_customers(session, parameters, origin)

@@ -241,6 +241,7 @@ async def _write(session: AsyncSession, attempt: _Attempt) -> dict[str, object]:
         path=attempt.path,
         recorded_at=attempt.at,
         recorded_by=attempt.by,
+        manager=task.manager,
     )
     line = (
         update(Contact)

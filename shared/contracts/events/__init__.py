@@ -39,6 +39,7 @@ from shared.contracts.events.identity import (
     SegmentationErasureConfirmed,
     SeparatedCustomer,
 )
+from shared.contracts.events.opportunity import OpportunityMoved
 from shared.contracts.events.predictions import ChurnWarningRaised, RaisedWarning
 from shared.contracts.events.relation import RelationEnd, RelationsChanged, RelationState
 from shared.contracts.events.segmentation import SegmentPublished, SegmentUpdated
@@ -85,6 +86,7 @@ EVENTS: dict[str, type[EventData]] = {
         CampaignResumed,
         CampaignCompleted,
         QuotaExhausted,
+        OpportunityMoved,
         FeedbackGiven,
         CampaignEvaluated,
         RecommendationIssued,
@@ -129,6 +131,7 @@ __all__ = [
     "HoldingsChanged",
     "LedgerTotals",
     "MonthOfCustomer",
+    "OpportunityMoved",
     "Owners",
     "OwnershipChange",
     "OwnershipChanged",

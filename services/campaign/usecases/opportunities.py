@@ -1,0 +1,360 @@
+"""Opening opportunities, moving them on, and closing them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.campaign.domain.notes import blot
+from services.campaign.domain.opportunities import require_verb, stage_named
+from services.campaign.models import (
+    CampaignArm,
+    Contact,
+    Customer,
+    Offer,
+    Opportunity,
+    OpportunityMove,
+    Task,
+)
+from services.campaign.queries.opportunities import newest_stages
+from services.campaign.queries.rad_states import rad_state
+from services.campaign.usecases.forgetting import hold_off_erasures
+from services.campaign.usecases.opportunity_stages import hold_stages
+from shared import clock
+from shared.audit import audit
+from shared.auth import Principal, Role
+from shared.contracts.campaign.opportunities import (
+    LoseRequest,
+    OpportunityPatch,
+    OpportunityVerb,
+    OpportunityWrite,
+)
+from shared.contracts.events import OpportunityMoved
+from shared.errors import Conflict, FieldError, Forbidden, NotFound, Unprocessable
+from shared.ids import new_id
+from shared.outbox import emit
+from shared.web import check_version
+
+_REQUIRED = {"name", "amount", "rad", "expected_close"}
+_INTEREST = ("accepted", "interested")
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """What an opportunity comes from."""
+
+    customer_id: UUID
+    org: str
+    offer: str | None = None
+    amount: Decimal | None = None
+    contact_id: UUID | None = None
+
+
+async def open_opportunity(
+    session: AsyncSession, principal: Principal, request: OpportunityWrite
+) -> Opportunity:
+    await hold_off_erasures(session)
+    await hold_stages(session)
+    origin = await _origin(session, principal, request)
+    manager = await manager_for(session, principal, origin.org, request.manager)
+    stage = stage_named((await newest_stages(session)).stages, request.stage)
+    amount = request.amount or origin.amount
+    if not amount:
+        raise Unprocessable(
+            "the opportunity has no value",
+            errors=[FieldError("/amount", "is required: the contact told none")],
+        )
+    offer, product = await _subject(session, request.offer or origin.offer, request.product)
+    rad = request.rad or (await rad_state(session, origin.customer_id)).rad
+    now = clock.now()
+    row = Opportunity(
+        id=new_id(),
+        customer_id=origin.customer_id,
+        org_path=origin.org,
+        manager=manager,
+        status="open",
+        stage=stage.key,
+        stage_since=now,
+        name=blot(request.name),
+        offer=offer,
+        product=product,
+        amount=amount,
+        currency=request.currency,
+        rad=rad,
+        source="hand" if origin.contact_id is None else "task",
+        contact_id=origin.contact_id,
+        expected_close=request.expected_close,
+        next_action=blot(request.next_action),
+        next_action_on=request.next_action_on,
+        moves=0,
+        opened_at=now,
+        opened_by=principal.id,
+        version=1,
+    )
+    session.add(row)
+    await session.flush()
+    await _record_move(session, principal, row, None, stage.key, now)
+    await _audit(session, principal, "open_opportunity", row)
+    return row
+
+
+async def _origin(session: AsyncSession, principal: Principal, request: OpportunityWrite) -> _Origin:
+    if request.contact_id is not None:
+        return await _of_contact(session, principal, request.contact_id)
+    if request.customer_id is None:
+        raise TypeError("the contract asks for a customer or a contact")
+    org = await org_of_customer(session, request.customer_id)
+    return _Origin(request.customer_id, org)
+
+
+async def _of_contact(session: AsyncSession, principal: Principal, contact_id: UUID) -> _Origin:
+    """Of a contact that met interest; the opportunity is of whoever the customer is now."""
+    found = (
+        await session.execute(
+            select(Contact, Task.manager, CampaignArm.offer, Customer.merged_into)
+            .join(Task, Task.id == Contact.id)
+            .join(
+                CampaignArm,
+                (CampaignArm.campaign_id == Contact.campaign_id) & (CampaignArm.key == Contact.arm),
+            )
+            .outerjoin(Customer, Customer.id == Contact.customer_id)
+            .where(Contact.id == contact_id)
+        )
+    ).one_or_none()
+    if found is None:
+        raise _wrong("/contact_id", "is no contact with a task")
+    if found.manager != principal.staff and not principal.has(Role.branch_head):
+        raise Forbidden("the task belongs to another manager")
+    contact: Contact = found[0]
+    if contact.disposition not in _INTEREST:
+        raise _wrong("/contact_id", "met neither interest nor acceptance")
+    taken = await session.scalar(select(Opportunity.id).where(Opportunity.contact_id == contact_id))
+    if taken is not None:
+        raise Conflict(f"opportunity {taken} was opened from this contact", slug="opportunity-exists")
+    customer_id = found.merged_into or contact.customer_id
+    org = await org_of_customer(session, customer_id)
+    return _Origin(customer_id, org, found.offer, contact.outcome_amount, contact_id)
+
+
+async def org_of_customer(session: AsyncSession, customer_id: UUID) -> str:
+    """The branch of a customer the bank deals with, within the caller's organisation."""
+    row = (
+        await session.execute(
+            select(Customer.org_path, Customer.status, Customer.merged_into).where(Customer.id == customer_id)
+        )
+    ).one_or_none()
+    if row is None:
+        raise _wrong("/customer_id", "is not a known customer")
+    if row.merged_into is not None or row.status == "merged":
+        raise _wrong("/customer_id", "is merged: name the survivor")
+    if row.status != "active":
+        raise _wrong("/customer_id", f"is {row.status}")
+    return str(row.org_path)
+
+
+async def manager_for(session: AsyncSession, principal: Principal, org: str, asked: str | None) -> str:
+    """Managers work for themselves; a branch head may name one of the branch's managers."""
+    if asked is None or asked == principal.staff:
+        if principal.staff is None:
+            raise Unprocessable("who is to do it?", errors=[FieldError("/manager", "is required")])
+        return principal.staff
+    if not principal.has(Role.branch_head):
+        raise Forbidden("only a branch head gives work to somebody else")
+    holds = await session.scalar(
+        select(func.count())
+        .select_from(Customer)
+        .where(
+            Customer.org_path == org,
+            or_(Customer.primary_manager == asked, Customer.backup_manager == asked),
+        )
+    )
+    if not holds:
+        raise _wrong("/manager", f"holds no customers of {org}")
+    return asked
+
+
+async def _subject(
+    session: AsyncSession, offer: str | None, product: str | None
+) -> tuple[str | None, str | None]:
+    """Offer and product, which is the offer's own unless another was named."""
+    if offer is None:
+        return None, product
+    known = await session.get(Offer, offer)
+    if known is None:
+        raise _wrong("/offer", f"there is no offer {offer}")
+    return offer, product or known.product
+
+
+async def edit_opportunity(
+    session: AsyncSession, principal: Principal, opportunity_id: UUID, version: int, patch: OpportunityPatch
+) -> Opportunity:
+    row = await _lock(session, principal, opportunity_id, version, "edit")
+    changes: dict[str, Any] = patch.model_dump(exclude_unset=True)
+    lost = [FieldError(f"/{name}", "is required") for name in _REQUIRED & changes.keys() if not changes[name]]
+    if lost:
+        raise Unprocessable("an opportunity keeps what it must have", errors=lost)
+    if "offer" in changes:
+        changes["offer"], changes["product"] = await _subject(
+            session, changes["offer"], changes.get("product")
+        )
+    for name, value in changes.items():
+        setattr(row, name, blot(value) if name in {"name", "next_action"} else value)
+    await _save(session, principal, row, "edit_opportunity", {"fields": sorted(changes)})
+    return row
+
+
+async def move_opportunity(
+    session: AsyncSession, principal: Principal, opportunity_id: UUID, version: int, stage: str
+) -> Opportunity:
+    """To any other stage, forward or back."""
+    row = await _lock(session, principal, opportunity_id, version, "move")
+    to = stage_named((await newest_stages(session)).stages, stage)
+    if to.key == row.stage:
+        raise _wrong("/stage", "is where it stands")
+    await _step(session, principal, row, "move_opportunity", to.key)
+    return row
+
+
+async def win_opportunity(
+    session: AsyncSession, principal: Principal, opportunity_id: UUID, version: int, amount: Decimal
+) -> Opportunity:
+    row = await _lock(session, principal, opportunity_id, version, "win")
+    row.status, row.won_amount, row.closed_at = "won", amount, clock.now()
+    await _step(session, principal, row, "win_opportunity", "won")
+    return row
+
+
+async def lose_opportunity(
+    session: AsyncSession, principal: Principal, opportunity_id: UUID, version: int, request: LoseRequest
+) -> Opportunity:
+    row = await _lock(session, principal, opportunity_id, version, "lose")
+    row.status, row.lost_reason, row.closed_at = "lost", request.reason, clock.now()
+    row.lost_note = blot(request.note) or None
+    await _step(session, principal, row, "lose_opportunity", "lost")
+    return row
+
+
+async def reopen_opportunity(
+    session: AsyncSession, principal: Principal, opportunity_id: UUID, version: int, stage: str
+) -> Opportunity:
+    """In a stage of the list as it is now, with the customer as they are now."""
+    row = await _lock(session, principal, opportunity_id, version, "reopen")
+    await _require_of_the_bank(session, row)
+    to = stage_named((await newest_stages(session)).stages, stage)
+    outcome, row.status, row.closed_at = row.status, "open", None
+    row.won_amount = row.lost_reason = row.lost_note = None
+    await _step(session, principal, row, "reopen_opportunity", to.key, outcome)
+    return row
+
+
+async def _require_of_the_bank(session: AsyncSession, row: Opportunity) -> None:
+    """Also as a merged file: its survivor is the customer then."""
+    status = await session.scalar(select(Customer.status).where(Customer.id == row.customer_id))
+    if status not in {"active", "merged"}:
+        raise Conflict("the customer is not with the bank any more", slug="customer-gone")
+
+
+async def assign_opportunity(
+    session: AsyncSession, principal: Principal, opportunity_id: UUID, version: int, manager: str
+) -> Opportunity:
+    row = await _lock(session, principal, opportunity_id, version, "assign")
+    row.manager = await manager_for(session, principal, row.org_path, manager)
+    row.taken_from = row.taken_because = None
+    await _save(session, principal, row, "assign_opportunity", {"manager": row.manager})
+    return row
+
+
+async def _lock(
+    session: AsyncSession, principal: Principal, opportunity_id: UUID, version: int, verb: OpportunityVerb
+) -> Opportunity:
+    """The opportunity at `version`, held until the transaction ends, in a state that allows `verb`."""
+    await hold_off_erasures(session)
+    await hold_stages(session)
+    row = await session.scalar(select(Opportunity).where(Opportunity.id == opportunity_id).with_for_update())
+    if row is None:
+        raise NotFound(f"no opportunity {opportunity_id}")
+    if row.manager != principal.staff and not principal.has(Role.branch_head):
+        raise Forbidden("the opportunity belongs to another manager")
+    check_version(row.version, version)
+    require_verb(row.status, verb)
+    return row
+
+
+async def _step(
+    session: AsyncSession,
+    principal: Principal,
+    row: Opportunity,
+    action: str,
+    to_stage: str,
+    from_stage: str | None = None,
+) -> None:
+    """`from_stage`: an outcome that is taken back, else the stage where it stood."""
+    now, before = clock.now(), from_stage or row.stage
+    if row.status == "open":
+        row.stage, row.stage_since = to_stage, now
+    row.version += 1
+    await _record_move(session, principal, row, before, to_stage, now)
+    await _audit(session, principal, action, row)
+
+
+async def _save(
+    session: AsyncSession, principal: Principal, row: Opportunity, action: str, detail: Mapping[str, object]
+) -> None:
+    row.version += 1
+    await session.flush()
+    await audit(session, principal, action, f"opportunity/{row.id}", detail, org_path=row.org_path)
+
+
+async def _record_move(
+    session: AsyncSession,
+    principal: Principal,
+    row: Opportunity,
+    from_stage: str | None,
+    to_stage: str,
+    at: datetime,
+) -> None:
+    """One line of its history, and the event that tells of it."""
+    row.moves += 1
+    await session.flush()
+    await session.execute(
+        insert(OpportunityMove).values(
+            opportunity_id=row.id,
+            number=row.moves,
+            from_stage=from_stage,
+            to_stage=to_stage,
+            moved_at=at,
+            moved_by=principal.id,
+        )
+    )
+    await emit(session, moved(row, from_stage, to_stage, at, principal.id))
+
+
+def moved(row: Opportunity, from_stage: str | None, to_stage: str, at: datetime, by: str) -> OpportunityMoved:
+    told = ("customer_id", "version", "manager", "offer", "product", "rad", "source", "contact_id", "amount")
+    return OpportunityMoved(
+        opportunity_id=row.id,
+        org=row.org_path,
+        from_stage=from_stage,
+        to_stage=to_stage,
+        moved_at=at,
+        moved_by=by,
+        currency=row.currency,
+        won_amount=row.won_amount,
+        lost_reason=row.lost_reason,
+        **{name: getattr(row, name) for name in told},
+    )
+
+
+async def _audit(session: AsyncSession, principal: Principal, action: str, row: Opportunity) -> None:
+    detail = {"status": row.status, "stage": row.stage, "amount": str(row.won_amount or row.amount)}
+    await audit(session, principal, action, f"opportunity/{row.id}", detail, org_path=row.org_path)
+
+
+def _wrong(pointer: str, why: str) -> Unprocessable:
+    return Unprocessable("the opportunity cannot be so", errors=[FieldError(pointer, why)])
