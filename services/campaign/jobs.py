@@ -12,6 +12,7 @@ from services.campaign.usecases.escalation import escalate_overdue
 from services.campaign.usecases.launch import LAUNCH_TASK, launch, release_due_waves, start_and_expire
 from services.campaign.usecases.optimisations import OPTIMISE_TASK, run_optimisation
 from services.campaign.usecases.quotas import follow_quotas
+from services.campaign.usecases.referral_ends import lapse_referrals
 from services.campaign.usecases.reservations import release_lapsed
 from shared import clock
 from shared.jobs import JobRun
@@ -39,6 +40,8 @@ async def follow_the_clock(runtime: Runtime) -> None:
         async with runtime.db.transaction() as session:
             await release_lapsed(session)
             await follow_quotas(session)
+        async with runtime.db.transaction() as session:
+            await lapse_referrals(session)
         # What is overdue changes with the day.
         if escalated_on != clock.today():
             escalated_on = await _escalate(runtime)

@@ -1,11 +1,13 @@
 """Configuration of the campaign service beyond what every service has."""
 
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from services.campaign.domain.office_hours import OfficeHours
 from shared.settings import Settings
 
 
@@ -27,3 +29,25 @@ class CampaignSettings(Settings):
     """How often the worker looks for starts and waves that are due."""
     drop_dir: Path | None = None
     """Directory in which channels by file put what they send; without it `drops` below `data_dir`."""
+    office_opens: time = time(9)
+    office_closes: time = time(17)
+    office_closed_on: frozenset[date] = frozenset()
+    """Holidays, besides Saturdays and Sundays."""
+    office_open_on: frozenset[date] = frozenset()
+    """Weekends that are worked in stead of a holiday."""
+    referral_answer_hours: Annotated[int, Field(ge=1, le=2000)] = 16
+    """Office hours within which a referral is answered, or else lapses."""
+    referral_result_hours: Annotated[int, Field(ge=1, le=2000)] = 240
+    """Office hours from its acceptance within which a referral has a result, or else is overdue."""
+    referral_referrer_share: Annotated[Decimal, Field(ge=0, le=1, decimal_places=4)] = Decimal("0.3")
+    """Part of what is won that is credited to who referred, where a referral does not say otherwise."""
+
+    @model_validator(mode="after")
+    def opens_before_it_closes(self) -> Self:
+        if self.office_opens >= self.office_closes:
+            raise ValueError("office_opens must be before office_closes")
+        return self
+
+    @property
+    def office_hours(self) -> OfficeHours:
+        return OfficeHours(self.office_opens, self.office_closes, self.office_closed_on, self.office_open_on)

@@ -35,6 +35,9 @@ Quoter = Annotated[Principal, allow(Role.manager, Role.branch_head)]
 """Those who sell; who writes the prices does not sell by them."""
 QuoteTrier = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.strategist, Role.approver)]
 QuoteApprover = Annotated[Principal, allow(Role.branch_head, Role.strategist, Role.approver)]
+ReferralParty = Annotated[Principal, allow(Role.manager, Role.branch_head)]
+"""Those who hand customers on and take them over."""
+ReferralReader = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.auditor)]
 
 
 def settings_of(request: Request) -> CampaignSettings:

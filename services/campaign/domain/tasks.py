@@ -58,6 +58,7 @@ def record(attempt: TaskRecord, *, now: datetime, ends_on: date, zone: ZoneInfo,
     errors = [
         *_next_at_errors(attempt, now, ends_on, zone),
         *_outcome_errors(attempt, offer),
+        *_referral_errors(attempt),
     ]
     if errors:
         raise Unprocessable("the record contradicts itself", errors=errors)
@@ -90,3 +91,10 @@ def _outcome_errors(attempt: TaskRecord, offer: str) -> list[FieldError]:
     if attempt.outcome.offer != offer:
         return [FieldError("/outcome/offer", f"this contact offers {offer}")]
     return []
+
+
+def _referral_errors(attempt: TaskRecord) -> list[FieldError]:
+    if (attempt.disposition == "referred") == (attempt.referral is not None):
+        return []
+    missing = attempt.referral is None
+    return [FieldError("/referral", "is required with referred" if missing else "only referred makes one")]

@@ -25,6 +25,7 @@ from services.campaign.models.optimisation import (
 )
 from services.campaign.models.price import KnownContribution, PriceList, PriceQuote
 from services.campaign.models.quota import CampaignBudget, OfferQuota, Reservation
+from services.campaign.models.referral import Referral
 from services.campaign.models.strategy import Strategy, StrategyVersion
 from services.campaign.models.wording import ComplianceList, Material, Script
 from services.campaign.models.workforce import (
@@ -73,6 +74,7 @@ __all__ = [
     "OptimisedPart",
     "PriceList",
     "PriceQuote",
+    "Referral",
     "Reservation",
     "Review",
     "SandboxMessage",

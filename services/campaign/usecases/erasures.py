@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.models import Contact, ErasedCustomer
 from services.campaign.usecases.account_ends import forget_accounts
 from services.campaign.usecases.forgetting import wait_for_writers
+from services.campaign.usecases.referral_ends import forget_referrals
 from services.campaign.usecases.withdrawal import expire_contacts
 from shared import clock
 from shared.audit import audit
@@ -78,6 +79,7 @@ async def forget(session: AsyncSession, event: CustomerErased) -> None:
         session, Contact.customer_id.in_(ids) & Contact.arm.is_not(None), at=now, by=_BY, reason="erased"
     )
     rows += await forget_accounts(session, ids, at=now, by=_BY)
+    rows += await forget_referrals(session, ids, at=now, by=_BY)
     for statement in _FORGET:
         rows += len(await fetch(session, statement, {"ids": ids}))
     rows += len(await fetch(session, _ANSWERS, {"needles": [str(each).encode() for each in ids]}))

@@ -17,6 +17,8 @@ from services.campaign.models import Attempt, Campaign, Contact, Customer, Task
 from services.campaign.queries.catalogue import get_script
 from services.campaign.queries.tasks import select_tasks, view_of
 from services.campaign.settings import CampaignSettings
+from services.campaign.usecases.forgetting import hold_off_erasures
+from services.campaign.usecases.referrals import is_referred_so, refer_from_task
 from services.campaign.usecases.reservations import Resources, contact_cost, release, settle
 from services.campaign.usecases.suppressions import suppress_from_task
 from shared import clock
@@ -125,6 +127,8 @@ async def record_task(
     """One attempt: ledger line, task, history and event in one transaction; the same attempt again changes
     nothing.
     """
+    if request.referral is not None:
+        await hold_off_erasures(session)
     work = await lock_task(session, principal, task_id)
     if await _already_recorded(session, principal, work, request):
         return view_of(work.row, {})
@@ -145,6 +149,10 @@ async def record_task(
             contact_id=task_id,
             customer_id=work.task.customer_id,
             kind=recorded.effect,
+        )
+    if request.referral is not None:
+        await refer_from_task(
+            session, principal, settings, work.task.id, work.task.customer_id, request.referral
         )
     return view_of(work.row, changed)
 
@@ -212,6 +220,8 @@ async def _already_recorded(
         return False
     last = await session.get_one(Attempt, (work.task.id, work.contact.attempts))
     amount = request.outcome.amount if request.outcome else None
+    if request.referral is not None and not await is_referred_so(session, work.task.id, request.referral):
+        return False
     return (last.minutes, last.note, last.next_at, last.outcome_amount, last.path, last.recorded_by) == (
         request.minutes,
         blot(request.note),

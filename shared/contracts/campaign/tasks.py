@@ -20,6 +20,7 @@ from shared.contracts.base import (
 from shared.contracts.campaign.catalogue import (
     OfferView,
 )
+from shared.contracts.campaign.referrals import ReferralNeed
 from shared.contracts.campaign.scripts import PathStep
 from shared.contracts.campaign.vocabulary import (
     ScriptRef,
@@ -94,7 +95,8 @@ class Outcome(Schema):
 
 class TaskRecord(Schema):
     """Result of one attempt. `call_back` needs `next_at` and keeps the task open; `interested` and
-    `no_answer` stay open with `next_at` and close without; the others close the task.
+    `no_answer` stay open with `next_at` and close without; the others close the task. `referred` needs
+    `referral`, which is made with it.
     """
 
     disposition: Disposition
@@ -107,6 +109,7 @@ class TaskRecord(Schema):
     path: Annotated[list[PathStep], Field(min_length=1, max_length=100)] | None = Field(
         None, description="The way taken through the script, from its first step"
     )
+    referral: ReferralNeed | None = Field(None, description="What the customer needs of somebody else")
 
 
 class TaskReassign(Schema):

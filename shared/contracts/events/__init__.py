@@ -41,6 +41,7 @@ from shared.contracts.events.identity import (
 )
 from shared.contracts.events.opportunity import OpportunityMoved
 from shared.contracts.events.predictions import ChurnWarningRaised, RaisedWarning
+from shared.contracts.events.referral import ReferralAnswered, ReferralMade
 from shared.contracts.events.relation import RelationEnd, RelationsChanged, RelationState
 from shared.contracts.events.segmentation import SegmentPublished, SegmentUpdated
 from shared.contracts.events.stewardship import (
@@ -86,6 +87,8 @@ EVENTS: dict[str, type[EventData]] = {
         CampaignResumed,
         CampaignCompleted,
         QuotaExhausted,
+        ReferralMade,
+        ReferralAnswered,
         OpportunityMoved,
         FeedbackGiven,
         CampaignEvaluated,
@@ -139,6 +142,8 @@ __all__ = [
     "RaisedWarning",
     "RecommendationIssued",
     "RecordedEvent",
+    "ReferralAnswered",
+    "ReferralMade",
     "RegisteredArm",
     "Registration",
     "RelationEnd",

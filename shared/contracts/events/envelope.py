@@ -36,6 +36,7 @@ Disposition = Literal[
     "call_back",
     "do_not_contact",
     "complaint",
+    "referred",
 ]
 ContactState = Literal[
     "planned", "assigned", "started", "call_back", "done", "expired", "returned", "held_out", "suppressed"
