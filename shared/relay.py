@@ -1,7 +1,6 @@
 """The outbox relay: one per service at a time publishes committed events in order."""
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import structlog
 from nats.errors import Error as NatsError
 
 from shared.bus import Bus
+from shared.notices import wait_for_notice
 from shared.telemetry import OUTBOX_PUBLISHED
 
 logger = structlog.get_logger()
@@ -57,7 +57,7 @@ class Relay:
             purged_at = 0.0
             while True:
                 if await self._publish_batch(connection) == 0:
-                    await _wait_for_notice(connection)
+                    await wait_for_notice(connection, _IDLE_SECONDS)
                 if asyncio.get_running_loop().time() - purged_at > _PURGE_SECONDS:
                     for statement in _PURGES:
                         await connection.execute(statement)
@@ -89,12 +89,6 @@ def _within_bytes(rows: Sequence[tuple[int, UUID, str, bytes]]) -> list[tuple[in
             break
         taken.append(row)
     return taken
-
-
-async def _wait_for_notice(connection: psycopg.AsyncConnection[Any]) -> None:
-    async with contextlib.aclosing(connection.notifies(timeout=_IDLE_SECONDS, stop_after=1)) as notices:
-        async for _ in notices:
-            pass
 
 
 async def _scalar(connection: psycopg.AsyncConnection[Any], statement: str) -> object:

@@ -22,7 +22,7 @@ from services.campaign.api import (
 )
 from services.campaign.channels.carriers import open_carriers
 from services.campaign.consumers import HANDLERS
-from services.campaign.jobs import TASKS, follow_the_clock
+from services.campaign.jobs import TASKS, follow_the_clock, follow_triggers
 from services.campaign.settings import CampaignSettings
 from shared.service import Service
 from shared.web import create_app
@@ -55,6 +55,6 @@ service = Service(
     handlers=HANDLERS,
     tasks=TASKS,
     resources=open_carriers,
-    background=[follow_the_clock],
+    background=[follow_the_clock, follow_triggers],
 )
 app = create_app(service)

@@ -14,8 +14,11 @@ from services.campaign.usecases.optimisations import OPTIMISE_TASK, run_optimisa
 from services.campaign.usecases.quotas import follow_quotas
 from services.campaign.usecases.referral_ends import lapse_referrals
 from services.campaign.usecases.reservations import release_lapsed
+from services.campaign.usecases.triggered import decide_triggered
+from services.campaign.usecases.triggers import MOVED
 from shared import clock
 from shared.jobs import JobRun
+from shared.notices import listening, wait_for_notice
 from shared.service import Runtime, Task
 
 
@@ -55,6 +58,16 @@ async def _escalate(runtime: Runtime) -> date:
         async with runtime.db.transaction() as session:
             left = await escalate_overdue(session)
     return today
+
+
+async def follow_triggers(runtime: Runtime) -> None:
+    """Endless: decides on who moved, soon after it was told."""
+    settings = _settings(runtime)
+    async with listening(runtime.db.conninfo, MOVED) as listener:
+        while True:
+            await decide_triggered(runtime.db, settings)
+            await wait_for_notice(listener, settings.release_every_seconds)
+            await asyncio.sleep(settings.trigger_gather_seconds)
 
 
 def _settings(runtime: Runtime) -> CampaignSettings:

@@ -27,6 +27,12 @@ class CampaignSettings(Settings):
     """Members of an audience decided in one transaction."""
     release_every_seconds: Annotated[float, Field(gt=0)] = 2.0
     """How often the worker looks for starts and waves that are due."""
+    trigger_gather_seconds: Annotated[float, Field(ge=0)] = 0.05
+    """What changes in several segments at once is told one after another: so long the worker waits for all
+    of it before it decides on who moved.
+    """
+    trigger_settle_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """Who moved and is not in the campaign's audience then is looked for once more so much later."""
     drop_dir: Path | None = None
     """Directory in which channels by file put what they send; without it `drops` below `data_dir`."""
     office_opens: time = time(9)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from datetime import date
 
+from services.campaign.domain import triggers
 from shared.contracts.base import OrgPath
 from shared.contracts.campaign import CampaignContent, Scheme
 from shared.errors import FieldError
@@ -40,7 +41,13 @@ def _unavailable_in(scheme: Scheme) -> Iterator[FieldError]:
 
 def contradictions(content: CampaignContent, today: date) -> list[FieldError]:
     """What would make a complete campaign fail or mean nothing."""
-    return [*_in_scheme(content), *_in_schedule(content, today), *_in_orgs(content), *_in_audience(content)]
+    return [
+        *_in_scheme(content),
+        *_in_schedule(content, today),
+        *_in_orgs(content),
+        *_in_audience(content),
+        *triggers.contradictions(content),
+    ]
 
 
 def _in_scheme(content: CampaignContent) -> Iterator[FieldError]:

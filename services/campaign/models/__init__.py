@@ -27,6 +27,7 @@ from services.campaign.models.price import KnownContribution, PriceList, PriceQu
 from services.campaign.models.quota import CampaignBudget, OfferQuota, Reservation
 from services.campaign.models.referral import Referral
 from services.campaign.models.strategy import Strategy, StrategyVersion
+from services.campaign.models.trigger import CampaignTrigger, TriggerEntry
 from services.campaign.models.wording import ComplianceList, Material, Script
 from services.campaign.models.workforce import (
     Absence,
@@ -48,6 +49,7 @@ __all__ = [
     "Campaign",
     "CampaignArm",
     "CampaignBudget",
+    "CampaignTrigger",
     "CampaignWave",
     "Channel",
     "ChannelTest",
@@ -86,5 +88,6 @@ __all__ = [
     "Suppression",
     "Task",
     "Visit",
+    "TriggerEntry",
     "Withdrawal",
 ]

@@ -72,6 +72,7 @@ class SegmentMember(Base):
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
     member: Mapped[bool]
     changed_at: Mapped[datetime]
+    cause: Mapped[str | None] = mapped_column(doc="Of the change, as told; null: told before it was kept")
 
 
 class Suppression(Base):

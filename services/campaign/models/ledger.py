@@ -16,8 +16,8 @@ from shared.db import Base
 
 
 class AudienceMember(Base):
-    """Who was in the audience when the campaign was launched, and in which wave. Nothing changes but the
-    branch, which follows a customer whose open contact moves to another one.
+    """Who was in the audience when the campaign was launched, and in which wave; with a trigger, who came
+    since. Nothing changes but the branch, which follows a customer whose open contact moves to another one.
     """
 
     __tablename__ = "audience_member"
@@ -26,7 +26,17 @@ class AudienceMember(Base):
     wave: Mapped[int]
     segment: Mapped[str]
     org_path: Mapped[str]
-    __table_args__ = (Index(None, "campaign_id", "wave", "customer_id"),)
+    moved_at: Mapped[datetime | None] = mapped_column(doc="When they moved, in a campaign with a trigger")
+    __table_args__ = (
+        Index(None, "campaign_id", "wave", "customer_id"),
+        Index(
+            "ix_audience_member_moved",
+            "campaign_id",
+            "moved_at",
+            "customer_id",
+            postgresql_where=text("moved_at IS NOT NULL"),
+        ),
+    )
 
 
 class Contact(Base):

@@ -27,13 +27,15 @@ def live_audience(
     segments: Mapping[str, UUID],
     orgs: Sequence[OrgPath],
     waves: int,
+    among: Select[UUID] | None = None,
 ) -> Select[UUID, int, str, str]:
     """Rows of customer_id, wave, segment, org_path, as memberships stand now.
 
     `segments` gives the id of every key in `audience`. A member of several include segments counts for
-    the first of them. Members the service has not heard of as customers are not in the audience.
+    the first of them. Members the service has not heard of as customers are not in the audience. `among`:
+    of these customers, if not of all.
     """
-    ranked = _ranked_members([segments[key] for key in audience.include])
+    ranked = _ranked_members([segments[key] for key in audience.include], among)
     excluded = aliased(SegmentMember)
     segment = case(
         *((ranked.c.rank == rank, key) for rank, key in enumerate(audience.include)),
@@ -65,15 +67,17 @@ def live_audience(
     return query
 
 
-def _ranked_members(include: Sequence[UUID]) -> Subquery:
+def _ranked_members(include: Sequence[UUID], among: Select[UUID] | None) -> Subquery:
     """Each member of any of the segments once, with the index of the first segment it is in."""
     rank = case(*((SegmentMember.segment_id == key, index) for index, key in enumerate(include)))
-    return (
+    query = (
         select(SegmentMember.customer_id, func.min(rank).label("rank"))
         .where(SegmentMember.segment_id.in_(include), SegmentMember.member)
         .group_by(SegmentMember.customer_id)
-        .subquery("ranked")
     )
+    if among is not None:
+        query = query.where(SegmentMember.customer_id.in_(among))
+    return query.subquery("ranked")
 
 
 def frozen_audience(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.ledger import Books, imbalances
 from services.campaign.models import AudienceMember, CampaignArm, Contact, Task
+from services.campaign.queries.triggers import trigger_progress
 from shared.contracts.base import Page
 from shared.contracts.campaign import (
     AudienceMember as AudienceMemberView,
@@ -66,6 +67,7 @@ async def read_progress(session: AsyncSession, campaign_id: UUID) -> CampaignPro
         outcome_amount=Decimal(amount or 0),
         arms=await _tallies(session, campaign_id, Contact.arm.expression),
         branches=await _tallies(session, campaign_id, Contact.org_path.expression),
+        trigger=await trigger_progress(session, campaign_id),
     )
 
 

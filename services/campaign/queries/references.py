@@ -24,6 +24,7 @@ from shared.errors import Conflict, FieldError, Unprocessable
 class KnownSegment:
     id: UUID
     version: int
+    kind: str | None
 
 
 @dataclass(frozen=True)
@@ -44,22 +45,29 @@ class References:
 
 async def load_references(session: AsyncSession, content: CampaignContent) -> References:
     arms = content.scheme.arms if content.scheme else []
-    keys = [*content.audience.include, *content.audience.exclude] if content.audience else []
     policies = [content.scheme.contact_policy] if content.scheme else []
     return References(
         offers=await offers_by_key(session, {arm.offer for arm in arms}),
         scripts=await scripts_by_ref(session, {arm.script for arm in arms}),
         materials=await materials_by_ref(session, {ref for arm in arms for ref in arm.materials}),
-        segments=await _segments(session, keys),
+        segments=await _segments(session, _segment_keys(content)),
         contact_policies=await known_policies(session, policies),
     )
+
+
+def _segment_keys(content: CampaignContent) -> list[str]:
+    audience = content.audience
+    if audience is None:
+        return []
+    trigger = [audience.trigger.segment] if audience.trigger else []
+    return [*audience.include, *audience.exclude, *trigger]
 
 
 async def _segments(session: AsyncSession, keys: list[str]) -> dict[str, KnownSegment]:
     rows = await session.scalars(
         select(Segment).where(Segment.key.in_(keys), ~Segment.archived).order_by(Segment.key, Segment.version)
     )
-    return {row.key: KnownSegment(row.id, row.version) for row in rows}
+    return {row.key: KnownSegment(row.id, row.version, row.kind) for row in rows}
 
 
 def weighed_hash(key: str, content: CampaignContent, found: References) -> str:
@@ -99,7 +107,21 @@ def unknown(content: CampaignContent, found: References) -> list[FieldError]:
                 for index, key in enumerate(keys)
                 if key not in found.segments
             ]
-    return errors
+    return [*errors, *_unfit_trigger(content, found)]
+
+
+def _unfit_trigger(content: CampaignContent, found: References) -> list[FieldError]:
+    trigger = content.audience.trigger if content.audience else None
+    if trigger is None:
+        return []
+    segment = found.segments.get(trigger.segment)
+    if segment is None:
+        detail = f"no published segment {trigger.segment} is known here"
+    elif segment.kind == "cluster":
+        detail = f"the members of {trigger.segment} come from runs of its model: nobody moves by themselves"
+    else:
+        return []
+    return [FieldError("/audience/trigger/segment", detail)]
 
 
 def unusable(content: CampaignContent, found: References) -> list[FieldError]:

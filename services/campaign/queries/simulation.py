@@ -1,8 +1,9 @@
 """What a launch would do now: the launch's own decision, counted instead of written."""
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.plan import Plan
@@ -10,8 +11,10 @@ from services.campaign.domain.power import minimum_detectable_effect, weekdays_b
 from services.campaign.queries.audience import live_audience
 from services.campaign.queries.policy import Policy, decisions, facts
 from services.campaign.queries.references import References
+from services.campaign.queries.triggers import LATELY, estimate, moved_audience, moved_lately
 from services.campaign.settings import CampaignSettings
 from shared.contracts.campaign import ManagerMinutes, Simulation, SuppressionReason
+from shared.contracts.campaign.triggers import TriggerEstimate
 
 
 async def simulate(
@@ -22,9 +25,7 @@ async def simulate(
     found: References,
     policy: Policy,
 ) -> Simulation:
-    members = live_audience(
-        campaign_id, plan.audience, found.segment_ids(), plan.people.orgs, plan.schedule.waves
-    ).subquery("members")
+    members = _members(campaign_id, plan, found, policy.as_of).subquery("members")
     decided = decisions(facts(members, campaign_id, policy), campaign_id, policy, plan.cut).cte("decided")
     rows = (
         await session.execute(
@@ -48,7 +49,31 @@ async def simulate(
         managers=managers or 0,
         manager_minutes=_minutes(settings, plan, found, arms, managers or 0),
         minimum_detectable_effect=minimum_detectable_effect(min(arms.values()), held_out),
+        trigger=await _estimate(session, plan, found, policy.as_of),
     )
+
+
+async def _estimate(
+    session: AsyncSession, plan: Plan, found: References, as_of: datetime
+) -> TriggerEstimate | None:
+    trigger = plan.audience.trigger
+    if trigger is None:
+        return None
+    return await estimate(session, found.segments[trigger.segment].id, trigger, as_of)
+
+
+def _members(
+    campaign_id: UUID, plan: Plan, found: References, as_of: datetime
+) -> Select[UUID, int, str, str]:
+    """The audience; with a trigger, those of it who would have come lately."""
+    segments, trigger = found.segment_ids(), plan.audience.trigger
+    if trigger is None:
+        return live_audience(campaign_id, plan.audience, segments, plan.people.orgs, plan.schedule.waves)
+    lately = moved_lately(segments[trigger.segment], trigger, as_of - LATELY)
+    query = moved_audience(campaign_id, plan, trigger, segments, lately)
+    if plan.audience.limit is None:
+        return query
+    return query.order_by(query.selected_columns.customer_id).limit(plan.audience.limit)
 
 
 def _minutes(

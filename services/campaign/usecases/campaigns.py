@@ -19,6 +19,7 @@ from services.campaign.queries.references import (
     unknown,
     unusable,
 )
+from services.campaign.usecases.triggers import pause_trigger, resume_trigger
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -157,6 +158,7 @@ async def pause_campaign(
     session: AsyncSession, principal: Principal, campaign_id: UUID, reason: str
 ) -> Campaign:
     campaign = await _switch(session, principal, campaign_id, "pause", reason)
+    await pause_trigger(session, campaign)
     await emit(session, CampaignPaused(campaign_id=campaign.id, at=clock.now()))
     await _save(session, principal, campaign, "pause_campaign")
     return campaign
@@ -164,6 +166,7 @@ async def pause_campaign(
 
 async def resume_campaign(session: AsyncSession, principal: Principal, campaign_id: UUID) -> Campaign:
     campaign = await _switch(session, principal, campaign_id, "resume", None)
+    await resume_trigger(session, campaign)
     await emit(session, CampaignResumed(campaign_id=campaign.id, at=clock.now()))
     await _save(session, principal, campaign, "resume_campaign")
     return campaign

@@ -30,6 +30,7 @@ _FORGET: tuple[LiteralString, ...] = (
     WHERE id = ANY(%(ids)b::uuid[]) RETURNING 1
     """,
     "DELETE FROM segment_member WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
+    "DELETE FROM trigger_entry WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
     """
     DELETE FROM withdrawal w USING contact c
     WHERE c.id = w.contact_id AND c.customer_id = ANY(%(ids)b::uuid[]) AND c.arm IS NOT NULL RETURNING 1

@@ -20,6 +20,7 @@ from services.campaign.queries.references import load_references, require_usable
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.campaigns import lock_campaign, void_approval
 from services.campaign.usecases.release import release_wave
+from services.campaign.usecases.triggers import open_trigger
 from services.campaign.usecases.reservations import contact_cost
 from shared import clock
 from shared.audit import audit
@@ -64,16 +65,22 @@ async def launch(
         campaign = await _locked(session, campaign_id)
         if campaign.status == "launching" and campaign.launched_at is None:
             await freeze(session, settings, campaign)
-        status = campaign.status
+        status, fed = campaign.status, _is_fed(campaign)
     if status != "launching":
         return {"status": status, "audience": 0}
-    audience = await release_wave(database, settings, campaign_id, 1, report)
+    audience = 0 if fed else await release_wave(database, settings, campaign_id, 1, report)
     async with database.transaction() as session:
         campaign = await _locked(session, campaign_id)
         if campaign.status == "launching":
             campaign.status = next_status(campaign.status, "started")
             campaign.version += 1
         return {"status": campaign.status, "audience": audience}
+
+
+def _is_fed(campaign: Campaign) -> bool:
+    """By a trigger: there is nobody yet to be released."""
+    audience = content_of(campaign).audience
+    return audience is not None and audience.trigger is not None
 
 
 async def _locked(session: AsyncSession, campaign_id: UUID) -> Campaign:
@@ -83,7 +90,8 @@ async def _locked(session: AsyncSession, campaign_id: UUID) -> Campaign:
 
 
 async def freeze(session: AsyncSession, settings: CampaignSettings, campaign: Campaign) -> None:
-    """Writes down who is in the audience and in which wave, the arms, the budget, and the registration.
+    """Writes down who is in the audience and in which wave, or opens the campaign to those a trigger brings;
+    the arms, the budget, and the registration.
 
     Content that changed since its approval (a segment's new version, a script that was retired) sends the
     campaign back to draft.
@@ -100,9 +108,12 @@ async def freeze(session: AsyncSession, settings: CampaignSettings, campaign: Ca
     campaign.launched_at = clock.now()
     campaign.version += 1
     await session.flush()
-    await _insert_audience(session, campaign.id, plan, found.segment_ids())
     await _insert_arms(session, campaign.id, plan)
-    await _insert_waves(session, campaign, plan)
+    if plan.audience.trigger is None:
+        await _insert_audience(session, campaign.id, plan, found.segment_ids())
+        await _insert_waves(session, campaign, plan)
+    else:
+        await open_trigger(session, campaign, plan.audience.trigger, found)
     if content.budget is not None:
         least = min(contact_cost(settings, found.scripts[arm.script].minutes) for arm in plan.scheme.arms)
         session.add(

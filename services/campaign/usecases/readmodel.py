@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.domain.suitability import rating
 from services.campaign.models import Customer, ErasedCustomer, Review, Segment, SegmentMember
 from services.campaign.usecases.forgetting import hold_off_erasures
+from services.campaign.usecases.triggers import await_openings, note_moves
 from shared.contracts.campaign import EvaluationSummary, RecommendationView
 from shared.contracts.events import (
     CampaignEvaluated,
@@ -94,6 +95,7 @@ async def store_segment(session: AsyncSession, event: SegmentPublished) -> None:
 async def store_members(session: AsyncSession, event: SegmentUpdated) -> None:
     """One part of one run. Members may be customers not heard of yet, and parts may come in any order."""
     await hold_off_erasures(session)
+    await await_openings(session)
     upsert = insert(Segment).values(
         id=event.segment_id,
         key=event.key,
@@ -114,6 +116,7 @@ async def store_members(session: AsyncSession, event: SegmentUpdated) -> None:
     )
     await _store_members(session, event, event.joined, member=True)
     await _store_members(session, event, event.left, member=False)
+    await note_moves(session, event)
 
 
 async def _store_members(
@@ -123,15 +126,15 @@ async def _store_members(
         return
     ids = func.unnest(literal(sorted(set(customers)), ARRAY(Uuid))).column_valued("id")
     upsert = insert(SegmentMember).from_select(
-        ["segment_id", "customer_id", "member", "changed_at"],
-        select(literal(event.segment_id), ids, literal(member), literal(event.evaluated_at)).where(
-            ids.not_in(select(ErasedCustomer.id))
-        ),
+        ["segment_id", "customer_id", "member", "changed_at", "cause"],
+        select(
+            literal(event.segment_id), ids, literal(member), literal(event.evaluated_at), literal(event.cause)
+        ).where(ids.not_in(select(ErasedCustomer.id))),
     )
     await session.execute(
         upsert.on_conflict_do_update(
             index_elements=["segment_id", "customer_id"],
-            set_={"member": upsert.excluded.member, "changed_at": upsert.excluded.changed_at},
+            set_={name: upsert.excluded[name] for name in ("member", "changed_at", "cause")},
             where=SegmentMember.changed_at <= upsert.excluded.changed_at,
         )
     )

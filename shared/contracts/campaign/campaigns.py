@@ -22,6 +22,7 @@ from shared.contracts.campaign.fixes import (
     CampaignContent,
     ContactChoice,
 )
+from shared.contracts.campaign.triggers import TriggerEstimate, TriggerProgress
 from shared.contracts.campaign.vocabulary import (
     CampaignStatus,
     CampaignVerb,
@@ -158,6 +159,9 @@ class Simulation(Schema):
         description="Smallest difference, in standard deviations of the primary metric, that the smallest "
         "arm against the hold-out shows with 80 % power at 5 %, two-sided; null without a hold-out"
     )
+    trigger: TriggerEstimate | None = Field(
+        None, description="With a trigger, the counts are of customers who moved lately, as an estimate"
+    )
 
 
 class AudienceMember(Schema):
@@ -219,3 +223,4 @@ class CampaignProgress(Schema):
     outcome_amount: Money
     arms: list[Tally]
     branches: list[Tally]
+    trigger: TriggerProgress | None = Field(None, description="Of a campaign with a trigger, once launched")

@@ -16,6 +16,7 @@ from shared.contracts.base import (
     OrgPath,
     Schema,
 )
+from shared.contracts.campaign.triggers import Trigger
 from shared.contracts.campaign.vocabulary import (
     MaterialRef,
     ScriptRef,
@@ -102,8 +103,10 @@ class Audience(Schema):
     include: Annotated[list[Key], Field(min_length=1, max_length=50)]
     exclude: Annotated[list[Key], Field(max_length=50)] = Field(default_factory=list)
     limit: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
-        None, description="At most so many, chosen by salted hash"
+        None, description="At most so many, chosen by salted hash; with a trigger, the first"
     )
+    # Left out when there is none: what was approved before there were triggers keeps its hash.
+    trigger: Trigger | None = Field(None, exclude_if=lambda trigger: trigger is None)
 
 
 class Budget(Schema):
