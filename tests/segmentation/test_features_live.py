@@ -92,8 +92,10 @@ async def test_what_is_in_use_keeps_its_meaning(segmentation: Running) -> None:
             "definition": {"any": [{"percentile": "on_top_of_it", "op": "gte", "value": 90}]},
         }
         assert (await client.post("/v1/segments", json=body)).status_code == 201
+        assert (await client.post("/v1/segments/on-top:publish")).status_code == 200
+        others = await _made_of(client, "on_top_of_it")
         shown = await client.get(path)
-        assert shown.json()["used_by"] == ["feature:on_top_of_it", "segment:on-top"]
+        assert shown.json()["used_by"] == sorted(["feature:on_top_of_it", "segment:on-top", *others])
         tag = {"If-Match": shown.headers["ETag"]}
         assert (await client.patch(path, json={"expression": "aum"})).status_code == 428
         refused = await client.patch(path, json={"expression": "aum"}, headers=tag)
@@ -103,6 +105,35 @@ async def test_what_is_in_use_keeps_its_meaning(segmentation: Running) -> None:
         assert renamed.json()["name"]["en"] == "Base"
         assert (await client.patch(path, json={"unit": None}, headers=tag)).status_code == 412
         assert (await _archived(client, path)).status_code == 409
+
+
+async def _made_of(client: AsyncClient, feature: str) -> list[str]:
+    """Everything beside rules of segments that may read a feature; as `used_by` names them."""
+    name = {"zh": "x", "en": "x"}
+    rule = {"sql": f"{feature} > 1"}
+    split = {"name": "assets", "features": [feature], "k": 2}
+    tactical = {"strategic": ["on-top"], "splits": [split]}
+    bands = {"feature": feature, "cutoffs": [1, 2, 3, 4]}
+    factors = [{"key": "size", "name": name, "bands": bands}, {"key": "trend", "name": name}]
+    rivals = [{"key": "us", "name": name}, {"key": "them", "name": name}]
+    tiers = [{"code": "basic", "name": name}, {"code": "gold", "name": name, "upgrade_at": 5}]
+    profile = {"org": "hq.features", "definition": rule, "tolerances": {"contacts": 0.6}}
+    bodies: dict[str, dict[str, Any]] = {
+        "models": {"key": "of-it-rfm", "name": name, "kind": "rfm", "parameters": {"monetary": feature}},
+        "models ": {"key": "of-it-tactical", "name": name, "kind": "tactical", "parameters": tactical},
+        "tier-schemes": {"key": "of-it", "name": name, "feature": feature, "tiers": tiers},
+        "ge-matrices": {"key": "of-it", "name": name, "attractiveness": factors, "competitiveness": rivals},
+        "target-profiles": {"name": name, "valid_from": "2020-01-01", **profile},
+        "insights": {"title": "x", "text": "x", "group": rule},
+        "insights ": {"title": "x", "text": "x", "feature": feature},
+    }
+    found = []
+    for path, body in bodies.items():
+        made = await client.post(f"/v1/{path.strip()}", json=body)
+        assert made.status_code == 201, (path, made.text)
+        kind = {"ge-matrices": "ge-matrix"}.get(path, path.strip().removesuffix("s"))
+        found.append(f"{kind}:{made.json().get('key') or made.json()['id']}")
+    return found
 
 
 async def test_archived_it_is_kept_for_what_was(segmentation: Running) -> None:

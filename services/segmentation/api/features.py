@@ -8,6 +8,7 @@ from services.segmentation.api.access import FeatureStore, Reader, Strategist
 from services.segmentation.models import DefinedFeature
 from services.segmentation.queries import features as query
 from services.segmentation.usecases import features as usecase
+from services.segmentation.usecases.feature_users import show_feature
 from shared.contracts.base import Page
 from shared.contracts.segmentation import FeatureView
 from shared.contracts.segmentation.features import (
@@ -58,7 +59,7 @@ async def get_feature(
     session: Session, principal: Reader, feature: FeatureReference, response: Response
 ) -> FeatureDetail:
     """One feature: type, unit, expression, lineage, freshness, and what is made of it."""
-    found = await query.show_feature(session, feature)
+    found = await show_feature(session, feature)
     if not found.built_in:
         set_etag(response, (await query.find_feature(session, feature)).revision)
     return found
@@ -84,7 +85,7 @@ async def edit_feature(
 async def archive_feature(
     session: Session, principal: Strategist, feature: FeatureReference, version: IfMatch, response: Response
 ) -> FeatureDetail:
-    """Takes it out of use. Refused, naming them, while segments, features or models are made of it."""
+    """Takes it out of use. Refused, naming them, while anything is made of it."""
     found = await query.find_feature(session, feature, for_update=True)
     check_version(found.revision, version)
     await usecase.archive_feature(session, principal, found)
@@ -93,4 +94,4 @@ async def archive_feature(
 
 async def _shown(session: Session, feature: DefinedFeature, response: Response) -> FeatureDetail:
     set_etag(response, feature.revision)
-    return await query.show_feature(session, feature.key)
+    return await show_feature(session, feature.key)

@@ -1,6 +1,5 @@
 """The catalogue as it is now: built-in features and those that people defined."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 
 import duckdb
@@ -9,27 +8,20 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.catalogue.life_cycle import stage_feature
-from services.segmentation.domain.definitions import stored_rule
 from services.segmentation.domain.expressions.defined import Definition, with_defined
 from services.segmentation.domain.feature_catalogue import BUILT_IN
 from services.segmentation.domain.features import Catalogue, Feature
 from services.segmentation.domain.rules.compiler import Compiler, Moment
-from services.segmentation.domain.rules.tree import feature_keys
 from services.segmentation.domain.rules.windows import feature_freshness
 from services.segmentation.models import (
     DefinedFeature,
-    GeMatrix,
     LifeCycleScheme,
-    Model,
-    Segment,
-    SegmentVersion,
-    TierScheme,
 )
 from services.segmentation.store.store import Store
 from shared import clock
 from shared.contracts.base import LocalText
-from shared.contracts.segmentation import FeatureView, SegmentState
-from shared.contracts.segmentation.features import FeatureDetail, FeatureTrialView
+from shared.contracts.segmentation import FeatureView
+from shared.contracts.segmentation.features import FeatureTrialView
 from shared.contracts.segmentation.life_cycle import Thresholds
 from shared.errors import NotFound
 
@@ -69,23 +61,21 @@ async def list_features(session: AsyncSession, *, archived: bool) -> list[Featur
     catalogue = await load_catalogue(session)
     stored = {each.key: each for each in await session.scalars(select(DefinedFeature))}
     return [
-        _view(feature, catalogue, stored.get(feature.key))
+        feature_view(feature, catalogue, stored.get(feature.key))
         for feature in catalogue
         if archived or not feature.archived
     ]
 
 
-async def show_feature(session: AsyncSession, key: str) -> FeatureDetail:
-    catalogue = await load_catalogue(session)
+def named_feature(catalogue: Catalogue, key: str) -> Feature:
+    """Raises `NotFound` for a key that the catalogue does not have, with the nearest it has."""
     if key not in catalogue:
         near = catalogue.nearest(key)
         raise NotFound(f"There is no feature '{key}'" + (f"; did you mean '{near}'?" if near else "."))
-    stored = await session.get(DefinedFeature, key)
-    used_by = await users_of_feature(session, key, catalogue)
-    return FeatureDetail(**_view(catalogue[key], catalogue, stored).model_dump(), used_by=used_by)
+    return catalogue[key]
 
 
-def _view(feature: Feature, catalogue: Catalogue, stored: DefinedFeature | None) -> FeatureView:
+def feature_view(feature: Feature, catalogue: Catalogue, stored: DefinedFeature | None) -> FeatureView:
     return FeatureView(
         key=feature.key,
         name=LocalText(zh=feature.zh, en=feature.en),
@@ -102,53 +92,6 @@ def _view(feature: Feature, catalogue: Catalogue, stored: DefinedFeature | None)
         created_by=stored.created_by if stored else None,
         updated_at=stored.updated_at if stored else None,
     )
-
-
-async def users_of_feature(session: AsyncSession, key: str, catalogue: Catalogue) -> list[str]:
-    """What is made of it, directly or not, as `feature:`, `model:`, `segment:`, `tier-scheme:` and
-    `ge-matrix:` keys; archived ones not.
-    """
-    reached = _made_of(key, catalogue)
-    features = [f"feature:{each}" for each in reached - {key} if not catalogue[each].archived]
-    models = [
-        f"model:{name}"
-        for name, parameters in await session.execute(select(Model.key, Model.parameters))
-        if reached & set(parameters.get("features") or ())
-    ]
-    schemes = await session.execute(select(TierScheme.key, TierScheme.feature))
-    models += [f"tier-scheme:{name}" for name, feature in schemes if feature in reached]
-    models += [
-        f"ge-matrix:{each.key}" for each in await session.scalars(select(GeMatrix)) if reached & _of(each)
-    ]
-    rules = await session.execute(
-        select(Segment.key, SegmentVersion.sql)
-        .join(SegmentVersion, SegmentVersion.segment_id == Segment.id)
-        .where(
-            Segment.state != SegmentState.archived,
-            SegmentVersion.sql.is_not(None),
-            SegmentVersion.version.in_([Segment.version, Segment.live_version]),
-        )
-    )
-    segments = {f"segment:{name}" for name, sql in rules if reached & feature_keys(stored_rule(sql))}
-    return sorted([*features, *models, *segments])
-
-
-def _of(matrix: GeMatrix) -> set[str]:
-    banded = [factor["bands"] for factors in matrix.factors.values() for factor in factors]
-    return {matrix.value_feature, *(bands["feature"] for bands in banded if bands)}
-
-
-def _made_of(key: str, catalogue: Catalogue) -> set[str]:
-    """The feature and all that use it, over any number of steps."""
-    users: Mapping[str, set[str]] = {feature.key: set(feature.uses) for feature in catalogue}
-    reached: set[str] = set()
-    stack = [key]
-    while stack:
-        found = stack.pop()
-        if found not in reached:
-            reached.add(found)
-            stack += [user for user, used in users.items() if found in used]
-    return reached
 
 
 async def try_feature(store: Store, catalogue: Catalogue, feature: Feature, org: str) -> FeatureTrialView:

@@ -8,8 +8,9 @@ from services.segmentation.domain.expressions.text import expression_sql
 from services.segmentation.domain.expressions.tree import Expression
 from services.segmentation.domain.features import Catalogue, Feature
 from services.segmentation.models import DefinedFeature
-from services.segmentation.queries.features import load_catalogue, users_of_feature
+from services.segmentation.queries.features import load_catalogue
 from services.segmentation.usecases.declaring import insert_new, taken
+from services.segmentation.usecases.feature_users import users_of_feature
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal

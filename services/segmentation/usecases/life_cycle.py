@@ -6,8 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.catalogue.life_cycle import STAGE
 from services.segmentation.models import LifeCycleScheme, Segment
-from services.segmentation.queries.features import load_catalogue, users_of_feature
+from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.life_cycle import Scheme, current_scheme
+from services.segmentation.usecases.feature_users import users_of_feature
 from services.segmentation.usecases.segments import REFRESH
 from shared import clock
 from shared.audit import audit

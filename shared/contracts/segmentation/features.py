@@ -76,8 +76,9 @@ class FeatureView(Schema):
 
 class FeatureDetail(FeatureView):
     used_by: list[str] = Field(
-        description="Live segments, features and models that would change with it",
-        examples=[["segment:affluent-50plus"]],
+        description="What would change with it: features, models, segments, tier schemes and GE matrices by "
+        "key, target profiles and insights by id; archived ones not",
+        examples=[["model:rfm-retail", "segment:affluent-50plus"]],
     )
 
 
