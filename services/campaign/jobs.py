@@ -14,6 +14,8 @@ from services.campaign.usecases.optimisations import OPTIMISE_TASK, run_optimisa
 from services.campaign.usecases.quotas import follow_quotas
 from services.campaign.usecases.referral_ends import lapse_referrals
 from services.campaign.usecases.reservations import release_lapsed
+from services.campaign.usecases.sandbox import tell_sandbox_receipts
+from services.campaign.usecases.sending import send_due
 from services.campaign.usecases.triggered import decide_triggered
 from services.campaign.usecases.triggers import MOVED
 from shared import clock
@@ -68,6 +70,23 @@ async def follow_triggers(runtime: Runtime) -> None:
             await decide_triggered(runtime.db, settings)
             await wait_for_notice(listener, settings.release_every_seconds)
             await asyncio.sleep(settings.trigger_gather_seconds)
+
+
+async def send_messages(runtime: Runtime) -> None:
+    """Endless: at once again while there is something to send."""
+    settings = _settings(runtime)
+    while True:
+        if not await send_due(runtime, settings):
+            await asyncio.sleep(settings.send_every_seconds)
+
+
+async def tell_receipts(runtime: Runtime) -> None:
+    """Endless: what the sandbox has to tell is told within a second or so."""
+    while True:
+        async with runtime.db.transaction() as session:
+            told = await tell_sandbox_receipts(session)
+        if not told:
+            await asyncio.sleep(_SANDBOX_SECONDS)
 
 
 def _settings(runtime: Runtime) -> CampaignSettings:

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from services.campaign.domain.office_hours import OfficeHours
+from services.campaign.domain.template_values import Language
 from shared.settings import Settings
 
 
@@ -20,11 +21,23 @@ class CampaignSettings(Settings):
     complaint_cool_down_days: Annotated[int, Field(ge=1)] = 90
     manager_minutes_per_day: Annotated[int, Field(ge=1)] = 60
     """Time a relationship manager has for campaign contacts on a working day."""
+    absent_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """A manager who is away on more than this share of the days a campaign has left gets none of its work:
+    whoever stands in does. Others do theirs on the days on which they are there."""
     manager_cost_per_minute: Annotated[Decimal, Field(ge=0)] = Decimal("1.50")
     reservation_minutes: Annotated[int, Field(ge=1)] = 24 * 60
     """How long a contact that has begun holds a unit of its offer and its cost without a record."""
     launch_chunk: Annotated[int, Field(ge=1, le=100_000)] = 5_000
     """Members of an audience decided in one transaction."""
+    message_batch: Annotated[int, Field(ge=1, le=500)] = 200
+    """Messages of a channel claimed in one transaction."""
+    message_lease_seconds: Annotated[float, Field(ge=1)] = 120.0
+    """After so long a sender that has not said what became of its messages is taken for dead. Longer than
+    any provider is waited for.
+    """
+    message_language: Language = "zh"
+    send_every_seconds: Annotated[float, Field(gt=0)] = 0.5
+    """How often the worker looks for messages that are due."""
     release_every_seconds: Annotated[float, Field(gt=0)] = 2.0
     """How often the worker looks for starts and waves that are due."""
     trigger_gather_seconds: Annotated[float, Field(ge=0)] = 0.05

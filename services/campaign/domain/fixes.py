@@ -6,13 +6,14 @@ from datetime import date
 
 from services.campaign.domain import triggers
 from shared.contracts.base import OrgPath
-from shared.contracts.campaign import CampaignContent, Scheme
+from shared.contracts.campaign import CampaignContent
 from shared.errors import FieldError
 
 FIXES = ("objective", "scheme", "people", "schedule", "responsibility")
 REQUIRED = (*FIXES, "audience")
-CHANNELS = {"manager_task": "call"}
-"""Channel of an arm → the consent it needs."""
+TASK_CHANNEL = "manager_task"
+"""Contacts by managers; every other channel of an arm is one that carries messages."""
+TASK_CONSENT = "call"
 _SHARE_TOLERANCE = 1e-9
 
 
@@ -23,20 +24,6 @@ def missing(content: CampaignContent) -> list[FieldError]:
         for fix in REQUIRED
         if getattr(content, fix) is None
     ]
-
-
-def unavailable(content: CampaignContent) -> list[FieldError]:
-    """What no campaign here can do, draft or not."""
-    return [] if content.scheme is None else list(_unavailable_in(content.scheme))
-
-
-def _unavailable_in(scheme: Scheme) -> Iterator[FieldError]:
-    for index, arm in enumerate(scheme.arms):
-        if arm.channel not in CHANNELS:
-            yield FieldError(
-                f"/scheme/arms/{index}/channel",
-                f"channel {arm.channel} is not available; available: {', '.join(CHANNELS)}",
-            )
 
 
 def contradictions(content: CampaignContent, today: date) -> list[FieldError]:

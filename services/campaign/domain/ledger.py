@@ -36,7 +36,8 @@ class Books:
     states: Mapping[LedgerState, int]
     suppressed: Mapping[SuppressionReason, int] = field(default_factory=dict)
     dispositions: Mapping[str, int] = field(default_factory=dict)
-    open_tasks: int = 0
+    open_work: int = 0
+    """Tasks and messages that are not closed."""
 
     def count(self, state: LedgerState) -> int:
         return self.states.get(state, 0)
@@ -72,8 +73,10 @@ def imbalances(books: Books) -> list[str]:
             f"{books.count('suppressed')} suppressed, but the reasons add up to "
             f"{sum(books.suppressed.values())}"
         )
-    if books.open_tasks != books.count("assigned"):
-        found.append(f"{books.count('assigned')} open contacts, but {books.open_tasks} open tasks")
+    if books.open_work != books.count("assigned"):
+        found.append(
+            f"{books.count('assigned')} open contacts, but {books.open_work} open tasks and messages"
+        )
     if sum(books.dispositions.values()) != books.count("done"):
         found.append(
             f"{books.count('done')} done, but the dispositions add up to {sum(books.dispositions.values())}"

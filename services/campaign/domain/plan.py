@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
-from services.campaign.domain.fixes import CHANNELS, missing
+from services.campaign.domain.fixes import TASK_CHANNEL, missing
 from services.campaign.domain.split import Slot, salt_of, slots
 from shared.contracts.campaign import (
     Audience,
@@ -36,10 +36,10 @@ class Plan:
     def cut(self) -> list[Slot]:
         return slots(self.scheme.hold_out, self.scheme.arms)
 
-    @property
-    def consent(self) -> str:
-        """The consent all arms need; one channel is available, so one consent is."""
-        return CHANNELS[self.scheme.arms[0].channel]
+    @cached_property
+    def task_arms(self) -> list[str]:
+        """Keys of the arms that managers carry out; the others' channels do."""
+        return [arm.key for arm in self.scheme.arms if arm.channel == TASK_CHANNEL]
 
     def wave_due(self, wave: int, launched_at: datetime) -> datetime:
         return launched_at + timedelta(minutes=self.schedule.wave_gap_minutes * (wave - 1))

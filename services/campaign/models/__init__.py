@@ -16,6 +16,7 @@ from services.campaign.models.customer import (
 )
 from services.campaign.models.feedback import Feedback
 from services.campaign.models.ledger import Attempt, AudienceMember, Contact, Task, Withdrawal
+from services.campaign.models.message import Message
 from services.campaign.models.opportunity import Opportunity, OpportunityMove, OpportunityStages
 from services.campaign.models.optimisation import (
     Optimisation,
@@ -38,11 +39,11 @@ from services.campaign.models.workforce import (
 )
 
 __all__ = [
+    "Absence",
+    "AbsenceMove",
     "AccountAction",
     "AccountPlan",
     "ActivityTarget",
-    "Absence",
-    "AbsenceMove",
     "Approval",
     "Attempt",
     "AudienceMember",
@@ -65,6 +66,7 @@ __all__ = [
     "ManagerDay",
     "Material",
     "MergeTold",
+    "Message",
     "Offer",
     "OfferQuota",
     "Opportunity",
@@ -87,7 +89,7 @@ __all__ = [
     "StrategyVersion",
     "Suppression",
     "Task",
-    "Visit",
     "TriggerEntry",
+    "Visit",
     "Withdrawal",
 ]

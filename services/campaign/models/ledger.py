@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.campaign import LedgerState, SuppressionReason, TaskState
-from shared.contracts.events import Disposition
+from shared.contracts.events import ContactOutcome, Disposition
 from shared.contracts.events.stewardship import OwnershipCause
 from shared.db import Base
 
@@ -55,7 +55,7 @@ class Contact(Base):
     arm: Mapped[str | None]
     propensity: Mapped[float | None]
     manager: Mapped[str | None]
-    disposition: Mapped[Disposition | None] = mapped_column(Text)
+    disposition: Mapped[ContactOutcome | None] = mapped_column(Text)
     attempts: Mapped[int] = mapped_column(server_default="0")
     minutes: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default="0")
     cost: Mapped[Decimal] = mapped_column(Numeric(20, 2), server_default="0")
@@ -74,7 +74,7 @@ class Contact(Base):
         ),
         CheckConstraint(
             "(state IN ('assigned', 'done', 'expired')) = (arm IS NOT NULL)"
-            " AND (arm IS NULL) = (manager IS NULL)",
+            " AND (manager IS NOT NULL) <= (arm IS NOT NULL)",
             "arm",
         ),
         CheckConstraint("(state = 'done') <= (disposition IS NOT NULL)", "disposition"),

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Row, Uuid, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.domain.fixes import CHANNELS
+from services.campaign.domain.fixes import TASK_CHANNEL, TASK_CONSENT
 from services.campaign.models import AudienceMember, Campaign, Contact, Customer, Suppression
 from services.campaign.queries.contact_policies import DEFAULT, rules_of
 from services.campaign.queries.families import of_family
@@ -51,7 +51,8 @@ async def _checks(session: AsyncSession, settings: CampaignSettings, customer_id
         today=clock.today(),
         required_rating=None,
         use_backup=True,
-        consent=CHANNELS["manager_task"],
+        consents=[TASK_CONSENT],
+        task_arms=[TASK_CHANNEL],
     )
     member = select(
         literal(customer_id, Uuid).label("customer_id"),

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.models import CampaignArm, Contact
 from services.campaign.queries.catalogue import version_of
 from shared.contracts.campaign.scripts import ScriptEffect
-from shared.contracts.events import Disposition
+from shared.contracts.events import ContactOutcome
 
 
 async def script_effects(session: AsyncSession, key: str) -> list[ScriptEffect]:
@@ -50,7 +50,7 @@ async def script_effects(session: AsyncSession, key: str) -> list[ScriptEffect]:
         .group_by(used.c.script, used.c.disposition)
         .order_by(used.c.disposition)
     )
-    dispositions: dict[str, dict[Disposition, int]] = defaultdict(dict)
+    dispositions: dict[str, dict[ContactOutcome, int]] = defaultdict(dict)
     for row in await session.execute(counted):
         dispositions[row.script][row.disposition] = row.contacts
     effects = [

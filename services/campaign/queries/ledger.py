@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.ledger import Books, imbalances
-from services.campaign.models import AudienceMember, CampaignArm, Contact, Task
+from services.campaign.models import AudienceMember, CampaignArm, Contact, Message, Task
 from services.campaign.queries.triggers import trigger_progress
 from shared.contracts.base import Page
 from shared.contracts.campaign import (
@@ -37,12 +37,14 @@ async def read_books(session: AsyncSession, campaign_id: UUID) -> Books:
             suppressed[reason] += count
         if state == "done" and disposition is not None:
             dispositions[disposition] += count
-    open_tasks = await session.scalar(
-        select(func.count())
-        .select_from(Task)
-        .where(Task.campaign_id == campaign_id, Task.state.not_in(("done", "expired")))
+    tasks = select(func.count()).where(
+        Task.campaign_id == campaign_id, Task.state.not_in(("done", "expired"))
     )
-    return Books(audience or 0, states, suppressed, dispositions, open_tasks or 0)
+    messages = select(func.count()).where(
+        Message.campaign_id == campaign_id, Message.state.in_(("planned", "claimed", "submitting"))
+    )
+    open_work = await session.scalar(select(tasks.scalar_subquery() + messages.scalar_subquery()))
+    return Books(audience or 0, states, suppressed, dispositions, open_work or 0)
 
 
 async def read_progress(session: AsyncSession, campaign_id: UUID) -> CampaignProgress:

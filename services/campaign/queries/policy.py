@@ -1,7 +1,7 @@
 """The contact policy as SQL: why a customer may not be contacted, applied to the facts as they are now."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,22 +11,26 @@ from sqlalchemy import (
     FromClause,
     Select,
     Subquery,
+    Text,
     and_,
     case,
     exists,
+    false,
     func,
     literal,
     or_,
     select,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from services.campaign.domain.absences import StandIn
 from services.campaign.domain.contact_rules import ContactRules
 from services.campaign.domain.split import GLOBAL_SALT, Slot, salt_of
 from services.campaign.models import Contact, Customer, OptimisedContact, Suppression
 from services.campaign.queries.audience import in_orgs, position
 from services.campaign.queries.families import heads_of_families, merged_customers
+from services.campaign.queries.stand_ins import manager_there
 from services.campaign.settings import CampaignSettings
 from shared.contracts.base import OrgPath
 from shared.contracts.campaign import SuppressionReason
@@ -38,16 +42,21 @@ class Policy:
 
     as_of: datetime
     today: date
-    consent: str
+    consents: Sequence[str]
+    """What a contact needs by any arm: were some in one arm only, arms would differ in more than chance."""
     required_rating: int | None
     use_backup: bool
     orgs: Sequence[OrgPath]
     rules: ContactRules
     global_hold_out: float
-    contact: UUID | None = None
-    """The contact that asks for itself: the cap looks at the others."""
+    task_arms: Sequence[str]
+    """Arms that managers carry out; without any nobody needs a manager."""
     optimisation: UUID | None = None
     """The run that chose whom the campaign contacts; None: nobody chose."""
+    days: Sequence[date] = ()
+    """On which the contacts may be made, as far as they are worked."""
+    stand_ins: Mapping[str, StandIn] = field(default_factory=dict)
+    """Managers who are away for most of them."""
 
     @property
     def counts_from(self) -> datetime:
@@ -62,48 +71,57 @@ def policy_of(
     today: date,
     required_rating: int | None,
     use_backup: bool,
-    consent: str,
+    consents: Sequence[str],
+    task_arms: Sequence[str],
     orgs: Sequence[OrgPath] = (),
-    contact: UUID | None = None,
     optimisation: UUID | None = None,
+    days: Sequence[date] = (),
+    stand_ins: Mapping[str, StandIn] | None = None,
 ) -> Policy:
     return Policy(
         as_of=as_of,
         today=today,
-        consent=consent,
+        consents=consents,
         required_rating=required_rating,
         use_backup=use_backup,
         orgs=orgs,
         rules=rules,
         global_hold_out=settings.global_hold_out,
-        contact=contact,
+        task_arms=task_arms,
         optimisation=optimisation,
+        days=days,
+        stand_ins=stand_ins or {},
     )
 
 
 def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
     """All that the rules look at, one row per member that is a known customer.
 
-    `members` has customer_id, wave and segment.
+    `members` has customer_id, wave and segment; and contact_id where contacts ask that exist already, so that
+    the cap looks at the others.
     """
-    managers = [Customer.primary_manager, *([Customer.backup_manager] if policy.use_backup else [])]
+    asks = members.c.get("contact_id")
+    manager, absent = manager_there(policy.stand_ins, use_backup=policy.use_backup)
     heads = heads_of_families()
     # Few customers have more than one file: only for them it is asked what the others say.
     has_family = heads.c.customer_id.is_not(None)
-    return (
+    query = (
         select(
             members.c.customer_id,
             members.c.wave,
             members.c.segment,
+            *([] if asks is None else [asks]),
             Customer.org_path,
             Customer.status,
             Customer.merged_into,
             Customer.consents,
             Customer.risk_level,
             Customer.risk_valid_until,
-            func.coalesce(*managers).label("manager"),
+            manager.label("manager"),
             or_(_blocked(policy), and_(has_family, _family_blocked(policy))).label("blocked"),
-            (_recent_contacts(policy) + case((has_family, _of_family(policy)), else_=0)).label("recent"),
+            (_recent_contacts(policy, asks) + case((has_family, _of_family(policy, asks)), else_=0)).label(
+                "recent"
+            ),
             _refused_lately(policy, has_family).label("refused_lately"),
             and_(has_family, _family_is_in(campaign_id)).label("family_is_in"),
             _chosen(policy, campaign_id, has_family).label("chosen"),
@@ -113,10 +131,11 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
         .select_from(members)
         .join(Customer, Customer.id == members.c.customer_id)
         .outerjoin(heads, heads.c.customer_id == Customer.id)
-        # A fence: without it the planner would count contacts once per use of the count.
-        .offset(0)
-        .subquery("facts")
     )
+    for away, on in absent:
+        query = query.outerjoin(away, on)
+    # A fence: without it the planner would count contacts once per use of the count.
+    return query.offset(0).subquery("facts")
 
 
 def _blocked(policy: Policy) -> ColumnElement[bool]:
@@ -133,36 +152,38 @@ def _family_blocked(policy: Policy) -> ColumnElement[bool]:
 
 def _in_force(policy: Policy) -> tuple[ColumnElement[bool], ...]:
     return (
-        or_(Suppression.channel.is_(None), Suppression.channel == policy.consent),
+        or_(Suppression.channel.is_(None), Suppression.channel.in_(policy.consents)),
         or_(Suppression.until.is_(None), Suppression.until > policy.as_of),
     )
 
 
-def _recent_contacts(policy: Policy) -> ColumnElement[int]:
+def _recent_contacts(policy: Policy, asks: ColumnElement[UUID] | None) -> ColumnElement[int]:
     """Contacts over all campaigns since the cap's window opened; one that expired untried counts nothing."""
     own = select(func.count()).select_from(Contact)
     return (
-        own.where(Contact.customer_id == Customer.id, *_recent(policy)).correlate(Customer).scalar_subquery()
-    )
-
-
-def _of_family(policy: Policy) -> ColumnElement[int]:
-    """Those of the person's other files."""
-    member = merged_customers()
-    return (
-        select(func.count())
-        .where(member.c.survivor == Customer.id, Contact.customer_id == member.c.id, *_recent(policy))
-        .correlate(Customer)
+        own.where(Contact.customer_id == Customer.id, *_recent(policy, asks))
+        .correlate_except(Contact)
         .scalar_subquery()
     )
 
 
-def _recent(policy: Policy) -> tuple[ColumnElement[bool], ...]:
+def _of_family(policy: Policy, asks: ColumnElement[UUID] | None) -> ColumnElement[int]:
+    """Those of the person's other files."""
+    member = merged_customers()
+    return (
+        select(func.count())
+        .where(member.c.survivor == Customer.id, Contact.customer_id == member.c.id, *_recent(policy, asks))
+        .correlate_except(Contact, member)
+        .scalar_subquery()
+    )
+
+
+def _recent(policy: Policy, asks: ColumnElement[UUID] | None) -> tuple[ColumnElement[bool], ...]:
     return (
         Contact.arm.is_not(None),
         Contact.decided_at > policy.counts_from,
         or_(Contact.state != "expired", Contact.attempts > 0),
-        *([] if policy.contact is None else [Contact.id != policy.contact]),
+        *([] if asks is None else [Contact.id != asks]),
     )
 
 
@@ -219,13 +240,13 @@ def refusals(of: Subquery, policy: Policy) -> list[tuple[SuppressionReason, Colu
     if policy.orgs:
         rules.append(("moved", ~in_orgs(of.c.org_path, policy.orgs)))
     rules.append(("do_not_contact", of.c.blocked))
-    rules.append(("consent", ~(literal(policy.consent) == of.c.consents.any_())))
+    rules.append(("consent", ~of.c.consents.contains(list(policy.consents))))
     if policy.required_rating is not None:
         rules.append(("suitability", _unsuitable(of, policy.required_rating, policy.today)))
     rules += [
         ("cool_down", of.c.refused_lately),
         ("cap", of.c.recent >= policy.rules.cap),
-        ("no_manager", of.c.manager.is_(None)),
+        ("no_manager", of.c.manager.is_(None) if policy.task_arms else false()),
         ("global_hold_out", of.c.global_at < policy.global_hold_out),
     ]
     if policy.optimisation is not None:
@@ -249,7 +270,9 @@ def evidence(of: Subquery, policy: Policy) -> Mapping[SuppressionReason, ColumnE
     return {
         "merged": func.jsonb_build_object("survivor", of.c.merged_into, "family_is_in", of.c.family_is_in),
         "inactive": func.jsonb_build_object("status", of.c.status),
-        "consent": func.jsonb_build_object("needed", policy.consent, "given", of.c.consents),
+        "consent": func.jsonb_build_object(
+            "needed", literal(list(policy.consents), ARRAY(Text)), "given", of.c.consents
+        ),
         "suitability": func.jsonb_build_object(
             "required",
             policy.required_rating,
@@ -301,5 +324,5 @@ def decisions(of: Subquery, campaign_id: UUID, policy: Policy, cut: Sequence[Slo
         case((passed, case(*((judged.c.at < slot.upper, slot.propensity) for slot in cut)))).label(
             "propensity"
         ),
-        case((arm.is_not(None), judged.c.manager)).label("manager"),
+        case((arm.in_(policy.task_arms), judged.c.manager)).label("manager"),
     )

@@ -1,8 +1,9 @@
 """What a campaign refers to: offers, scripts and segments, as they stand."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,12 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.approval import content_hash
 from services.campaign.domain.compliance import refusals
+from services.campaign.domain.costs import task_cost
+from services.campaign.domain.fixes import TASK_CHANNEL
+from services.campaign.domain.messages import WORDING_OF, text_faults
 from services.campaign.domain.wording import material_wording, script_wording
-from services.campaign.models import Segment
+from services.campaign.models import Channel, Segment
 from services.campaign.queries.catalogue import materials_by_ref, offers_by_key, scripts_by_ref
 from services.campaign.queries.compliance import hits_in, lists_in_force
 from services.campaign.queries.contact_policies import known_policies
-from shared.contracts.campaign import CampaignContent, OfferView, ScriptView
+from shared.contracts.campaign import Arm, CampaignContent, OfferView, ScriptView
 from shared.contracts.campaign.materials import MaterialView
 from shared.errors import Conflict, FieldError, Unprocessable
 
@@ -34,10 +38,22 @@ class References:
     materials: Mapping[str, MaterialView]
     segments: Mapping[str, KnownSegment]
     contact_policies: Collection[str]
+    channels: Mapping[str, Channel]
+    """Those that carry messages."""
 
-    def hash(self, key: str, content: CampaignContent) -> str:
+    def minutes(self, arm: Arm) -> float:
+        """Of a manager, for one contact."""
+        return self.scripts[arm.script].minutes if arm.channel == TASK_CHANNEL else 0
+
+    def cost(self, arm: Arm, cost_per_minute: Decimal) -> Decimal:
+        """Of one contact."""
+        if arm.channel != TASK_CHANNEL:
+            return self.channels[arm.channel].cost
+        return task_cost(self.minutes(arm), cost_per_minute)
+
+    def hash(self, key: str, content: CampaignContent, strategy: str | None = None) -> str:
         versions = {name: segment.version for name, segment in self.segments.items()}
-        return content_hash(key, content, self.offers, self.scripts, self.materials, versions)
+        return content_hash(key, content, self.offers, self.scripts, self.materials, versions, strategy)
 
     def segment_ids(self) -> dict[str, UUID]:
         return {name: segment.id for name, segment in self.segments.items()}
@@ -52,6 +68,7 @@ async def load_references(session: AsyncSession, content: CampaignContent) -> Re
         materials=await materials_by_ref(session, {ref for arm in arms for ref in arm.materials}),
         segments=await _segments(session, _segment_keys(content)),
         contact_policies=await known_policies(session, policies),
+        channels=await _channels(session, {arm.channel for arm in arms}),
     )
 
 
@@ -61,6 +78,11 @@ def _segment_keys(content: CampaignContent) -> list[str]:
         return []
     trigger = [audience.trigger.segment] if audience.trigger else []
     return [*audience.include, *audience.exclude, *trigger]
+
+
+async def _channels(session: AsyncSession, keys: Collection[str]) -> dict[str, Channel]:
+    rows = await session.scalars(select(Channel).where(Channel.key.in_(keys)))
+    return {row.key: row for row in rows}
 
 
 async def _segments(session: AsyncSession, keys: list[str]) -> dict[str, KnownSegment]:
@@ -90,6 +112,8 @@ def unknown(content: CampaignContent, found: References) -> list[FieldError]:
     for index, arm in enumerate(content.scheme.arms if content.scheme else []):
         if arm.offer not in found.offers:
             errors.append(FieldError(f"/scheme/arms/{index}/offer", f"there is no offer {arm.offer}"))
+        if arm.channel != TASK_CHANNEL and arm.channel not in found.channels:
+            errors.append(FieldError(f"/scheme/arms/{index}/channel", f"there is no channel {arm.channel}"))
         if arm.script not in found.scripts:
             errors.append(FieldError(f"/scheme/arms/{index}/script", f"there is no script {arm.script}"))
         errors += [
@@ -143,7 +167,19 @@ def unusable(content: CampaignContent, found: References) -> list[FieldError]:
             else:
                 continue
             errors.append(FieldError(f"/scheme/arms/{index}/{place}", detail))
+        if arm.channel in found.channels:
+            errors += _unsendable(f"/scheme/arms/{index}", arm, found)
     return errors
+
+
+def _unsendable(pointer: str, arm: Arm, found: References) -> Iterator[FieldError]:
+    channel, script = found.channels[arm.channel], found.scripts.get(arm.script)
+    if channel.state != "enabled":
+        yield FieldError(f"{pointer}/channel", f"{channel.key} is {channel.state}")
+    if arm.materials:
+        yield FieldError(f"{pointer}/materials", "a message is its script and nothing else")
+    if script is not None:
+        yield from (FieldError(f"{pointer}/script", said) for said in text_faults(script, channel.kind))
 
 
 async def refused_words(
@@ -160,6 +196,8 @@ async def refused_words(
                 wordings[f"materials/{number}"] = material_wording(found.materials[ref])
         for place, wording in wordings.items():
             said = replace(wording, products=[offer.product] if offer else wording.products)
+            if arm.channel in found.channels:
+                said = replace(said, channel=WORDING_OF[found.channels[arm.channel].kind])
             errors += [
                 FieldError(f"/scheme/arms/{index}/{place}", f"{error.pointer}: {error.detail}")
                 for error in refusals(await hits_in(said, lists))

@@ -1,5 +1,6 @@
 """What a launch would do now: the launch's own decision, counted instead of written."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from services.campaign.domain.power import minimum_detectable_effect, weekdays_b
 from services.campaign.queries.audience import live_audience
 from services.campaign.queries.policy import Policy, decisions, facts
 from services.campaign.queries.references import References
+from services.campaign.queries.timetable import beyond_capacity, timetable_of
 from services.campaign.queries.triggers import LATELY, estimate, moved_audience, moved_lately
 from services.campaign.settings import CampaignSettings
 from shared.contracts.campaign import ManagerMinutes, Simulation, SuppressionReason
@@ -34,7 +36,12 @@ async def simulate(
             ).group_by(decided.c.state, decided.c.reason, decided.c.arm)
         )
     ).all()
-    managers = await session.scalar(select(func.count(decided.c.manager.distinct())).select_from(decided))
+    given = await session.execute(
+        select(decided.c.manager, func.count().label("contacts"))
+        .where(decided.c.manager.is_not(None))
+        .group_by(decided.c.manager)
+    )
+    managers: dict[str, int] = {row.manager: row.contacts for row in given}
     suppressed: dict[SuppressionReason, int] = {row.reason: row.customers for row in rows if row.reason}
     held_out = sum(row.customers for row in rows if row.state == "held_out")
     arms = {arm.key: 0 for arm in plan.scheme.arms}
@@ -46,11 +53,24 @@ async def simulate(
         suppressed=suppressed,
         arms=arms,
         hold_out=held_out,
-        managers=managers or 0,
-        manager_minutes=_minutes(settings, plan, found, arms, managers or 0),
+        managers=len(managers),
+        manager_minutes=_minutes(settings, plan, found, arms, len(managers)),
+        beyond_capacity=await _beyond(session, settings, plan, policy, managers),
+        away=len(policy.stand_ins),
+        nobody_there=sum(managers[each] for each in managers.keys() & policy.stand_ins.keys()),
         minimum_detectable_effect=minimum_detectable_effect(min(arms.values()), held_out),
         trigger=await _estimate(session, plan, found, policy.as_of),
     )
+
+
+async def _beyond(
+    session: AsyncSession, settings: CampaignSettings, plan: Plan, policy: Policy, managers: Mapping[str, int]
+) -> int:
+    if not plan.task_arms:
+        return 0
+    there = {manager: count for manager, count in managers.items() if manager not in policy.stand_ins}
+    by = await timetable_of(session, settings, plan, policy.days)
+    return await beyond_capacity(session, there, by)
 
 
 async def _estimate(
@@ -79,6 +99,6 @@ def _members(
 def _minutes(
     settings: CampaignSettings, plan: Plan, found: References, arms: dict[str, int], managers: int
 ) -> ManagerMinutes:
-    needed = sum(arms[arm.key] * found.scripts[arm.script].minutes for arm in plan.scheme.arms)
+    needed = sum(arms[arm.key] * found.minutes(arm) for arm in plan.scheme.arms)
     days = weekdays_between(plan.schedule.start.toordinal(), plan.schedule.end.toordinal())
     return ManagerMinutes(needed=round(needed), available=managers * settings.manager_minutes_per_day * days)

@@ -72,13 +72,14 @@ async def _known(
             "campaign.ends_on": ends_on,
             "today": clock.today(),
             **({"customer.kind": customer.kind} if customer else {}),
-            **_of_offer(offer, language),
+            **offer_values(offer, language),
         }
         for language in LANGUAGES
     }
 
 
-def _of_offer(offer: OfferView, language: Language) -> dict[str, Value]:
+def offer_values(offer: OfferView, language: Language) -> dict[str, Value]:
+    """What texts may say of an offer."""
     values: dict[str, Any] = {
         "name": getattr(offer.name, language),
         "product": offer.product,

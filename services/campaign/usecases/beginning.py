@@ -12,7 +12,7 @@ from services.campaign.models import Campaign, Contact
 from services.campaign.queries.campaigns import content_of
 from services.campaign.queries.catalogue import get_offer
 from services.campaign.queries.contact_policies import rules_of
-from services.campaign.queries.moment import Refusal, refusal_now
+from services.campaign.queries.moment import Refusal, refusals_now
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.reservations import reserve
 from services.campaign.usecases.tasks import Work, lock_task, require_running, resources_of
@@ -40,18 +40,17 @@ async def start_task(
     campaign = await session.get_one(Campaign, work.task.campaign_id)
     plan = plan_of(content_of(campaign))
     contact_rules = await rules_of(session, settings, plan.scheme.contact_policy, clock.now())
-    refusal = await refusal_now(
+    refused = await refusals_now(
         session,
         settings,
-        contact_id=work.task.id,
+        [task_id],
         campaign_id=work.task.campaign_id,
-        customer_id=work.task.customer_id,
         plan=plan,
         offer=await get_offer(session, work.offer),
         rules=contact_rules,
     )
-    if refusal is not None:
-        await _close(session, principal, work, refusal)
+    if task_id in refused:
+        await _close(session, principal, work, refused[task_id])
         return
     _require_waking_hours(contact_rules)
     await reserve(session, settings, await resources_of(session, settings, work))

@@ -19,6 +19,8 @@ from services.campaign.queries.references import (
     unknown,
     unusable,
 )
+from services.campaign.queries.strategies import kept_version, version_now
+from services.campaign.usecases.strategy_binding import hold_to_strategy, with_strategy
 from services.campaign.usecases.triggers import pause_trigger, resume_trigger
 from shared import clock
 from shared.audit import audit
@@ -35,6 +37,7 @@ from shared.web import check_version
 async def create_campaign(session: AsyncSession, principal: Principal, request: CampaignWrite) -> Campaign:
     content = CampaignContent.model_validate(request.model_dump(exclude={"key"}))
     _require_possible(principal, content)
+    content = await with_strategy(session, principal, content, request.model_fields_set)
     campaign = Campaign(
         id=new_id(),
         key=request.key,
@@ -64,6 +67,7 @@ async def edit_campaign(
         raise Unprocessable("a campaign keeps a name", errors=[FieldError("/name", "is required")])
     content = CampaignContent.model_validate({**campaign.content, **changes})
     _require_possible(principal, content)
+    content = await with_strategy(session, principal, content, changes)
     _write_content(campaign, content)
     campaign.edited_by = principal.id
     void_approval(campaign)
@@ -92,6 +96,7 @@ async def submit_campaign(session: AsyncSession, principal: Principal, campaign_
     content = content_of(campaign)
     plan = plan_of(content)
     found = await load_references(session, content)
+    void_approval(campaign)
     errors = [
         *fixes.contradictions(content, clock.today()),
         *unknown(content, found),
@@ -99,12 +104,12 @@ async def submit_campaign(session: AsyncSession, principal: Principal, campaign_
         *await refused_words(session, content, found, clock.today()),
         *expired_offers(content, found, plan.schedule.end),
         *stale_choice(campaign.key, content, found),
+        *await hold_to_strategy(session, campaign, content),
     ]
     if errors:
         raise Unprocessable("the campaign cannot be carried out as it stands", errors=errors)
-    void_approval(campaign)
     campaign.status = status
-    campaign.content_hash = found.hash(campaign.key, content)
+    campaign.content_hash = found.hash(campaign.key, content, kept_version(campaign))
     campaign.submitted_by, campaign.submitted_at = principal.id, clock.now()
     await _save(session, principal, campaign, "submit_campaign", {"content_hash": campaign.content_hash})
     return campaign
@@ -119,7 +124,8 @@ async def approve_campaign(
     require_other_eyes(principal.id, submitted_by=submitted_by, edited_by=campaign.edited_by)
     content = content_of(campaign)
     found = await load_references(session, content)
-    require_same_content(submitted_hash, found.hash(campaign.key, content))
+    strategy = await version_now(session, campaign)
+    require_same_content(submitted_hash, found.hash(campaign.key, content, strategy))
     require_usable(content, found)
     campaign.approved_by, campaign.approved_at = principal.id, clock.now()
     campaign.approved_hash = submitted_hash
@@ -195,7 +201,7 @@ async def lock_campaign(session: AsyncSession, principal: Principal, campaign_id
 
 def void_approval(campaign: Campaign) -> None:
     """Forgets submission and approval: their content is no longer the campaign's."""
-    campaign.content_hash = None
+    campaign.content_hash = campaign.strategy_version = None
     campaign.submitted_by = campaign.submitted_at = None
     campaign.approved_by = campaign.approved_at = campaign.approved_hash = None
     campaign.status_reason = None
@@ -203,16 +209,14 @@ def void_approval(campaign: Campaign) -> None:
 
 def _write_content(campaign: Campaign, content: CampaignContent) -> None:
     campaign.content = content.model_dump(mode="json")
+    campaign.strategy = content.strategy
     campaign.orgs = list(content.people.orgs) if content.people else []
     campaign.starts_on = content.schedule.start if content.schedule else None
     campaign.ends_on = content.schedule.end if content.schedule else None
 
 
 def _require_possible(principal: Principal, content: CampaignContent) -> None:
-    """Even a draft holds nothing that could never run or reach beyond its author's organisation."""
-    errors = fixes.unavailable(content)
-    if errors:
-        raise Unprocessable("the scheme asks for what is not available", errors=errors)
+    """Even a draft does not reach beyond its author's organisation."""
     orgs = content.people.orgs if content.people else []
     outside = [
         FieldError(f"/people/orgs/{index}", "is outside your organisation")

@@ -13,15 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.domain.approval import require_same_content
 from services.campaign.domain.lifecycle import next_status
 from services.campaign.domain.plan import Plan, plan_of
-from services.campaign.models import AudienceMember, Campaign, CampaignArm, CampaignBudget, CampaignWave
+from services.campaign.models import AudienceMember, Campaign, CampaignArm, CampaignBudget, CampaignWave, Task
 from services.campaign.queries.audience import live_audience
 from services.campaign.queries.campaigns import content_of
 from services.campaign.queries.references import load_references, require_usable, unusable
+from services.campaign.queries.strategies import kept_version
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.campaigns import lock_campaign, void_approval
 from services.campaign.usecases.release import release_wave
 from services.campaign.usecases.triggers import open_trigger
-from services.campaign.usecases.reservations import contact_cost
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -48,7 +48,8 @@ async def request_launch(session: AsyncSession, principal: Principal, campaign_i
         raise Conflict(f"its window ended on {plan.schedule.end}", slug="window-passed")
     found = await load_references(session, content_of(campaign))
     if campaign.launched_at is None:
-        require_same_content(campaign.approved_hash, found.hash(campaign.key, content_of(campaign)))
+        approved = found.hash(campaign.key, content_of(campaign), kept_version(campaign))
+        require_same_content(campaign.approved_hash, approved)
         require_usable(content_of(campaign), found)
     campaign.status = status
     campaign.version += 1
@@ -74,13 +75,24 @@ async def launch(
         if campaign.status == "launching":
             campaign.status = next_status(campaign.status, "started")
             campaign.version += 1
-        return {"status": campaign.status, "audience": audience}
+        return {
+            "status": campaign.status,
+            "audience": audience,
+            "beyond_capacity": await _beyond_capacity(session, campaign_id),
+        }
 
 
 def _is_fed(campaign: Campaign) -> bool:
     """By a trigger: there is nobody yet to be released."""
     audience = content_of(campaign).audience
     return audience is not None and audience.trigger is not None
+
+
+async def _beyond_capacity(session: AsyncSession, campaign_id: UUID) -> int:
+    found = await session.scalar(
+        select(func.count()).where(Task.campaign_id == campaign_id, Task.beyond_capacity)
+    )
+    return found or 0
 
 
 async def _locked(session: AsyncSession, campaign_id: UUID) -> Campaign:
@@ -98,7 +110,8 @@ async def freeze(session: AsyncSession, settings: CampaignSettings, campaign: Ca
     """
     content = content_of(campaign)
     found = await load_references(session, content)
-    if found.hash(campaign.key, content) != campaign.approved_hash or unusable(content, found):
+    current = found.hash(campaign.key, content, kept_version(campaign))
+    if current != campaign.approved_hash or unusable(content, found):
         campaign.status = next_status(campaign.status, "void")
         void_approval(campaign)
         campaign.status_reason = "offers, texts or segments changed after approval"
@@ -115,7 +128,7 @@ async def freeze(session: AsyncSession, settings: CampaignSettings, campaign: Ca
     else:
         await open_trigger(session, campaign, plan.audience.trigger, found)
     if content.budget is not None:
-        least = min(contact_cost(settings, found.scripts[arm.script].minutes) for arm in plan.scheme.arms)
+        least = min(found.cost(arm, settings.manager_cost_per_minute) for arm in plan.scheme.arms)
         session.add(
             CampaignBudget(
                 campaign_id=campaign.id,

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.domain.fixes import CHANNELS
+from services.campaign.domain.fixes import TASK_CHANNEL
 from services.campaign.domain.optimisation import Competitor, Outcome, Pool, settle
 from services.campaign.domain.plan import Plan, plan_of
 from services.campaign.models import (
@@ -103,9 +103,9 @@ async def _check(session: AsyncSession, principal: Principal, request: Optimisat
         ]
     for part, channels in (("minutes", request.minutes), ("channel_capacity", request.channel_capacity)):
         errors += [
-            FieldError(f"/{part}/{name}", f"available: {', '.join(CHANNELS)}")
+            FieldError(f"/{part}/{name}", f"available: {TASK_CHANNEL}")
             for name in channels
-            if name not in CHANNELS
+            if name != TASK_CHANNEL
         ]
     if len(currencies) > 1:
         errors.append(FieldError("/campaigns", f"offers are worth {' and '.join(sorted(currencies))}"))
@@ -125,8 +125,8 @@ async def _references(
         missing = ", ".join(error.pointer for error in problem.errors)
         errors.append(FieldError(pointer, f"{campaign.key}: {problem.detail}: {missing}"))
         return None
-    if len({arm.channel for arm in plan.scheme.arms}) > 1:
-        errors.append(FieldError(pointer, f"{campaign.key} uses several channels"))
+    if len(plan.task_arms) < len(plan.scheme.arms):
+        errors.append(FieldError(pointer, f"{campaign.key} sends messages: only managers' time is weighed"))
     return found
 
 

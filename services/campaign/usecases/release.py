@@ -10,20 +10,25 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Row, Subquery, literal, select, text
+from sqlalchemy import Row, Subquery, case, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.campaign.domain.absences import working_days
 from services.campaign.domain.lifecycle import LIVE
 from services.campaign.domain.plan import Plan, plan_of
 from services.campaign.domain.suitability import required_rating
-from services.campaign.models import Campaign, CampaignWave, Contact, Task
+from services.campaign.models import Campaign, CampaignWave, Contact, Message
+from services.campaign.queries.absences import away_from
+from services.campaign.queries.arms import consents_of
 from services.campaign.queries.audience import frozen_audience
 from services.campaign.queries.campaigns import content_of
 from services.campaign.queries.catalogue import offers_by_key
 from services.campaign.queries.contact_policies import rules_of
 from services.campaign.queries.policy import Policy, decisions, facts, policy_of
+from services.campaign.queries.timetable import timetable_of
 from services.campaign.settings import CampaignSettings
+from services.campaign.usecases.assignment import count_days_anew, open_tasks
 from services.campaign.usecases.forgetting import hold_off_erasures
 from shared import clock
 from shared.contracts.campaign import Arm
@@ -88,7 +93,9 @@ async def release_chunk(
     if campaign.status not in LIVE or schedule.released_at is not None:
         return Chunk(0, schedule.members, last=True)
     await await_other_decisions(session)
-    schedule.decided_as_of = schedule.decided_as_of or clock.now()
+    if schedule.decided_as_of is None:
+        schedule.decided_as_of = clock.now()
+        await count_days_anew(session)
     plan = plan_of(content_of(campaign))
     rows = await _decide(session, settings, campaign_id, plan, schedule)
     if not rows:
@@ -129,7 +136,7 @@ async def decide_on(
     caller holds the campaign, and `await_other_decisions`.
     """
     policy = await release_policy(session, settings, plan, as_of)
-    rows = await _write(session, members, campaign_id, plan, policy)
+    rows = await _write(session, settings, members, campaign_id, plan, policy)
     await emit(session, *_assigned(rows, campaign_id, plan, wave, as_of))
     return rows
 
@@ -138,23 +145,35 @@ async def release_policy(
     session: AsyncSession, settings: CampaignSettings, plan: Plan, as_of: datetime
 ) -> Policy:
     offers = await offers_by_key(session, {arm.offer for arm in plan.scheme.arms})
+    rules = await rules_of(session, settings, plan.scheme.contact_policy, as_of)
+    today, end = as_of.astimezone(clock.ZONE).date(), plan.schedule.end
+    start = min(max(today, plan.schedule.start), end)
+    days = working_days(start, end, lambda day: settings.office_hours.works(day) and not rules.rests(day))
     return policy_of(
         settings,
-        await rules_of(session, settings, plan.scheme.contact_policy, as_of),
+        rules,
         as_of=as_of,
-        today=as_of.astimezone(clock.ZONE).date(),
+        today=today,
         required_rating=required_rating(offer.risk for offer in offers.values()),
         use_backup=plan.people.use_backup,
-        consent=plan.consent,
+        consents=await consents_of(session, plan.scheme),
+        task_arms=plan.task_arms,
         orgs=plan.people.orgs,
         optimisation=plan.optimisation,
+        days=days,
+        stand_ins=await away_from(session, days, settings.absent_share),
     )
 
 
 async def _write(
-    session: AsyncSession, members: Subquery, campaign_id: UUID, plan: Plan, policy: Policy
+    session: AsyncSession,
+    settings: CampaignSettings,
+    members: Subquery,
+    campaign_id: UUID,
+    plan: Plan,
+    policy: Policy,
 ) -> Sequence[AnyRow]:
-    """Ledger lines and tasks in one statement; a line that is there already is left alone."""
+    """Ledger lines, tasks and messages in one statement; a line that is there already is left alone."""
     decision = decisions(facts(members, campaign_id, policy), campaign_id, policy, plan.cut)
     decided = (
         insert(Contact)
@@ -175,35 +194,30 @@ async def _write(
         )
         .cte("decided")
     )
-    opened = (
-        insert(Task)
+    by = await timetable_of(session, settings, plan, policy.days) if plan.task_arms else None
+    opened = open_tasks(decided, campaign_id, plan, policy, by) if by else []
+    channels = {arm.key: arm.channel for arm in plan.scheme.arms if arm.key not in plan.task_arms}
+    query = select(decided).add_cte(*opened).order_by(decided.c.customer_id)
+    if not channels:
+        return (await session.execute(query)).all()
+    planned = (
+        insert(Message)
         .from_select(
-            [
-                "id",
-                "campaign_id",
-                "customer_id",
-                "org_path",
-                "manager",
-                "arm",
-                "state",
-                "due_on",
-                "assigned_at",
-            ],
+            ["id", "campaign_id", "customer_id", "arm", "channel", "state", "planned_at", "due_at"],
             select(
                 decided.c.id,
                 literal(campaign_id),
                 decided.c.customer_id,
-                decided.c.org_path,
-                decided.c.manager,
                 decided.c.arm,
-                literal("assigned"),
-                literal(plan.schedule.end),
+                case(channels, value=decided.c.arm),
+                literal("planned"),
                 literal(policy.as_of),
-            ).where(decided.c.state == "assigned"),
+                literal(policy.as_of),
+            ).where(decided.c.state == "assigned", decided.c.arm.in_(list(channels))),
         )
-        .cte("opened")
+        .cte("planned")
     )
-    return (await session.execute(select(decided).add_cte(opened).order_by(decided.c.customer_id))).all()
+    return (await session.execute(query.add_cte(planned))).all()
 
 
 def _assigned(

@@ -4,7 +4,7 @@ A contact reserves when it begins; its record confirms or releases, and so do wi
 taken in one order: the contact's task, its reservation, the quota, the budget.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.campaign.domain.costs import task_cost
 from services.campaign.settings import CampaignSettings
 from shared import clock
 from shared.contracts.events import QuotaExhausted
@@ -61,6 +62,15 @@ WHERE campaign_id = %(campaign)s
 RETURNING amount, exhausted_at = %(at)s
 """
 
+_LEFT = "SELECT amount - spent - reserved FROM campaign_budget WHERE campaign_id = %(campaign)s FOR UPDATE"
+
+_HOLD_COSTS = """
+INSERT INTO reservation (contact_id, campaign_id, offer, units, cost, lapses_at)
+SELECT id, %(campaign)s, %(offer)s, 0, %(cost)s, %(lapses)s FROM unnest(%(contacts)b::uuid[]) AS t(id)
+"""
+
+_TAKE_COSTS = "UPDATE campaign_budget SET reserved = reserved + %(cost)s WHERE campaign_id = %(campaign)s"
+
 _DROP = """
 DELETE FROM reservation WHERE contact_id = ANY(%(contacts)b::uuid[])
 RETURNING campaign_id, offer, units, cost
@@ -105,7 +115,7 @@ class Resources:
 
 
 def contact_cost(settings: CampaignSettings, minutes: float | Decimal) -> Decimal:
-    return (Decimal(str(minutes)) * settings.manager_cost_per_minute).quantize(Decimal("0.01"))
+    return task_cost(minutes, settings.manager_cost_per_minute)
 
 
 async def reserve(session: AsyncSession, settings: CampaignSettings, of: Resources) -> None:
@@ -151,12 +161,50 @@ async def settle(session: AsyncSession, of: Resources, *, sold: bool, at: dateti
             session,
             QuotaExhausted(resource="offer", offer=of.offer, units=settled[0][0], exhausted_at=at),
         )
-    paid = {"campaign": of.campaign_id, "held": cost, "cost": of.cost, "at": at}
-    budgets = await fetch(session, _SETTLE_COST, paid)
+    await _spend(session, of.campaign_id, {"held": cost, "cost": of.cost}, at)
+
+
+async def reserve_costs(
+    session: AsyncSession,
+    settings: CampaignSettings,
+    campaign_id: UUID,
+    offer: str,
+    cost: Decimal,
+    contacts: Sequence[UUID],
+) -> int:
+    """Hold the cost of messages, of which nobody buys anything: how many of them, from the first on, the
+    campaign's budget pays for.
+    """
+    rows = await fetch(session, _LEFT, {"campaign": campaign_id})
+    if not rows or not contacts:
+        return len(contacts)
+    paid = min(int(rows[0][0] // cost), len(contacts)) if cost else len(contacts)
+    held = {"contacts": list(contacts[:paid]), "campaign": campaign_id, "offer": offer, "cost": cost}
+    lapses = clock.now() + timedelta(minutes=settings.reservation_minutes)
+    await fetch(session, _HOLD_COSTS, {**held, "lapses": lapses})
+    await fetch(session, _TAKE_COSTS, {"campaign": campaign_id, "cost": cost * paid})
+    return paid
+
+
+async def settle_costs(
+    session: AsyncSession, paid: Sequence[tuple[UUID, UUID, Decimal]], *, at: datetime
+) -> None:
+    """Messages (contact, campaign, cost) were sent at what they cost."""
+    if not paid:
+        return
+    held = await fetch(session, _DROP, {"contacts": sorted(contact for contact, _, _ in paid)})
+    for campaign in sorted({campaign for _, campaign, _ in paid}):
+        costs = {
+            "held": sum((row[3] for row in held if row[0] == campaign), Decimal(0)),
+            "cost": sum((cost for _, of, cost in paid if of == campaign), Decimal(0)),
+        }
+        await _spend(session, campaign, costs, at)
+
+
+async def _spend(session: AsyncSession, campaign: UUID, costs: Mapping[str, Decimal], at: datetime) -> None:
+    budgets = await fetch(session, _SETTLE_COST, {"campaign": campaign, **costs, "at": at})
     if budgets and budgets[0][1]:
-        event = QuotaExhausted(
-            resource="budget", campaign_id=of.campaign_id, amount=budgets[0][0], exhausted_at=at
-        )
+        event = QuotaExhausted(resource="budget", campaign_id=campaign, amount=budgets[0][0], exhausted_at=at)
         await emit(session, event)
 
 

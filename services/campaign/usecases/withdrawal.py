@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, delete, select, update
+from sqlalchemy import ColumnElement, Row, delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.models import Contact, Task, Withdrawal
+from services.campaign.models import Contact, Message, Task, Withdrawal
 from services.campaign.queries.families import of_person
 from services.campaign.usecases.reservations import release
 from shared.contracts.campaign import SuppressionReason, TaskState
@@ -26,8 +26,11 @@ async def expire_contacts(
     reason: SuppressionReason | None = None,
     evidence: Mapping[str, object] | None = None,
 ) -> int:
-    """Closes open contacts and their tasks as expired, gives back what they reserved, and tells."""
-    # Task before contact, as a manager's record locks them: the two wait for each other, never in a circle.
+    """Closes open contacts, their tasks and messages as expired, gives back what they reserved, and tells.
+
+    A message that may be with its provider already stays open until that is known.
+    """
+    # Task or message before contact, as a record locks them: the two wait for each other, never in a circle.
     await session.execute(
         select(Task.id)
         .join(Contact, Contact.id == Task.id)
@@ -35,10 +38,18 @@ async def expire_contacts(
         .order_by(Task.id)
         .with_for_update(of=Task)
     )
+    await session.execute(
+        select(Message.id)
+        .join(Contact, Contact.id == Message.id)
+        .where(which, Contact.state == "assigned")
+        .order_by(Message.id)
+        .with_for_update(of=Message)
+    )
+    under_way = exists().where(Message.id == Contact.id, Message.state == "submitting")
     rows = (
         await session.execute(
             update(Contact)
-            .where(which, Contact.state == "assigned")
+            .where(which, Contact.state == "assigned", ~under_way)
             .values(
                 state="expired",
                 reason=reason,
@@ -54,6 +65,7 @@ async def expire_contacts(
     if rows:
         contacts = [row.id for row in rows]
         await _close_tasks(session, contacts, at)
+        await _close_messages(session, contacts, at)
         await release(session, contacts)
         await emit(session, *(_expired(row, at, by) for row in rows))
     return len(rows)
@@ -64,6 +76,12 @@ async def _close_tasks(session: AsyncSession, ids: list[UUID], at: datetime) -> 
         update(Task)
         .where(Task.id.in_(ids))
         .values(state="expired", next_at=None, closed_at=at, version=Task.version + 1)
+    )
+
+
+async def _close_messages(session: AsyncSession, ids: list[UUID], at: datetime) -> None:
+    await session.execute(
+        update(Message).where(Message.id.in_(ids)).values(state="expired", lease_until=None, closed_at=at)
     )
 
 
@@ -104,13 +122,18 @@ async def withdraw_contacts(
     return await expire_contacts(session, Contact.id.in_(contacts), at=at, by=by, reason=reason)
 
 
-# Tasks are locked in the order of their ids, as everywhere.
+# Tasks and messages are locked in the order of their ids, as everywhere.
 _KEEP_WHERE_IT_STOOD = """
 INSERT INTO withdrawal (contact_id, reason, merge_id, task_state, next_at, withdrawn_at)
 SELECT open.id, %(reason)s, %(merge)s::uuid, open.state, open.next_at, %(at)s FROM (
   SELECT t.id, t.state, t.next_at FROM task t
   WHERE t.id = ANY(%(ids)b::uuid[]) AND t.state NOT IN ('done', 'expired') ORDER BY t.id FOR UPDATE
 ) AS open
+UNION ALL
+SELECT planned.id, %(reason)s, %(merge)s::uuid, 'assigned', NULL, %(at)s FROM (
+  SELECT m.id FROM message m
+  WHERE m.id = ANY(%(ids)b::uuid[]) AND m.state IN ('planned', 'claimed') ORDER BY m.id FOR UPDATE
+) AS planned
 ON CONFLICT (contact_id) DO NOTHING
 """
 
@@ -125,12 +148,26 @@ WITH back AS (
       SELECT 1 FROM suppression s WHERE s.customer_id = t.customer_id
         AND (s.channel IS NULL OR s.channel = 'call') AND (s.until IS NULL OR s.until > %(at)s))
   ORDER BY t.id FOR UPDATE OF t
+), unsent AS (
+  SELECT w.contact_id, w.task_state FROM withdrawal w
+  JOIN message m ON m.id = w.contact_id JOIN campaign k ON k.id = m.campaign_id
+  JOIN channel n ON n.key = m.channel
+  WHERE w.contact_id = ANY(%(ids)b::uuid[]) AND m.state = 'expired'
+    AND k.status IN ('launching', 'running', 'paused')
+    AND NOT EXISTS (
+      SELECT 1 FROM suppression s WHERE s.customer_id = m.customer_id
+        AND (s.channel IS NULL OR s.channel = n.consent) AND (s.until IS NULL OR s.until > %(at)s))
+  ORDER BY m.id FOR UPDATE OF m
+), messages AS (
+  UPDATE message m SET state = 'planned', closed_at = NULL
+  FROM unsent b WHERE m.id = b.contact_id RETURNING m.id
 ), tasks AS (
   UPDATE task t SET state = b.task_state, next_at = b.next_at, closed_at = NULL, version = t.version + 1
   FROM back b WHERE t.id = b.contact_id RETURNING t.id
 )
 UPDATE contact c SET state = 'assigned', reason = NULL, closed_at = NULL, version = c.version + 1
-FROM back b WHERE c.id = b.contact_id AND c.state = 'expired'
+FROM (SELECT contact_id, task_state FROM back UNION ALL SELECT contact_id, task_state FROM unsent) b
+WHERE c.id = b.contact_id AND c.state = 'expired'
 RETURNING c.id, c.campaign_id, c.customer_id, c.version, c.disposition, b.task_state
 """
 

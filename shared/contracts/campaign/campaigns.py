@@ -155,6 +155,13 @@ class Simulation(Schema):
     hold_out: int
     managers: int
     manager_minutes: ManagerMinutes
+    beyond_capacity: int = Field(
+        0, description="Contacts that no day of their manager has room for; they would be due on the last one"
+    )
+    away: int = Field(0, description="Managers who are away for most of the days: others stand in for them")
+    nobody_there: int = Field(
+        0, description="Contacts all of whose managers are away: the branch head's to give to somebody"
+    )
     minimum_detectable_effect: float | None = Field(
         description="Smallest difference, in standard deviations of the primary metric, that the smallest "
         "arm against the hold-out shows with 80 % power at 5 %, two-sided; null without a hold-out"

@@ -12,7 +12,7 @@ from shared.contracts.base import (
     Timestamp,
 )
 from shared.contracts.campaign.vocabulary import LedgerState, SuppressionReason
-from shared.contracts.events import Channel, Disposition
+from shared.contracts.events import Channel, ContactOutcome
 
 
 class SuppressionWrite(Schema):
@@ -47,7 +47,7 @@ class ContactDecision(Schema):
     evidence: dict[str, JsonValue] | None
     arm: Key | None
     wave: int
-    disposition: Disposition | None
+    disposition: ContactOutcome | None
     decided_at: Timestamp | None
 
 

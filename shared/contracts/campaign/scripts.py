@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from shared.contracts.base import Code, Key, LocalText, Money, Number, Schema, Timestamp
 from shared.contracts.campaign.compliance import ComplianceHit, WordingChannel
 from shared.contracts.campaign.vocabulary import LocalLongText, ScriptRef
-from shared.contracts.events import Disposition
+from shared.contracts.events import ContactOutcome, Disposition
 
 WordingState = Literal["in_review", "approved", "rejected", "retired"]
 
@@ -166,7 +166,7 @@ class ScriptEffect(Schema):
     expired: int
     attempts: int
     minutes: Number
-    dispositions: dict[Disposition, int] = Field(description="The last disposition of each contact")
+    dispositions: dict[ContactOutcome, int] = Field(description="The last disposition of each contact")
     conversions: int = Field(description="Contacts that were done with `accepted`")
     outcome_amount: Money = Field(description="Of the conversions, as managers recorded it")
 

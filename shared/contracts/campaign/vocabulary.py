@@ -50,6 +50,8 @@ SuppressionReason = Literal[
     "quota",
     "budget",
     "cool_down",
+    "no_address",
+    "no_text",
     "not_chosen",
 ]
 LedgerState = Literal["planned", "suppressed", "held_out", "assigned", "done", "expired"]

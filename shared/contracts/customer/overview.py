@@ -10,7 +10,7 @@ from shared.contracts.base import Code, Currency, Key, LocalText, Money, Number,
 from shared.contracts.customer.ownership import BranchShare
 from shared.contracts.customer.profile import CustomerView
 from shared.contracts.customer.vocabulary import Account, Month, ProductCategory
-from shared.contracts.events import ContactState, Disposition
+from shared.contracts.events import ContactOutcome, ContactState
 
 
 class HoldingView(Schema):
@@ -45,7 +45,7 @@ class ContactView(Schema):
     contact_id: UUID
     campaign_id: UUID
     state: ContactState
-    disposition: Disposition | None
+    disposition: ContactOutcome | None
     time: Timestamp
 
 

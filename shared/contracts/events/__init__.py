@@ -25,7 +25,15 @@ from shared.contracts.events.customer import (
     HoldingState,
     RecordedEvent,
 )
-from shared.contracts.events.envelope import BATCH_ITEMS, Channel, ContactState, Disposition, EventData
+from shared.contracts.events.envelope import (
+    BATCH_ITEMS,
+    Channel,
+    ContactOutcome,
+    ContactState,
+    Disposition,
+    EventData,
+    MessageOutcome,
+)
 from shared.contracts.events.evaluation import ArmEffect, CampaignEvaluated, RecommendationIssued
 from shared.contracts.events.feedback import FeedbackGiven
 from shared.contracts.events.identity import (
@@ -87,9 +95,9 @@ EVENTS: dict[str, type[EventData]] = {
         CampaignResumed,
         CampaignCompleted,
         QuotaExhausted,
+        OpportunityMoved,
         ReferralMade,
         ReferralAnswered,
-        OpportunityMoved,
         FeedbackGiven,
         CampaignEvaluated,
         RecommendationIssued,
@@ -124,6 +132,8 @@ __all__ = [
     "CustomersMerged",
     "CustomersUnmerged",
     "Disposition",
+    "MessageOutcome",
+    "ContactOutcome",
     "DriftedShare",
     "ErasureConfirmed",
     "EvaluationErasureConfirmed",

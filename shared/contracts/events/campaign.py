@@ -6,8 +6,18 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.contracts.base import Code, Key, LocalText, Money, Number, OrgPath, Schema, Share, Timestamp
-from shared.contracts.events.envelope import BATCH_ITEMS, ContactState, Disposition, EventData
+from shared.contracts.base import (
+    Code,
+    Key,
+    LocalText,
+    Money,
+    Number,
+    OrgPath,
+    Schema,
+    Share,
+    Timestamp,
+)
+from shared.contracts.events.envelope import BATCH_ITEMS, ContactOutcome, ContactState, EventData
 
 
 class _CampaignKeyed(EventData):
@@ -89,7 +99,7 @@ class ContactRecorded(_CampaignKeyed):
     customer_id: UUID
     version: int
     state: ContactState
-    disposition: Disposition | None = None
+    disposition: ContactOutcome | None = None
     minutes: Number | None = None
     cost: Money | None = None
     offer: Key | None = None

@@ -38,6 +38,9 @@ Disposition = Literal[
     "complaint",
     "referred",
 ]
+MessageOutcome = Literal["sent", "delivered", "undelivered", "unknown"]
+"""What came of a message: taken by the provider, at the customer, certainly not there, or nobody can say."""
+ContactOutcome = Literal[Disposition, MessageOutcome]
 ContactState = Literal[
     "planned", "assigned", "started", "call_back", "done", "expired", "returned", "held_out", "suppressed"
 ]

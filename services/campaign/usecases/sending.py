@@ -1,0 +1,179 @@
+"""Sending: claim, ask for addresses, submit, write down what the provider said.
+
+A message is marked `submitting` in a transaction of its own before the first byte leaves, and what was so
+marked is never sent again, whatever happens to the sender: the provider's answer settles it, or a receipt, or
+it becomes `unknown`. As many are marked at once as are submitted at once.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.campaign.channels import Connector, OutboundMessage, Submission, connector_for
+from services.campaign.models import Channel
+from services.campaign.queries.message_texts import Wording, addresses_of, wording_of
+from services.campaign.queries.moment import Refusal
+from services.campaign.settings import CampaignSettings
+from services.campaign.usecases.claiming import Claim, claim, give_back, refuse
+from services.campaign.usecases.message_outcomes import end_leases, record_answers
+from shared import clock
+from shared.contracts.campaign import SuppressionReason
+from shared.contracts.customer.addresses import CustomerAddress, NoAddress
+from shared.db import fetch
+from shared.errors import Unavailable, Unprocessable
+from shared.service import Runtime
+
+logger = structlog.get_logger()
+
+_WAIT = timedelta(seconds=30)
+"""Until the customer file is asked again when it did not answer."""
+_AT_ONCE = 8
+"""Requests to one provider under way."""
+_REASONS: dict[NoAddress, SuppressionReason] = {
+    "unknown": "inactive",
+    "inactive": "inactive",
+    "consent": "consent",
+    "no_address": "no_address",
+}
+
+_WAITING = """
+SELECT n.key FROM channel n WHERE n.state = 'enabled' AND EXISTS (
+  SELECT FROM message m WHERE m.channel = n.key AND m.state = 'planned' AND m.due_at <= %(now)s)
+ORDER BY n.key
+"""
+# A campaign that was paused meanwhile sends nothing more; the lock on its row makes pausing wait for this.
+_SUBMIT = """
+UPDATE message m SET state = 'submitting', attempts = m.attempts + 1, submitted_at = %(now)s,
+  lease_until = %(lease)s
+FROM (
+  SELECT m.id FROM message m JOIN unnest(%(ids)b::uuid[], %(fences)b::int[]) AS t(id, fence) USING (id, fence)
+  JOIN campaign k ON k.id = m.campaign_id
+  WHERE m.state = 'claimed' AND k.status = 'running' ORDER BY m.id FOR UPDATE OF m FOR SHARE OF k
+) AS mine WHERE m.id = mine.id RETURNING m.id
+"""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    claim: Claim
+    message: OutboundMessage
+
+
+async def send_due(runtime: Runtime, settings: CampaignSettings) -> int:
+    """One round over all channels; how many messages were submitted."""
+    async with runtime.db.transaction() as session:
+        await end_leases(session)
+        channels = [row[0] for row in await fetch(session, _WAITING, {"now": clock.now()})]
+    sent = 0
+    for channel in channels:
+        sent += await _send(runtime, settings, channel)
+    return sent
+
+
+async def _send(runtime: Runtime, settings: CampaignSettings, channel_key: str) -> int:
+    async with runtime.db.transaction() as session:
+        claims = await claim(session, settings, channel_key)
+        channel = await session.get_one(Channel, channel_key)
+        wordings = {
+            key: await wording_of(session, *key) for key in {(each.campaign_id, each.arm) for each in claims}
+        }
+    if not claims:
+        return 0
+    try:
+        found = await addresses_of(runtime, channel.kind, [each.customer_id for each in claims])
+    except Unavailable as problem:
+        logger.warning("addresses_unavailable", channel=channel_key, detail=problem.detail)
+        async with runtime.db.transaction() as session:
+            await give_back(session, claims, wait=_WAIT)
+        return 0
+    prepared, refused = _prepare(settings, channel, claims, wordings, found)
+    if refused:
+        async with runtime.db.transaction() as session:
+            await refuse(session, refused)
+    connector = connector_for(channel, runtime)
+    sent = 0
+    for part in _slices(prepared, connector.batch * _AT_ONCE):
+        sent += await _to_the_end(_submit(runtime, settings, channel, connector, part))
+    return sent
+
+
+def _prepare(
+    settings: CampaignSettings,
+    channel: Channel,
+    claims: Sequence[Claim],
+    wordings: dict[tuple[UUID, str], Wording],
+    found: dict[UUID, CustomerAddress],
+) -> tuple[list[_Prepared], dict[UUID, Refusal]]:
+    language = settings.message_language
+    prepared, refused = [], {}
+    for each in claims:
+        to, wording = found[each.customer_id], wordings[each.campaign_id, each.arm]
+        if to.address is None:
+            refused[each.id] = Refusal(_REASONS[to.refused or "unknown"], {"told_by": "customer"})
+            continue
+        try:
+            body = wording.body(language, to)
+        except Unprocessable as problem:
+            refused[each.id] = Refusal("no_text", {"detail": problem.detail})
+            continue
+        message = OutboundMessage(
+            id=each.id,
+            campaign_id=each.campaign_id,
+            channel=channel.key,
+            kind=channel.kind,
+            recipient=to.address,
+            subject=getattr(wording.subject, language),
+            body=body,
+            language=language,
+        )
+        prepared.append(_Prepared(each, message))
+    return prepared, refused
+
+
+async def _submit(
+    runtime: Runtime,
+    settings: CampaignSettings,
+    channel: Channel,
+    connector: Connector,
+    part: Sequence[_Prepared],
+) -> int:
+    async with runtime.db.transaction() as session:
+        begun = await _begin(session, settings, [each.claim for each in part])
+        ours = [each for each in part if each.claim.id in begun]
+        held_back = [each.claim for each in part if each.claim.id not in begun]
+        await give_back(session, held_back, wait=timedelta(0))
+    requests = _slices(ours, connector.batch)
+    answers = await asyncio.gather(
+        *(connector.submit([each.message for each in request]) for request in requests)
+    )
+    flat: list[Submission] = [answer for answered in answers for answer in answered]
+    async with runtime.db.transaction() as session:
+        await record_answers(session, channel, [each.claim for each in ours], flat)
+    return len(ours)
+
+
+async def _begin(session: AsyncSession, settings: CampaignSettings, claims: Sequence[Claim]) -> set[UUID]:
+    now = clock.now()
+    columns = {"ids": [each.id for each in claims], "fences": [each.fence for each in claims]}
+    lease = now + timedelta(seconds=settings.message_lease_seconds)
+    return {row[0] for row in await fetch(session, _SUBMIT, {**columns, "now": now, "lease": lease})}
+
+
+def _slices(of: Sequence[_Prepared], size: int) -> list[Sequence[_Prepared]]:
+    return [of[first : first + size] for first in range(0, len(of), size)]
+
+
+async def _to_the_end(work: Coroutine[Any, Any, int]) -> int:
+    """A sender that is asked to stop waits for the answers to what it has submitted."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
