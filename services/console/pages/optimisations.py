@@ -10,6 +10,7 @@ from services.console.formats import moment
 from services.console.frame import heading
 from services.console.pages.words import state_tag
 from services.console.view import View, page
+from services.console.widgets.fields import Places
 from services.console.widgets.html import html, link, table
 from services.console.widgets.states import empty_state
 from shared.auth import Role
@@ -99,8 +100,15 @@ class _Form:
             body["channel_capacity"] = {"manager_task": int(self._most.value)}
         if self._budget.value is not None:
             body["budget"] = f"{self._budget.value:.2f}"
+        places: Places = {
+            "/name": self._name,
+            "/campaigns": self._chosen,
+            "/minutes_per_manager": self._minutes,
+            "/channel_capacity": self._most,
+            "/budget": self._budget,
+        }
         made = await self._view.attempt(
-            self._view.api.post("campaign", "/v1/optimisations", OptimisationView, body)
+            self._view.api.post("campaign", "/v1/optimisations", OptimisationView, body), places
         )
         self._run.enable()
         if made is not None:
