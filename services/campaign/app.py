@@ -1,6 +1,7 @@
 """Wiring of the campaign service."""
 
 from services.campaign.api import (
+    calendar,
     absences,
     campaigns,
     catalogue,
@@ -16,6 +17,7 @@ from services.campaign.api import (
     quotas,
     referrals,
     scripts,
+    strategies,
     suppressions,
     tasks,
     workload,
@@ -37,7 +39,9 @@ service = Service(
         scripts.router,
         materials.router,
         compliance.router,
+        strategies.router,
         campaigns.router,
+        calendar.router,
         ledger.router,
         tasks.router,
         absences.router,

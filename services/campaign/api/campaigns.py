@@ -17,7 +17,7 @@ from services.campaign.usecases.closing import complete_campaign as complete
 from services.campaign.usecases.launch import request_launch
 from services.campaign.usecases.release import release_policy
 from shared import clock
-from shared.contracts.base import JobView, Page
+from shared.contracts.base import JobView, Key, Page
 from shared.contracts.campaign import (
     CampaignPatch,
     CampaignStatus,
@@ -60,9 +60,10 @@ async def list_campaigns(
     principal: Reader,
     page: PageParams,
     status: Annotated[CampaignStatus | None, Query(description="Only campaigns in this state")] = None,
+    strategy: Annotated[Key | None, Query(description="Only campaigns of this strategy")] = None,
 ) -> Page[CampaignSummary]:
     """Newest first; those of your organisation, of those above it and of those below."""
-    return await queries.list_campaigns(session, principal, page, status)
+    return await queries.list_campaigns(session, principal, page, status, strategy)
 
 
 @router.get("/campaigns/{campaign_id}", summary="Read a campaign", responses=problem_responses(404))

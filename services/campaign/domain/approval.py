@@ -19,9 +19,11 @@ def content_hash(
     scripts: Mapping[str, ScriptView],
     materials: Mapping[str, MaterialView],
     segments: Mapping[str, int],
+    strategy: str | None = None,
 ) -> str:
     """SHA-256 (hex) over the campaign, its budget, the words said, the materials shown, the terms offered
-    and the versions of the segments. Equal content gives an equal hash, however the keys were ordered.
+    and the versions of the segments and of the strategy (`key@version`). Equal content gives an equal hash,
+    however the keys were ordered.
     """
     covered: dict[str, JsonValue] = {
         "key": key,
@@ -33,6 +35,8 @@ def content_hash(
     if materials:
         # Only then: what was approved before there were materials keeps its hash.
         covered["materials"] = {ref: _said(material) for ref, material in materials.items()}
+    if strategy is not None:
+        covered["strategy"] = strategy
     canonical = json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return sha256(canonical.encode()).hexdigest()
 
@@ -54,6 +58,6 @@ def require_other_eyes(checker: str, *, submitted_by: str, edited_by: str) -> No
 def require_same_content(submitted: str | None, current: str) -> None:
     if submitted != current:
         raise Conflict(
-            "the offers, scripts or segments have changed since submission; submit again",
+            "the offers, scripts, segments or the strategy have changed since submission; submit again",
             slug="approval-void",
         )

@@ -57,11 +57,17 @@ async def find_campaign(session: AsyncSession, principal: Principal, campaign_id
 
 
 async def list_campaigns(
-    session: AsyncSession, principal: Principal, page: PageRequest, status: CampaignStatus | None
+    session: AsyncSession,
+    principal: Principal,
+    page: PageRequest,
+    status: CampaignStatus | None,
+    strategy: str | None = None,
 ) -> Page[CampaignSummary]:
     query = select_visible(principal)
     if status is not None:
         query = query.where(Campaign.status == status)
+    if strategy is not None:
+        query = query.where(Campaign.strategy == strategy)
     return await paginate(
         session, query, [Campaign.id.expression], page, lambda row: _summary(row[0]), descending=True
     )

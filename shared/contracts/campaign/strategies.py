@@ -207,6 +207,7 @@ class StrategyView(StrategyContent):
     key: Key
     state: StrategyState
     version: int = Field(description="Grows with every edit of an active strategy; the newest holds")
+    revision: int = Field(description="Grows with every change, of state too: the number in the ETag")
     parts: list[PartFilled]
     completeness: Share
     missing: list[str] = Field(description="Pointers of what `:activate` still asks for")
