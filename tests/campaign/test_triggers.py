@@ -11,14 +11,15 @@ from sqlalchemy import func, select
 from services.campaign.domain.split import GLOBAL_SALT, contact_key, position, salt_of, slot_of, slots
 from services.campaign.models import Campaign, Contact, Task, TriggerEntry
 from services.campaign.settings import CampaignSettings
-from services.campaign.usecases import triggered
+from services.campaign.usecases.release import decide_on
+from services.campaign.usecases.triggered import decide_entries
 from shared import clock
 from shared.contracts.campaign import Arm
 from shared.contracts.events import CustomerErased, CustomersChanged
 from shared.ids import new_id
 from tests.campaign.conftest import SEGMENT, a_customer, a_scheme, an_arm, campaign_body
 from tests.campaign.desk import merged, ref, somebody
-from tests.campaign.town import COMING, EVERYBODY, Town, audience, town
+from tests.campaign.town import COMING, EVERYBODY, Cause, Town, audience, town
 from tests.support import eventually
 
 __all__ = ["town"]
@@ -135,16 +136,13 @@ async def test_once_per_customer_whatever_is_told_again(town: Town) -> None:
     async with town.bank.campaign.runtime.db.transaction() as session:
         await session.execute(select(Campaign).where(Campaign.id == UUID(campaign_id)).with_for_update())
         await town.tell(town.change([back]), town.change([], [back]))
-    for event in (
-        *(
-            town.change([other], cause=cause)
-            for cause, other in zip(("edit", "full", "merge"), others, strict=True)
-        ),
+    causes: tuple[Cause, ...] = ("edit", "full", "merge")
+    await town.tell(
+        *(town.change([other], cause=cause) for cause, other in zip(causes, others, strict=True)),
         town.change(others, at=clock.now() - timedelta(hours=1)),
         town.change(others, version=2),
         town.change(others, at=clock.now() + timedelta(days=40)),
-    ):
-        await town.tell(event)
+    )
     await town.decided()
     assert await town.lines(campaign_id) == lines
     await town.tell(town.change(others, cause="expiry"))
@@ -162,7 +160,7 @@ async def test_a_pause_holds_moves_or_lets_them_go_by(town: Town, on_pause: str)
     await town.decided()
     assert await town.lines(campaign_id) == {}
     progress = await town.bank.get(f"/v1/campaigns/{campaign_id}/progress")
-    assert progress["trigger"]["waiting"] == 2
+    assert progress["trigger"]["waiting"] == (2 if on_pause == "hold" else 0)
     assert progress["balanced"]
     await town.verb(campaign_id, "resume")
     # It came before the pause, however late it is told.
@@ -234,7 +232,6 @@ async def test_a_worker_killed_while_deciding_leaves_nothing_half(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     campaign_id = UUID(await town.opened(audience=audience(limit=4)))
-    decide_on = triggered.decide_on
 
     async def killed(*arguments: Any) -> None:
         await decide_on(*arguments)
@@ -243,11 +240,11 @@ async def test_a_worker_killed_while_deciding_leaves_nothing_half(
     database, settings = town.bank.campaign.runtime.db, CampaignSettings(launch_chunk=3)
     # Not by way of `tell`: the running worker must not be faster.
     with monkeypatch.context() as patched:
-        patched.setattr(triggered, "decide_on", killed)
+        patched.setattr("services.campaign.usecases.triggered.decide_on", killed)
         await town.tell(town.change(town.ids[:3]))
         with pytest.raises(_KilledError):
             async with database.transaction() as session:
-                await triggered.decide_entries(session, settings, campaign_id)
+                await decide_entries(session, settings, campaign_id)
         async with database.transaction() as session:
             assert not await session.scalar(select(func.count()).select_from(Contact))
             assert await session.scalar(select(func.count()).select_from(TriggerEntry)) == 3

@@ -19,6 +19,7 @@ from shared.ids import new_id
 from tests.campaign.conftest import SEGMENT, Bank, a_scheme, an_arm
 from tests.campaign.desk import somebody
 
+Cause = Literal["events", "expiry", "profile", "edit", "full", "merge"]
 COMING = "coming"
 """The segment whose members move; all customers are in `SEGMENT`."""
 EVERYBODY = a_scheme(an_arm("call", 1.0), hold_out=0)
@@ -45,7 +46,7 @@ class Town:
         left: list[UUID] | None = None,
         *,
         key: str = COMING,
-        cause: Literal["events", "expiry", "profile", "edit", "full", "merge"] = "events",
+        cause: Cause = "events",
         at: datetime | None = None,
         version: int = 1,
     ) -> SegmentUpdated:

@@ -77,7 +77,7 @@ async def trigger_progress(session: AsyncSession, campaign_id: UUID) -> TriggerP
     """`waiting` and `last_moved_at` of the organisations that the session may see."""
     row = (
         await session.execute(
-            select(CampaignTrigger, Campaign, Segment.version)
+            select(CampaignTrigger, Campaign, Segment.version, Segment.archived)
             .join(Campaign, Campaign.id == CampaignTrigger.campaign_id)
             .outerjoin(Segment, Segment.id == CampaignTrigger.segment_id)
             .where(CampaignTrigger.campaign_id == campaign_id)
@@ -100,7 +100,7 @@ async def trigger_progress(session: AsyncSession, campaign_id: UUID) -> TriggerP
     return TriggerProgress(
         **audience.trigger.model_dump(),
         version=opened.version,
-        outdated=row.version is not None and row.version != opened.version,
+        outdated=bool(row.archived) or row.version not in (None, opened.version),
         opened_at=opened.opened_at,
         waiting=waiting or 0,
         last_moved_at=last,

@@ -32,6 +32,7 @@ FROM campaign_trigger t JOIN campaign c ON c.id = t.campaign_id
 CROSS JOIN LATERAL unnest(
   CASE t.moves WHEN 'enter' THEN %(joined)b::uuid[] ELSE %(leaving)b::uuid[] END) AS m(id)
 WHERE t.segment_id = %(segment)s AND t.version = %(version)s AND t.opened_at <= %(at)s
+  AND NOT %(at)s::timestamptz <@ t.closed
   AND c.status IN ('launching', 'running', 'paused') AND c.ends_on >= %(day)s
   AND NOT EXISTS (
     SELECT 1 FROM audience_member a WHERE a.campaign_id = t.campaign_id AND a.customer_id = m.id)

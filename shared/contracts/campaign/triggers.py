@@ -31,7 +31,9 @@ class TriggerProgress(Schema):
     on: Literal["enter", "exit"]
     on_pause: Literal["hold", "drop"]
     version: int = Field(description="The segment's, as approved; moves in another one do not count")
-    outdated: bool = Field(description="The segment has a newer version: nobody is decided on any more")
+    outdated: bool = Field(
+        description="The segment has a newer version or is archived: nobody is decided on any more"
+    )
     opened_at: Timestamp = Field(description="Moves count from here on")
     waiting: int = Field(
         description="Moved and not decided on: the campaign is paused, or they are not known yet"
