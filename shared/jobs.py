@@ -21,7 +21,7 @@ from shared.contracts.base import JobView
 from shared.db import Job
 from shared.errors import ProblemError
 from shared.ids import new_id
-from shared.problems import is_passing, problem_of
+from shared.problems import is_passing, problem_of, took_too_long
 from shared.service import Runtime
 
 logger = structlog.get_logger()
@@ -130,7 +130,8 @@ async def _rescue_stalled(app: procrastinate.App) -> None:
 
 
 async def _run(runtime: Runtime, job_id: UUID) -> None:
-    """To its end, whatever the database does meanwhile: a job it interrupts begins again when it is back.
+    """To its end, whatever the database does meanwhile: a job it interrupts begins again when it is back. One
+    whose statement took too long has failed.
 
     To procrastinate the worker lives, so nobody else would take the job up.
     """
@@ -162,7 +163,7 @@ async def _attempt(runtime: Runtime, job_id: UUID, *, last: bool) -> None:
     except ProblemError as error:
         await _finish(runtime, job_id, state="failed", problem=_document(error, job_id))
     except Exception as error:
-        if is_passing(error) and not last:
+        if is_passing(error) and not took_too_long(error) and not last:
             raise
         logger.exception("job_failed", job=str(job_id), task=job.task)
         await _finish(runtime, job_id, state="failed", problem=_document(error, job_id))

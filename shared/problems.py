@@ -63,7 +63,15 @@ _OF_CAUSE: tuple[tuple[tuple[type[Exception], ...], Callable[[], ProblemError]],
     ((pg.ForeignKeyViolation,), lambda: Unprocessable("It refers to something that does not exist.")),
     ((pg.InsufficientPrivilege,), lambda: Forbidden("The row is outside your organisation.")),
     (
-        (pg.QueryCanceled, pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure),
+        (pg.QueryCanceled,),
+        lambda: Unavailable(
+            "A statement took longer than it is given: ask for less, or try again when the database is less "
+            "busy.",
+            headers=_RETRY_SOON,
+        ),
+    ),
+    (
+        (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure),
         lambda: Unavailable("The database could not finish in time; try again.", headers=_RETRY_SOON),
     ),
     (
@@ -90,6 +98,11 @@ def is_passing(error: Exception) -> bool:
     """Whether the same work may succeed later: the database is away, full or busy."""
     known = _known(error)
     return known is not None and known.status == Unavailable.status
+
+
+def took_too_long(error: Exception) -> bool:
+    """Whether a statement was stopped at its time limit: the same work most likely takes as long again."""
+    return isinstance(error, DBAPIError) and isinstance(error.orig, pg.QueryCanceled)
 
 
 def respond(error: Exception, request: Request) -> JSONResponse:

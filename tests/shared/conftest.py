@@ -117,6 +117,10 @@ async def count(job: JobRun) -> dict[str, Any]:
     if job.args["title"] in interruptions:
         interruptions.remove(job.args["title"])
         await lose_connection(job.runtime)
+    if job.args["title"] == "heavy":
+        heavy.append(job.id)
+        async with job.runtime.db.transaction(statement_timeout_ms=50) as session:
+            await session.execute(text("SELECT pg_sleep(60)"))
     if job.args["title"] == "slow":
         for _ in range(200):
             await job.progress(0.9, "waiting")
@@ -124,6 +128,8 @@ async def count(job: JobRun) -> dict[str, Any]:
         return {"notes": len((await session.execute(select(Note))).all())}
 
 
+heavy: list[UUID] = []
+"""Jobs whose statement takes longer than it may, once for each time they began."""
 interruptions: list[str] = []
 """Titles of jobs that lose their database connection, once for each entry."""
 

@@ -5,7 +5,7 @@ from httpx import AsyncClient
 
 from shared.auth import Role
 from shared.ids import new_id
-from tests.shared.conftest import interruptions
+from tests.shared.conftest import heavy, interruptions
 from tests.support import Running, eventually
 
 
@@ -57,6 +57,13 @@ async def test_a_job_that_loses_its_database_begins_again(probe: Running, times:
     assert job["state"] == state
     if state == "failed":
         assert job["problem"]["type"] == "/problems/unavailable"  # type: ignore[index]
+
+
+async def test_a_job_whose_statement_takes_too_long_has_failed(probe: Running) -> None:
+    async with probe.client(Role.strategist) as client:
+        job = await _ended(client, await _start(client, "heavy"))
+    assert (job["state"], len(heavy)) == ("failed", 1)
+    assert "A statement took longer than it is given" in job["problem"]["detail"]  # type: ignore[index]
 
 
 async def test_cancel_stops_at_the_next_step(probe: Running) -> None:
