@@ -27,7 +27,7 @@ class ContactRules:
         local = at.astimezone(zone)
         last = local.date() + timedelta(days=_FARTHEST_DAYS)
         while local.date() <= last:
-            if self._rests(local.date()):
+            if self.rests(local.date()):
                 local = _at(local.date() + timedelta(days=1), time(), zone)
             elif (end := self._quiet_until(local, zone)) is not None:
                 local = end
@@ -35,7 +35,7 @@ class ContactRules:
                 return local
         return None
 
-    def _rests(self, day: date) -> bool:
+    def rests(self, day: date) -> bool:
         return day in self.rest_days or (self.rest_on_weekends and day.weekday() >= _SATURDAY)
 
     def _quiet_until(self, local: datetime, zone: ZoneInfo) -> datetime | None:

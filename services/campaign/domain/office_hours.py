@@ -23,11 +23,11 @@ class OfficeHours:
         while True:
             begins = max(start, datetime.combine(day, self.opens, zone))
             ends = datetime.combine(day, self.closes, zone)
-            if self._works(day) and begins < ends:
+            if self.works(day) and begins < ends:
                 if left <= ends - begins:
                     return begins + left
                 left -= ends - begins
             day += timedelta(days=1)
 
-    def _works(self, day: date) -> bool:
+    def works(self, day: date) -> bool:
         return day in self.open_on or (day.weekday() < _SATURDAY and day not in self.closed_on)
