@@ -13,6 +13,7 @@ from services.console.pages.campaign_books import draw_books, draw_budget
 from services.console.pages.campaign_fixes import draw_fixes
 from services.console.pages.campaign_result import draw_result
 from services.console.pages.campaign_simulation import draw_simulation
+from services.console.pages.campaign_trigger import draw_trigger
 from services.console.pages.words import Metrics, Names, metrics, names, state_tag
 from services.console.view import View, page
 from services.console.widgets.html import html, link
@@ -74,6 +75,8 @@ def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
         draw_simulation(view, campaign)
     if facts.progress is not None:
         draw_books(view, facts.progress, facts.names)
+        if facts.progress.trigger is not None:
+            draw_trigger(view, campaign, facts.progress.trigger, facts.names)
     if facts.budget is not None:
         draw_budget(view, facts.budget)
     if facts.board is not None:

@@ -7,6 +7,7 @@ from nicegui import ui
 
 from services.console.formats import NOTHING, day, percent, whole
 from services.console.i18n import Texts
+from services.console.pages.campaign_trigger import trigger_words
 from services.console.pages.words import Metrics, Names, metric_name, quantity
 from services.console.view import View
 from services.console.widgets.html import Cell, facts, html, link, two_lines
@@ -78,6 +79,9 @@ def _people(t: Texts, campaign: CampaignView, names: Names) -> Pairs | None:
             pairs.append((t("fix.exclude"), _list(t, campaign.audience.exclude, names.segment)))
         if campaign.audience.limit:
             pairs.append((t("fix.limit"), whole(campaign.audience.limit)))
+        if trigger := campaign.audience.trigger:
+            held = t(f"trigger.pause.{trigger.on_pause}")
+            pairs.append((t("fix.trigger"), two_lines(trigger_words(t, trigger, names), held)))
     choice = campaign.optimisation
     if choice:
         run = link(choice.name, f"/optimisations/{choice.optimisation_id}")
@@ -91,10 +95,11 @@ def _schedule(t: Texts, campaign: CampaignView) -> Pairs | None:
         return None
     released = sum(wave.released_at is not None for wave in campaign.waves)
     waves = f"{released} / {schedule.waves}" if campaign.waves else str(schedule.waves)
+    fed = campaign.audience is not None and campaign.audience.trigger is not None
     return [
         (t("fix.start"), day(schedule.start)),
         (t("fix.end"), day(schedule.end)),
-        (t("fix.waves"), waves),
+        (t("fix.waves"), t("trigger.as_they_come") if fed else waves),
     ]
 
 

@@ -4,7 +4,7 @@ from markupsafe import Markup
 from nicegui import ui
 
 from services.console.api import segment
-from services.console.formats import NOTHING, whole
+from services.console.formats import NOTHING, moment, whole
 from services.console.view import View
 from services.console.widgets.html import Cell, facts, html
 from services.console.widgets.states import skeleton
@@ -46,7 +46,10 @@ def _outcome(view: View, found: Simulation) -> list[tuple[str, Cell]]:
     arms = [f"{arm} {whole(count)}" for arm, count in found.arms.items()]
     smallest = found.minimum_detectable_effect
     minutes = found.manager_minutes
+    lately = found.trigger
+    since = t("trigger.estimate", n=whole(lately.moved), time=moment(lately.since)) if lately else ""
     return [
+        *([(t("fix.trigger"), since)] if lately else []),
         (t("books.audience"), whole(found.audience)),
         (t("books.suppressed"), " · ".join(kept) or NOTHING),
         (t("simulation.arms"), " · ".join(arms) or NOTHING),
