@@ -5,6 +5,7 @@ from services.campaign.api import (
     absences,
     campaigns,
     catalogue,
+    channels,
     coaching,
     compliance,
     contact_policies,
@@ -24,7 +25,7 @@ from services.campaign.api import (
 )
 from services.campaign.channels.carriers import open_carriers
 from services.campaign.consumers import HANDLERS
-from services.campaign.jobs import TASKS, follow_the_clock, follow_triggers
+from services.campaign.jobs import TASKS, follow_the_clock, follow_triggers, tell_receipts
 from services.campaign.settings import CampaignSettings
 from shared.service import Service
 from shared.web import create_app
@@ -49,6 +50,7 @@ service = Service(
         coaching.router,
         feedback.router,
         quotas.router,
+        channels.router,
         contact_policies.router,
         prices.router,
         optimisations.router,
@@ -59,6 +61,6 @@ service = Service(
     handlers=HANDLERS,
     tasks=TASKS,
     resources=open_carriers,
-    background=[follow_the_clock, follow_triggers],
+    background=[follow_the_clock, follow_triggers, tell_receipts],
 )
 app = create_app(service)

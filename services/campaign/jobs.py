@@ -23,6 +23,8 @@ from shared.jobs import JobRun
 from shared.notices import listening, wait_for_notice
 from shared.service import Runtime, Task
 
+_SANDBOX_SECONDS = 1.0
+
 
 async def launch_campaign(job: JobRun) -> dict[str, Any]:
     campaign_id = UUID(job.args["campaign_id"])

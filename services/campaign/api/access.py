@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 
 from services.campaign.settings import CampaignSettings
 from shared.auth import Principal, Role
+from shared.errors import Forbidden
 from shared.web import allow, runtime_of
 
 Reader = Annotated[
@@ -27,6 +28,7 @@ FeedbackReader = Annotated[
 ]
 FeedbackGiver = Annotated[Principal, allow(Role.manager, Role.branch_head)]
 FeedbackCloser = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.strategist)]
+ChannelReader = Annotated[Principal, allow(Role.strategist, Role.approver, Role.auditor)]
 Suppressor = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager)]
 SuppressionReader = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager, Role.auditor)]
 OpportunityWorker = Annotated[Principal, allow(Role.manager, Role.branch_head)]
@@ -38,6 +40,15 @@ QuoteApprover = Annotated[Principal, allow(Role.branch_head, Role.strategist, Ro
 ReferralParty = Annotated[Principal, allow(Role.manager, Role.branch_head)]
 """Those who hand customers on and take them over."""
 ReferralReader = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.auditor)]
+
+
+def _of_head_office(principal: Planner) -> Principal:
+    if principal.org != "hq":
+        raise Forbidden("Channels serve the whole bank: only head office keeps them.")
+    return principal
+
+
+ChannelKeeper = Annotated[Principal, Depends(_of_head_office)]
 
 
 def settings_of(request: Request) -> CampaignSettings:

@@ -182,9 +182,9 @@ class Smtp:
             mail["Subject"] = " ".join(message.subject.split())
         mail["Date"] = formatdate()
         mail["Message-ID"] = f"<{message.id}@{self._domain}>"
-        mail["Content-Language"] = _LANGUAGES[message.language]
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(message.body, cte="base64")
+        mail["Content-Language"] = _LANGUAGES[message.language]
         return mail.as_bytes()
 
 

@@ -5,7 +5,16 @@ import binascii
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from shared.contracts.base import Currency, Key, LocalText, Money, Schema, Share, Timestamp
 from shared.contracts.events import Channel as ConsentChannel
@@ -105,11 +114,12 @@ class SmtpConnector(Schema):
 class SmtpConnectorWrite(SmtpConnector):
     password: Password | None = None
 
-    @model_validator(mode="after")
-    def _somebodys(self) -> "SmtpConnectorWrite":
-        if self.password is not None and self.username is None:
-            raise ValueError("a password needs a username")
-        return self
+    @field_validator("password")
+    @classmethod
+    def _somebodys(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if password is not None and info.data.get("username") is None:
+            raise ValueError("needs a username")
+        return password
 
 
 class FileConnector(Schema):
@@ -132,11 +142,12 @@ class SandboxConnector(Schema):
     failed: Share = 0.03
     receipt_seconds: Annotated[int, Field(ge=0, le=86_400, description="Until the receipt comes")] = 2
 
-    @model_validator(mode="after")
-    def _one_whole(self) -> "SandboxConnector":
-        if self.delivered + self.failed > 1:
-            raise ValueError("delivered and failed are no more than 1 together")
-        return self
+    @field_validator("failed")
+    @classmethod
+    def _one_whole(cls, failed: float, info: ValidationInfo) -> float:
+        if failed + info.data.get("delivered", 0) > 1:
+            raise ValueError("is no more than 1 together with delivered")
+        return failed
 
 
 ConnectorView = Annotated[
