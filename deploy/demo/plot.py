@@ -7,6 +7,8 @@ from typing import Any
 from deploy.demo.bank.outcomes import OFFERED
 
 Json = dict[str, Any]
+POLICY = "considerate"
+"""Key of the contact policy that campaigns name."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ def campaign(plot: Plot, script: str, owner: str, accountable: str, org: list[st
                 }
             ],
             "hold_out": 0.2,
+            "contact_policy": POLICY,
         },
         "people": {"owner": owner, "assign": "primary_manager", "use_backup": True, "orgs": org},
         "schedule": {"start": start.isoformat(), "end": (start + timedelta(days=14)).isoformat()},

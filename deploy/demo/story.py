@@ -13,6 +13,7 @@ from deploy.demo.campaign import approve_campaign, launch_campaign, plan_campaig
 from deploy.demo.contacts import make_contacts
 from deploy.demo.customer_file import calculate_value, look_over, relate_customers
 from deploy.demo.errors import DemoError
+from deploy.demo.limits import bind_the_bank, limit_sales
 from deploy.demo.load import load_customers, load_holdings, load_organisation
 from deploy.demo.memory import Memory, Result
 from deploy.demo.narration import Narrator
@@ -34,7 +35,7 @@ CHAPTERS: tuple[tuple[str, tuple[Step, ...]], ...] = (
     ("The customer file", (relate_customers, calculate_value, look_over)),
     ("Insight", (wait_for_segmentation, publish_segments, find_clusters)),
     ("Where customers stand", (set_tiers, place_key_accounts, declare_target, test_belief)),
-    ("Strategy", (plan_campaign, approve_campaign, launch_campaign)),
+    ("Strategy", (bind_the_bank, plan_campaign, limit_sales, approve_campaign, launch_campaign)),
     ("Execution", (make_contacts,)),
     ("Review", (let_time_pass, wait_for_evaluation, evaluate_campaign)),
 )

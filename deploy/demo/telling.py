@@ -92,6 +92,7 @@ def _campaign(steps: Json) -> Table:
     table = _table("Strategy and execution", "customers", "")
     books = steps["make_contacts"]["ledger"]
     table.add_row("audience", f"{books['audience']:,}")
+    table.add_row("  offer sold at most", f"{steps['limit_sales']['units']:,}")
     for reason, count in sorted(books["suppressed"].items()):
         if count:
             table.add_row(f"  not contacted: {reason}", f"{count:,}")

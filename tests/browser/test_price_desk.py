@@ -57,3 +57,46 @@ def test_a_quote_is_worked_out_submitted_and_approved_by_another(
     assert [line["price"] for line in quote["lines"]] == ["0.037"]
     assert watched.errors == []
     assert watched.outside == []
+
+
+def test_a_price_list_is_written_and_gets_its_next_version(
+    watched: Watched, demonstration: Demonstration
+) -> None:
+    key, stack = f"desk-{new_id().hex[:12]}", demonstration.stack
+    headers = {"Authorization": f"Bearer {stack.token('strategist')}"}
+    page, dialog = watched.page, watched.page.locator(".dialog")
+    watched.sign_in("Strategist")
+    watched.open("/prices")
+    page.get_by_role("button", name="新建价目").click()
+    dialog.get_by_label("编码").first.fill(key)
+    dialog.get_by_label("名称（中文）").first.fill(f"价目 {key}")
+    dialog.get_by_label("名称（英文）").first.fill(f"Prices {key}")
+    dialog.get_by_label("产品编码").fill("TRANSFER")
+    dialog.get_by_label("产品名称（中文）").fill("汇款")
+    dialog.get_by_label("产品名称（英文）").fill("Transfer")
+    dialog.get_by_label("定价利率 %").fill("435")
+    dialog.get_by_text("list_price of a loan or deposit is a rate").wait_for()
+    dialog.get_by_label("类型").click()
+    page.get_by_role("option", name="服务收费").click()
+    dialog.get_by_label("每笔定价").fill("1")
+    dialog.get_by_label("每笔成本").fill("1.2")
+    dialog.locator("tr", has_text="TRANSFER").get_by_text("定价亏本").wait_for()
+    dialog.get_by_label("每笔定价").fill("5")
+    dialog.get_by_text("定价亏本").wait_for(state="detached")
+    dialog.get_by_label("客户经理最多优惠").fill("5")
+    dialog.get_by_role("button", name="保存").click()
+    line = page.locator(".actions", has_text=f"{key}@1")
+    line.get_by_text("客户经理 5%").wait_for()
+
+    line.get_by_role("button", name="修改价目").click()
+    dialog.get_by_label("每笔定价").fill("6")
+    dialog.locator("tr", has_text="TRANSFER").get_by_text("6", exact=True).wait_for()
+    dialog.get_by_role("button", name="保存").click()
+    page.locator(".actions", has_text=f"{key}@2").wait_for()
+    base = f"{stack.base_url}/api/campaign/v1"
+    written = httpx.get(f"{base}/price-lists/{key}@2", headers=headers).json()
+    terms = written["products"][0]
+    assert (terms["kind"], terms["list_price"], terms["unit_cost"]) == ("fee", "6", "1.2")
+    assert written["authority"] == [{"role": "manager", "discount": "0.05", "reach": "cost"}]
+    assert [each for each in watched.errors if "422" not in each] == []
+    assert watched.outside == []

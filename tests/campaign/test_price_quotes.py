@@ -238,6 +238,25 @@ async def test_new_prices_make_open_quotes_stale(counter: Counter) -> None:
     assert first.json()["products"][0]["funding_rate"] == "0.021"
 
 
+async def test_a_preview_says_what_new_prices_change_and_writes_nothing(counter: Counter) -> None:
+    loan, _, transfer = PRICES["products"]
+    body = {**PRICES, "products": [{**loan, "list_price": "0.03"}, transfer]}
+    answer = await counter.call("S1", "POST", "/price-lists:preview", body)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert (found["ref"], found["dropped"]) == ("corporate@2", ["TD-1Y"])
+    assert [(each["list_price"], each["before"], each["floor_price"]) for each in found["products"]] == [
+        ("0.03", "0.0435", "0.037650"),
+        ("5", "5", "1.200000"),
+    ]
+    wrong = {**body, "products": [{**loan, "pd": "2"}]}
+    refused = await counter.call("S1", "POST", "/price-lists:preview", wrong)
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/products/0/pd"]
+    kept = (await counter.call("S1", "GET", "/price-lists?key=corporate")).json()["items"]
+    assert [each["ref"] for each in kept] == ["corporate@1"]
+    assert (await counter.call("M1", "POST", "/price-lists:preview", body)).status_code == 403
+
+
 async def test_measured_contribution_lowers_the_floor_once(counter: Counter) -> None:
     """30 % of 5,000 in the last twelve months: 1,500 a year may be given away, by all quotes together."""
     await counter.tell(

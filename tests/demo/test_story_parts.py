@@ -16,6 +16,7 @@ from rich.console import Console
 from deploy.demo.api import Api, Caller
 from deploy.demo.bank import Bank
 from deploy.demo.errors import DemoError, RefusedError
+from deploy.demo.limits import CONTACT_POLICY, PRICES
 from deploy.demo.memory import Memory
 from deploy.demo.narration import Narrator
 from deploy.demo.plot import BERKA, SYNTHETIC, Plot, campaign
@@ -23,6 +24,8 @@ from deploy.demo.posting import cloud_events
 from deploy.demo.story import make_world
 from deploy.embedded.keyring import Keyring
 from shared.contracts.campaign import CampaignWrite, OfferWrite, ScriptWrite
+from shared.contracts.campaign.contact_policies import ContactPolicyWrite
+from shared.contracts.campaign.price_lists import PriceListWrite
 from shared.contracts.customer import CloudEventIn
 from shared.contracts.metrics import MetricCreate
 from shared.contracts.segmentation import ModelCreate, SegmentCreate
@@ -40,6 +43,8 @@ def test_what_the_story_sends_satisfies_the_contracts(plot: Plot) -> None:
     assert written.scheme.arms[0].offer == offer.key
     assert sum(arm.share for arm in written.scheme.arms) + written.scheme.hold_out == 1
     assert None not in (written.objective, written.people, written.schedule, written.responsibility)
+    assert ContactPolicyWrite.model_validate(CONTACT_POLICY).key == written.scheme.contact_policy
+    assert PriceListWrite.model_validate(PRICES[plot.currency]).currency == plot.currency
     if plot.metric:
         assert MetricCreate.model_validate(plot.metric).currency == plot.currency == offer.currency
 

@@ -8,12 +8,18 @@ from fastapi import Body, Query, Response
 from services.campaign.api.access import Planner, QuoteApprover, Quoter, QuoteTrier, Reader
 from services.campaign.models import PriceQuote
 from services.campaign.queries import prices as queries
+from services.campaign.queries.price_lists import preview_list
 from services.campaign.queries.price_simulation import simulate_quote
 from services.campaign.usecases import prices as lists
 from services.campaign.usecases import quotes as usecases
 from shared.contracts.base import Key, Page
 from shared.contracts.campaign import CommentRequest, ReasonRequest
-from shared.contracts.campaign.price_lists import PriceListRef, PriceListView, PriceListWrite
+from shared.contracts.campaign.price_lists import (
+    PriceListPreview,
+    PriceListRef,
+    PriceListView,
+    PriceListWrite,
+)
 from shared.contracts.campaign.quotes import (
     PriceSimulation,
     QuotePatch,
@@ -39,6 +45,12 @@ def _view(response: Response, quote: PriceQuote) -> QuoteView:
 async def create_price_list(session: Session, principal: Planner, body: PriceListWrite) -> PriceListView:
     """Terms and costs of every product, bundles, and who may grant which discount. No version changes."""
     return await lists.create_price_list(session, principal, body)
+
+
+@router.post("/price-lists:preview", summary="Preview a price list")
+async def preview_price_list(session: Session, principal: Planner, body: PriceListWrite) -> PriceListPreview:
+    """What each product costs and what changes against the newest version; nothing is kept."""
+    return await preview_list(session, body)
 
 
 @router.get("/price-lists", summary="List price lists", responses=problem_responses(400))

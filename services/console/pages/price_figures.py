@@ -9,6 +9,7 @@ from services.console.formats import NOTHING, exact_money, percent
 from services.console.view import View
 from services.console.widgets.charts import chart
 from services.console.widgets.html import Cell, facts, html, table, tag, two_lines
+from services.console.widgets.numbers import per_cent, plain
 from services.console.widgets.price_charts import Way, break_even
 from services.console.widgets.tiles import kpi
 from shared.contracts.campaign.price_lists import PriceKind
@@ -52,13 +53,7 @@ def authority(view: View, found: PriceSimulation) -> Markup:
 
 def price_text(kind: PriceKind, price: Decimal) -> str:
     """Exact: a rate as per cent, the price of a unit as it is."""
-    return f"{plain(price.scaleb(2))}%" if kind != "fee" else plain(price)
-
-
-def plain(number: Decimal) -> str:
-    """Without the zeros at the end that say nothing."""
-    text = format(number, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{per_cent(price)}%" if kind != "fee" else plain(price)
 
 
 def _discount(view: View, found: PriceSimulation) -> str:

@@ -1,7 +1,6 @@
 """The calculator: lines of products with volumes and prices, priced as they are typed."""
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
@@ -9,10 +8,11 @@ from markupsafe import Markup
 from nicegui import ui
 
 from services.console.api import ApiProblem, segment
-from services.console.pages.price_figures import draw_figures, plain
+from services.console.pages.price_figures import draw_figures
 from services.console.view import View, advice
 from services.console.widgets.fields import Parts, Place, number_field, rounded, show_problems, text_field
 from services.console.widgets.html import html
+from services.console.widgets.numbers import hundredth, number, per_cent, plain
 from services.console.widgets.states import empty_state
 from shared.contracts.campaign.price_lists import PriceListView, PriceTerms
 from shared.contracts.campaign.quotes import PriceSimulation, QuoteLine, QuoteView
@@ -169,7 +169,7 @@ class _Line:
             self._volume = text_field("", plain(line.volume) if line else "").style("width: 180px")
             self._price = text_field("").style("width: 180px")
         if line and line.price != line.tariff:
-            self._price.set_value(plain(line.price if line.kind == "fee" else line.price.scaleb(2)))
+            self._price.set_value(plain(line.price) if line.kind == "fee" else per_cent(line.price))
         self._labels()
 
     def _labels(self) -> None:
@@ -183,10 +183,8 @@ class _Line:
         return self._terms[str(self._product.value)].kind == "fee"
 
     def body(self) -> dict[str, Any]:
-        price = _number(self._price.value)
-        if price and not self._is_fee:
-            price = _hundredth(price)
-        return {"product": self._product.value, "volume": _number(self._volume.value), "price": price or None}
+        price = number(self._price.value) if self._is_fee else hundredth(self._price.value)
+        return {"product": self._product.value, "volume": number(self._volume.value), "price": price or None}
 
     def places(self, at: str) -> dict[str, Place]:
         return {
@@ -195,17 +193,3 @@ class _Line:
             f"{at}/price": self._price,
             at: self._product,
         }
-
-
-def _number(typed: object) -> str:
-    """As typed, without the commas and spaces between thousands."""
-    return str(typed or "").strip().replace(",", "").replace(" ", "")
-
-
-def _hundredth(typed: str) -> str:
-    """Exact; what is no number stays as it is, and the service says so."""
-    try:
-        number = Decimal(typed)
-    except InvalidOperation:
-        return typed
-    return plain(number.scaleb(-2)) if number.is_finite() else typed

@@ -10,6 +10,7 @@ from services.console.api import segment
 from services.console.formats import day, exact_money, moment
 from services.console.frame import heading
 from services.console.pages.price_form import Calculator
+from services.console.pages.price_lists import Reload, draw_price_lists
 from services.console.pages.words import state_tag
 from services.console.view import View, page
 from services.console.widgets.html import Cell, html, link, table, two_lines
@@ -46,11 +47,14 @@ async def prices_page(view: View, quote: str = "", customer: str = "") -> None:
     async def quotes() -> Page[QuoteSummary]:
         return await view.api.get("campaign", "/v1/price-quotes", Page[QuoteSummary], {"limit": _QUOTES})
 
+    async def again() -> None:
+        await load()
+
     with heading(t("prices.title"), t("prices.subtitle")):
         pass
     with ui.element("div").classes("stack"):
         if view.user.has(*_TRIERS):
-            view.section(fetch, lambda desk: _calculator(view, desk, customer), height=420)
+            load = view.section(fetch, lambda desk: _desk(view, desk, customer, again), height=420)
         view.section(quotes, lambda found: _quotes(view, found.items), height=200)
 
 
@@ -58,6 +62,11 @@ async def _quote(view: View, quote: str) -> QuoteView | None:
     if not quote:
         return None
     return await view.api.get("campaign", f"/v1/price-quotes/{segment(quote)}", QuoteView)
+
+
+def _desk(view: View, desk: Desk, customer: str, again: Reload) -> None:
+    _calculator(view, desk, customer)
+    draw_price_lists(view, desk.lists, again)
 
 
 def _calculator(view: View, desk: Desk, customer: str) -> None:

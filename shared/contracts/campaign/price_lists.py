@@ -179,3 +179,21 @@ class PriceListView(PriceListWrite):
     ref: PriceListRef
     created_at: Timestamp
     created_by: str
+
+
+class PreviewedTerms(Schema):
+    """One product, a year of the volume that is shown; prices as rates or amounts a unit, as in the list."""
+
+    product: Code
+    name: LocalText
+    kind: PriceKind
+    volume: Money
+    list_price: Number
+    before: Number | None = Field(description="In the newest version; null where it was not sold")
+    floor_price: Number = Field(description="The price that just covers its cost; of a deposit the highest")
+
+
+class PriceListPreview(Schema):
+    ref: PriceListRef = Field(description="The version it would become")
+    products: list[PreviewedTerms]
+    dropped: list[Code] = Field(description="Products of the newest version that it sells no more")
