@@ -248,10 +248,7 @@ class StrategyProgress(Schema):
 
     key: Key
     budget: StrategyMoney | None
-    campaigns: int
-    planned: Money = Field(
-        description="Budgets of the campaigns you see, but for drafts, aborted and expired"
-    )
+    campaigns: int = Field(description="That you may see, in whatever state")
     spent: Money
     assigned: int
     open: int
