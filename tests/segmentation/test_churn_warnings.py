@@ -184,6 +184,8 @@ async def test_the_run_tells_how_good_it_is(left: Left) -> None:
         == report["validation"]["customers"]
     )
     assert {each["feature"] for each in report["stability"]} == {"score", *FEATURES}
+    levels = {each["level"] for each in report["stability"]}
+    assert levels <= {"stable", "moderate", "shifted"}
     assert other.status_code == 404
 
 

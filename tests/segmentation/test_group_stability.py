@@ -13,6 +13,7 @@ from services.segmentation.domain.stability import (
     population,
     population_stability,
     renumbered,
+    stability_level,
 )
 
 
@@ -60,6 +61,11 @@ def test_numbers_stay_one_to_one_and_near(pairs: list[tuple[int, int]]) -> None:
     highest = max(int(old.max()), len(numbers))
     assert all(1 <= number <= highest for number in numbers.values())
     assert 0 <= moves(renumbered(new, numbers), old).moved <= 1
+
+
+def test_a_level_begins_below_a_tenth_and_ends_above_a_quarter() -> None:
+    found = [stability_level(psi) for psi in (0.0, 0.0999, 0.1, 0.25, 0.2501)]
+    assert found == ["stable", "stable", "moderate", "moderate", "shifted"]
 
 
 def test_population_stability_by_hand() -> None:

@@ -7,10 +7,10 @@ from markupsafe import Markup
 from nicegui import ui
 
 from services.console.formats import moment, percent, whole
-from services.console.pages.words import state_tag
+from services.console.pages.words import psi_tag, state_tag
 from services.console.view import View
 from services.console.widgets import charts
-from services.console.widgets.html import Cell, html, link, table, tag
+from services.console.widgets.html import Cell, html, link, table
 from services.console.widgets.prediction_charts import calibration, gains
 from services.console.widgets.states import empty_state
 from services.console.widgets.tiles import kpi
@@ -22,7 +22,6 @@ from shared.contracts.segmentation.predictions import PredictionReport
 _POLL_SECONDS = 1.5
 _RUNNING = {"queued", "running"}
 _HORIZONS = (30, 60, 90)
-_SHIFTED, _MODERATE = 0.25, 0.1
 
 
 @dataclass(frozen=True)
@@ -136,18 +135,8 @@ class _Quality:
         with ui.element("section").classes("panel"):
             html(Markup("<h2>{}</h2>").format(t("churn.stability")))
             rows: list[list[Cell]] = [
-                [t.local(each.name), f"{each.psi:.3f}", self._level(each.psi)]
+                [t.local(each.name), f"{each.psi:.3f}", psi_tag(t, each.level)]
                 for each in report.stability[:10]
             ]
             names = ("feature", "psi", "level")
             html(table([t(f"churn.column.{name}") for name in names], rows, right=(1,)))
-
-    def _level(self, psi: float) -> Markup:
-        t = self.view.t
-        if psi >= _SHIFTED:
-            return tag(t("churn.level.shifted"), "bad")
-        return (
-            tag(t("churn.level.moderate"), "warn")
-            if psi >= _MODERATE
-            else tag(t("churn.level.stable"), "good")
-        )

@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 from nicegui import ui
 
 from services.console.formats import NOTHING, figure, percent, whole
+from services.console.pages.words import PSI_TONES, psi_tag
 from services.console.view import View
 from services.console.widgets import cluster_charts
 from services.console.widgets.charts import chart
@@ -20,7 +21,6 @@ from shared.contracts.segmentation.clusters import DriftView, KTableView
 from shared.contracts.segmentation.models import BorderlineCustomer, ProjectedCustomer, Projection
 
 _CRITERIA = ("silhouette", "calinski_harabasz", "davies_bouldin", "eigengap", "stability")
-_TONES = {"stable": "good", "moderate": "warn", "shifted": "bad"}
 _DOUBTFUL = 50
 
 
@@ -231,5 +231,5 @@ def _stability(view: View, found: DriftView) -> None:
     options = cluster_charts.stability_bars(labels, [each.psi for each in found.features], levels)
     chart(options, height=28 * len(labels) + 48, label=t("run.drift.features"))
     shifted = [name for name, level in zip(labels, levels, strict=True) if level != "stable"]
-    worst = max(levels, key=list(_TONES).index)
-    html(tag(t.word("psi", worst), _TONES[worst]) + " " + "、".join(shifted))
+    worst = max(levels, key=list(PSI_TONES).index)
+    html(psi_tag(t, worst) + " " + "、".join(shifted))

@@ -36,6 +36,8 @@ _STATE_TONES = {
     "returned": "bad",
 }
 _NUMBERS = frozenset({FeatureType.number, FeatureType.integer, FeatureType.money, FeatureType.boolean})
+PSI_TONES = {"stable": "good", "moderate": "warn", "shifted": "bad"}
+"""Least change first."""
 _OUTCOME_TONES = {"act": "good", "test_next": "warn"}
 
 
@@ -94,6 +96,10 @@ def metric_name(t: Texts, known: Metrics, key: str) -> str:
 
 def state_tag(t: Texts, state: str) -> Markup:
     return tag(t.word("state", state), _STATE_TONES.get(state, ""))
+
+
+def psi_tag(t: Texts, level: str) -> Markup:
+    return tag(t.word("psi", level), PSI_TONES[level])
 
 
 def advice_tag(t: Texts, action: str, outcome: str) -> Markup:

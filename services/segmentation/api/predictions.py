@@ -7,8 +7,8 @@ from fastapi import Path
 
 from services.segmentation.api.access import Reader
 from services.segmentation.queries.models import finished_run
+from services.segmentation.queries.run_results import prediction_report
 from shared.contracts.segmentation.predictions import PredictionReport
-from shared.errors import NotFound
 from shared.web import Router, Session, problem_responses
 
 router = Router(tags=["models"])
@@ -22,6 +22,4 @@ async def get_run_validation(
 ) -> PredictionReport:
     """How the run did on customers of a later moment than it learnt from: lift, calibration, stability."""
     run = await finished_run(session, run_id)
-    if "validation" not in (run.report or {}):
-        raise NotFound("This kind of model is not validated out of time: see its metrics.")
-    return PredictionReport.model_validate(run.report)
+    return prediction_report(run)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 NO_GROUP = 0
 _SMOOTHING = 0.5
+_MODERATE, _SHIFTED = 0.1, 0.25
 
 
 def match_labels(new: ArrayLike, old: ArrayLike) -> dict[int, int]:
@@ -113,8 +115,8 @@ def population(values: NDArray[np.float64], bins: int = 10) -> Population:
 def population_stability(before: Population, values: NDArray[np.float64]) -> float:
     """PSI = Σ (now − before)·ln(now / before) over bins, unknown values in a bin of their own.
 
-    Shares are smoothed by half a customer, so that an empty bin does not make it infinite. Usual
-    reading: below 0.1 stable, above 0.25 another population. `values`: NaN is unknown.
+    Shares are smoothed by half a customer, so that an empty bin does not make it infinite. `values`: NaN is
+    unknown.
     """
     old = np.array(before.counts, dtype=np.float64)
     new = np.array(_counts(before.edges, values), dtype=np.float64)
@@ -123,6 +125,11 @@ def population_stability(before: Population, values: NDArray[np.float64]) -> flo
         return 0.0
     expected, actual = (_smoothed(counts[used]) for counts in (old, new))
     return float(((actual - expected) * np.log(actual / expected)).sum())
+
+
+def stability_level(psi: float) -> Literal["stable", "moderate", "shifted"]:
+    """The usual reading: below 0.1 stable, above 0.25 another population."""
+    return "stable" if psi < _MODERATE else "shifted" if psi > _SHIFTED else "moderate"
 
 
 def _counts(edges: tuple[float, ...], values: NDArray[np.float64]) -> tuple[int, ...]:

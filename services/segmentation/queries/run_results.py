@@ -12,6 +12,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.features import Catalogue
+from services.segmentation.domain.stability import stability_level
 from services.segmentation.models import (
     Model,
     ModelCluster,
@@ -40,6 +41,7 @@ from shared.contracts.segmentation.models import (
     Reproduction,
     RunState,
 )
+from shared.contracts.segmentation.predictions import PredictionReport
 from shared.errors import BadRequest, NotFound
 from shared.pagination import PageRequest, encode_cursor
 
@@ -58,6 +60,15 @@ async def drift_view(session: AsyncSession, run: ModelRun) -> DriftView:
     catalogue = await load_catalogue(session)
     told["features"] = [{**each, "name": _name(catalogue, each["feature"])} for each in told["features"]]
     return DriftView.model_validate(told)
+
+
+def prediction_report(run: ModelRun) -> PredictionReport:
+    otherwise = "This kind of model is not validated out of time: see its metrics."
+    _reported(run, "validation", otherwise)
+    told = dict(run.report or {})
+    # Runs of earlier releases kept no level.
+    told["stability"] = [{**each, "level": stability_level(each["psi"])} for each in told["stability"]]
+    return PredictionReport.model_validate(told)
 
 
 def _reported(run: ModelRun, name: str, otherwise: str) -> Any:

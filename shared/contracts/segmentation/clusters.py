@@ -10,6 +10,7 @@ Features = Annotated[list[Key], Field(min_length=1, max_length=40)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Sample = Annotated[int, Field(ge=100, le=200_000, description="At most so many customers are fitted on")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+StabilityLevel = Literal["stable", "moderate", "shifted"]
 Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 CutOffs = Annotated[list[Finite], Field(min_length=1, max_length=8)]
 
@@ -135,7 +136,7 @@ class FeatureDrift(Schema):
     feature: Key
     name: LocalText
     psi: float
-    level: Literal["stable", "moderate", "shifted"]
+    level: StabilityLevel
 
 
 class DriftView(Schema):

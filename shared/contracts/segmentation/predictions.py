@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, StringConstraints
 
 from shared.contracts.base import Code, Key, LocalText, Schema, Share
+from shared.contracts.segmentation.clusters import StabilityLevel
 
 EventType = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,79}$"), Field(examples=["product.opened"])
@@ -154,6 +155,7 @@ class Population(Schema):
     feature: Key = Field(description="`score` for the score itself")
     name: LocalText
     psi: float
+    level: StabilityLevel
 
 
 class PredictionReport(Schema):

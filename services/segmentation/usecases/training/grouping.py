@@ -16,6 +16,7 @@ from services.segmentation.domain.stability import (
     population,
     population_stability,
     renumbered,
+    stability_level,
 )
 from services.segmentation.queries.profile import Matrix, contrast_views
 from services.segmentation.usecases.training.framework import Group, Previous, Training
@@ -23,7 +24,6 @@ from shared.contracts.base import LocalText
 
 Labels = NDArray[np.int32]
 _PICTURED = 2_000
-_MODERATE, _SHIFTED = 0.1, 0.25
 
 
 @dataclass(frozen=True)
@@ -143,14 +143,10 @@ def drift(matrix: Matrix, found: Numbered, previous: Previous | None) -> dict[st
             for number in numbers
         ],
         "features": [
-            {"feature": key, "psi": psi, "level": _level(psi)}
+            {"feature": key, "psi": psi, "level": stability_level(psi)}
             for key, psi in sorted(indices.items(), key=lambda item: -item[1])
         ],
     }
-
-
-def _level(psi: float) -> str:
-    return "stable" if psi < _MODERATE else "shifted" if psi > _SHIFTED else "moderate"
 
 
 def projection(

@@ -13,7 +13,7 @@ from services.segmentation.domain.classification import Classifier, Validation
 from services.segmentation.domain.description import describe
 from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.compiler import Moment
-from services.segmentation.domain.stability import population, population_stability
+from services.segmentation.domain.stability import population, population_stability, stability_level
 from services.segmentation.queries.profile import contrast_views
 from services.segmentation.store.parts import Table
 from services.segmentation.usecases.training import windows
@@ -197,7 +197,7 @@ def _report(
             **asdict(said),
         },
         "stability": [
-            {"feature": key, "name": name, "psi": psi}
+            {"feature": key, "name": name, "psi": psi, "level": stability_level(psi)}
             for key, name, psi in sorted(drifts, key=lambda each: -each[2])
         ],
         "importance": [
