@@ -53,6 +53,7 @@ _PAGES = (
     "wording",
     "wording_version",
     "tasks",
+    "referrals",
 )
 # Sockets of open pages would hold a stop for ever.
 _GRACE_SECONDS = 5

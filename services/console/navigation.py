@@ -44,6 +44,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("prices", "/prices", "prices", (Role.manager, *OVERSEERS)),
             Entry("optimisations", "/optimisations", "optimisations", OVERSEERS),
             Entry("tasks", "/tasks", "tasks", (Role.manager, Role.branch_head)),
+            Entry("referrals", "/referrals", "referrals", (Role.manager, Role.branch_head, Role.auditor)),
         ),
     ),
     (

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, get_args
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +17,7 @@ from shared.contracts.campaign.referrals import ReferralNeed, ReferralState, Ref
 from shared.errors import Conflict, Forbidden
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+CUSTOMER = UUID(int=1)
 STATES, VERBS = get_args(ReferralState), get_args(ReferralVerb)
 TO_ANYBODY = rules.Parties("user:a", "A", None, None)
 TO_B = rules.Parties("user:a", "A", "B", "B")
@@ -106,10 +108,12 @@ def need(**changes: Any) -> ReferralNeed:
         ({"to": {"line": "corporate", "org": "hq.a"}}, ["/to"]),
         ({"to": {"line": "corporate", "org": "hq.a", "manager": "B"}}, []),
         ({"to": {"line": "corporate", "org": "hq.b"}}, []),
+        ({"lead": {"core_customer_id": str(CUSTOMER), "role": "supplier"}}, ["/lead/core_customer_id"]),
+        ({"lead": {"core_customer_id": str(UUID(int=2)), "role": "supplier"}}, []),
     ],
 )
 def test_a_need_names_what_is_wrong_with_it(changes: dict[str, Any], pointers: list[str]) -> None:
-    errors = rules.need_errors(need(**changes), org="hq.a", staff="A")
+    errors = rules.need_errors(need(**changes), CUSTOMER, org="hq.a", staff="A")
     assert [error.pointer for error in errors] == pointers
 
 

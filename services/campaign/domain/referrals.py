@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
+from uuid import UUID
 
 from shared.contracts.campaign.referrals import (
     CreditedAmounts,
@@ -108,7 +109,7 @@ def require_standing(verb: ReferralVerb, standing: frozenset[Standing]) -> None:
     raise Forbidden(f"this is for its {who}", slug="not-your-referral")
 
 
-def need_errors(need: ReferralNeed, *, org: str, staff: str) -> list[FieldError]:
+def need_errors(need: ReferralNeed, customer_id: UUID, *, org: str, staff: str) -> list[FieldError]:
     """What the request says wrongly of itself, for somebody of `org` with this staff code."""
     errors: list[FieldError] = []
     if need.offer is None and need.category is None and not need.note.strip():
@@ -116,6 +117,8 @@ def need_errors(need: ReferralNeed, *, org: str, staff: str) -> list[FieldError]
     if need.credit is not None and need.credit.referrer + need.credit.receiver != _ALL:
         total = need.credit.referrer + need.credit.receiver
         errors.append(FieldError("/credit", f"the shares add up to {total}, not to 1"))
+    if need.lead is not None and need.lead.core_customer_id == customer_id:
+        errors.append(FieldError("/lead/core_customer_id", "is the customer"))
     if need.to.manager == staff:
         errors.append(FieldError("/to/manager", "is who refers"))
     if need.to.manager is None and need.to.org == org and need.to.line == need.from_line:

@@ -92,7 +92,7 @@ async def _refer(
     if staff is None:
         raise Forbidden("referrals are between staff; this principal has no staff code")
     errors = [
-        *rules.need_errors(need, org=principal.org, staff=staff),
+        *rules.need_errors(need, customer_id, org=principal.org, staff=staff),
         *await _reference_errors(session, need),
     ]
     if errors:

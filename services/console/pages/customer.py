@@ -15,6 +15,7 @@ from services.console.pages.customer_value import draw_value, fetch_value
 from services.console.view import View, page
 from services.console.widgets.html import html, link, tag
 from services.console.widgets.tabs import lazy_tabs
+from shared.auth import Role
 from shared.contracts.campaign import ContactDecisions
 from shared.contracts.customer import Customer360
 from shared.contracts.segmentation import CustomerSegments
@@ -51,6 +52,8 @@ def _draw(view: View, shown: CustomerFacts) -> None:
             + " "
             + tag(t.word("customer_state", customer.status), "good" if customer.status == "active" else "")
         )
+        if customer.status == "active" and view.user.has(Role.manager, Role.branch_head):
+            html(link(t("referrals.make"), f"/referrals?customer={customer.id}"))
     key = str(customer.id)
     lazy_tabs(
         {

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 from nicegui import ui
@@ -13,7 +14,8 @@ from services.console.widgets.charts import chart
 from services.console.widgets.customer_charts import Edge, Node, network
 from services.console.widgets.html import Cell, html, link, table, tag
 from services.console.widgets.states import empty_state
-from shared.contracts.customer.relations import Group, Leads, Network, NodeView
+from shared.auth import Role
+from shared.contracts.customer.relations import Group, Lead, Leads, Network, NodeView
 
 _DEPTHS = (1, 2, 3)
 
@@ -136,7 +138,7 @@ def _group(view: View, group: Group) -> None:
 
 
 def _leads(view: View, found: Leads) -> None:
-    t = view.t
+    t, refers = view.t, view.user.has(Role.manager, Role.branch_head)
     with ui.element("section").classes("panel"):
         note = t("leads.note", existing=found.existing, new=found.not_yet_active, hidden=found.hidden)
         html(Markup("<h2>{}</h2><p class='muted small'>{}</p>").format(t("leads.title"), note))
@@ -151,8 +153,17 @@ def _leads(view: View, found: Leads) -> None:
                 Markup(" ").join(tag(t.word("category", one.category)) for one in lead.openings),
                 f"{lead.score:.2f}",
                 lead.primary_manager or lead.org,
+                *([link(t("leads.refer"), _referral(found, lead))] if refers else []),
             ]
             for lead in found.leads[:30]
         ]
         names = ("customer", "role", "state", "openings", "score", "manager")
-        html(table([t(f"leads.{name}") for name in names], rows, right=(4,)))
+        columns = [t(f"leads.{name}") for name in names]
+        html(table([*columns, *([""] if refers else [])], rows, right=(4,)))
+
+
+def _referral(found: Leads, lead: Lead) -> str:
+    """The referral desk, about to hand this lead on for what is missing most, with the evidence for it."""
+    need = {"customer": lead.customer_id, "core": found.customer_id, "role": lead.role}
+    missing = {"category": lead.openings[0].category} if lead.openings else {}
+    return f"/referrals?{urlencode({**need, **missing})}"

@@ -3,15 +3,20 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
 
 from markupsafe import Markup
 from nicegui import ui
 
 from services.console.api import ApiProblem, segment
 from services.console.formats import NOTHING, day, exact_money, moment, percent
+from services.console.pages.referral_actions import show_next_offers
+from services.console.pages.referral_form import Lead, NeedFields, fetch_choices
+from services.console.pages.task_keys import Act, Keys, hint
 from services.console.pages.task_script import ScriptWalk
 from services.console.view import View
 from services.console.widgets.dialogs import confirm
+from services.console.widgets.fields import Places
 from services.console.widgets.html import Cell, facts, html, link, tag
 from shared.auth import Role
 from shared.clock import ZONE
@@ -37,10 +42,12 @@ _DISPOSITIONS = (
     "wrong_number",
     "do_not_contact",
     "complaint",
+    "referred",
 )
 _NEEDS_NEXT = {"call_back"}
 _MAY_HAVE_NEXT = {"call_back", "interested", "no_answer"}
 _VERBS = {"assigned": ("accept", "start"), "accepted": ("start",), "call_back": ("start",)}
+_KEYS = {"accept": "a", "start": "s"}
 _WORKABLE = {"assigned", "accepted", "started", "call_back"}
 
 
@@ -50,8 +57,11 @@ def draw_task(
     script: TaskScript | ApiProblem,
     customer: CustomerView | None,
     again: Reload,
+    keys: Keys,
 ) -> None:
+    """`keys`: what was bound to them for another task is forgotten."""
     t = view.t
+    keys.forget_task()
     name = customer.name if customer else None
     with ui.element("div").classes("panel-head"):
         html(
@@ -61,8 +71,11 @@ def draw_task(
         )
         html(tag(t.word("state", task.state), "accent"))
     html(facts(_facts(view, task, customer)))
-    walk = ScriptWalk(view, script) if isinstance(script, TaskScript) else None
-    _buttons(view, task, walk, again)
+    walk = ScriptWalk(view, script, keys) if isinstance(script, TaskScript) else None
+    _buttons(view, task, walk, again, keys)
+    if task.disposition == "accepted":
+        look = ui.button(t("next_offers.show"), on_click=lambda: show_next_offers(view, task.customer_id))
+        look.props("outline no-caps dense")
     _offer(view, task.offer_detail)
     if walk is not None:
         walk.draw()
@@ -131,12 +144,12 @@ def _history(view: View, attempts: list[AttemptView]) -> Markup:
 # ── what a manager does ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _buttons(view: View, task: TaskDetail, walk: ScriptWalk | None, again: Reload) -> None:
+def _buttons(view: View, task: TaskDetail, walk: ScriptWalk | None, again: Reload, keys: Keys) -> None:
     t = view.t
 
-    async def record() -> None:
+    async def record(disposition: str | None = None) -> None:
         if task.state == "started" or await _begun(view, task, again):
-            await _record(view, task, walk, again)
+            await _record(view, task, walk, again, disposition)
 
     async def hand_back() -> None:
         reason = await confirm(
@@ -159,11 +172,18 @@ def _buttons(view: View, task: TaskDetail, walk: ScriptWalk | None, again: Reloa
     with ui.element("div").classes("actions").style("margin: 14px 0 4px"):
         if task.state in _WORKABLE and view.user.has(Role.manager):
             for verb in _VERBS.get(task.state, ()):
-                ui.button(t(f"task.{verb}"), on_click=_does(view, task, verb, again)).props("outline no-caps")
-            ui.button(t("task.record"), on_click=record).props("unelevated no-caps")
-            ui.button(t("task.return"), on_click=hand_back).props("flat no-caps")
+                _bound(keys, _KEYS[verb], t(f"task.{verb}"), _does(view, task, verb, again), "outline")
+            _bound(keys, "r", t("task.record"), record, "unelevated")
+            _bound(keys, "b", t("task.return"), hand_back, "flat")
+            for number, disposition in enumerate(_DISPOSITIONS, 1):
+                keys.task[f"⇧{number}"] = partial(record, disposition)
         if task.state in _WORKABLE | {"returned"} and view.user.has(Role.branch_head):
             ui.button(t("task.reassign"), on_click=reassign).props("outline no-caps")
+
+
+def _bound(keys: Keys, key: str, label: str, act: Act, look: str) -> None:
+    keys.task[key] = act
+    hint(ui.button(label, on_click=keys.once(act)).props(f"{look} no-caps"), key)
 
 
 def _does(view: View, task: TaskDetail, verb: str, again: Reload) -> Callable[[], Awaitable[None]]:
@@ -203,23 +223,27 @@ def _say_refused(view: View, task: TaskView) -> None:
     ui.notify(view.t("task.refused", reason=reason), type="warning", timeout=9000, close_button="✕")
 
 
-async def _record(view: View, task: TaskDetail, walk: ScriptWalk | None, again: Reload) -> None:
+async def _record(
+    view: View, task: TaskDetail, walk: ScriptWalk | None, again: Reload, disposition: str | None
+) -> None:
     """Ask, have it confirmed (a result cannot be taken back), send once."""
-    with ui.dialog() as dialog, ui.card().classes("dialog"):
-        form = RecordForm(view, task, walk)
+    with ui.dialog() as dialog, ui.card().classes("dialog") as card:
+        form = RecordForm(view, task, walk, disposition)
 
         async def send() -> None:
             record = form.record()
             if record is None:
                 return
             path = f"/v1/tasks/{segment(task.id)}:record"
-            done = await view.attempt(view.api.post("campaign", path, TaskView, record, key=form.key))
+            sent = view.api.post("campaign", path, TaskView, record, key=form.key)
+            done = await view.attempt(sent, form.places())
             if done is not None:
                 dialog.submit(done.state)
 
         with ui.element("div").classes("actions").style("width: 100%"):
             ui.button(view.t("cancel"), on_click=lambda: dialog.submit(None)).props("flat no-caps")
             ui.button(view.t("task.record.send"), on_click=send).props("unelevated no-caps")
+        card.on("keydown.ctrl.enter", send)
     state = await dialog
     dialog.delete()
     if state is not None:
@@ -230,7 +254,10 @@ async def _record(view: View, task: TaskDetail, walk: ScriptWalk | None, again: 
 class RecordForm:
     """What came of one attempt."""
 
-    def __init__(self, view: View, task: TaskDetail, walk: ScriptWalk | None) -> None:
+    def __init__(
+        self, view: View, task: TaskDetail, walk: ScriptWalk | None, disposition: str | None
+    ) -> None:
+        """`disposition`: chosen before; else the one the script led to."""
         self._view, self._task, self._walk, t = view, task, walk, view.t
         self.key = str(new_id())
         html(Markup("<h2>{}</h2><p class='muted'>{}</p>").format(t("task.record"), t("task.record.note")))
@@ -238,7 +265,7 @@ class RecordForm:
             self._disposition = ui.select(
                 {code: t(f"disposition.{code}") for code in _DISPOSITIONS},
                 label=t("task.disposition"),
-                value=walk.end if walk else None,
+                value=disposition or (walk.end if walk else None),
             ).props("outlined autofocus options-dense")
             self._minutes = ui.number(t("task.minutes"), value=5, min=0, max=1440, precision=0).props(
                 "outlined"
@@ -247,15 +274,31 @@ class RecordForm:
             self._next = ui.input(t("task.next_at")).props('outlined type="datetime-local" stack-label')
             self._note = ui.textarea(t("task.note")).props("outlined autogrow maxlength=4000")
             html(Markup('<p class="muted small">{}</p>').format(t("task.note.privacy")))
-        self._disposition.on_value_change(self._arrange)
+            self._referral = ui.element("div")
+        self._need: NeedFields | None = None
+        self._disposition.on_value_change(self._chosen)
         self._arrange()
+        if self._disposition.value == "referred":
+            ui.timer(0.1, self._chosen, once=True)
+
+    async def _chosen(self) -> None:
+        self._arrange()
+        if self._disposition.value == "referred" and self._need is None:
+            choices = await self._view.attempt(fetch_choices(self._view))
+            if choices is not None:
+                with self._referral:
+                    self._need = NeedFields(self._view, choices, Lead())
 
     def _arrange(self) -> None:
         chosen = self._disposition.value
         self._amount.set_visibility(chosen == "accepted")
         self._next.set_visibility(chosen in _MAY_HAVE_NEXT)
+        self._referral.set_visibility(chosen == "referred")
 
-    def record(self) -> TaskRecord | None:
+    def places(self) -> Places:
+        return self._need.places("/referral") if self._need else {}
+
+    def record(self) -> dict[str, object] | None:
         """The request, or nothing after telling what is missing."""
         chosen, t = self._disposition.value, self._view.t
         amount, next_at = self._amount_given(), self._next_given()
@@ -271,7 +314,7 @@ class RecordForm:
         if missing:
             ui.notify(t(missing), type="warning")
             return None
-        return TaskRecord(
+        record = TaskRecord(
             disposition=chosen,
             minutes=Decimal(int(self._minutes.value or 0)),
             note=str(self._note.value or "").strip() or None,
@@ -280,7 +323,10 @@ class RecordForm:
             if chosen == "accepted" and amount
             else None,
             path=self._walk.path if self._walk else None,
-        )
+        ).model_dump(mode="json", exclude_none=True)
+        if chosen == "referred" and self._need is not None:
+            return {**record, "referral": self._need.body()}
+        return record
 
     def _amount_given(self) -> Decimal | None:
         try:
