@@ -14,6 +14,7 @@ from services.console.pages.referral_actions import show_next_offers
 from services.console.pages.referral_form import Lead, NeedFields, fetch_choices
 from services.console.pages.task_keys import Act, Keys, hint
 from services.console.pages.task_script import ScriptWalk
+from services.console.pages.task_talk import draw_talk
 from services.console.view import View
 from services.console.widgets.dialogs import confirm
 from services.console.widgets.fields import Places
@@ -81,6 +82,7 @@ def draw_task(
         walk.draw()
     elif isinstance(script, ApiProblem):
         html(Markup('<p class="bad">{}</p>').format(view.t("task.script.failed", why=script.detail)))
+    draw_talk(view, task)
     if task.history:
         html(Markup("<h3>{}</h3>").format(t("task.history"))).style("margin-top: 16px; font-weight: 600")
         html(_history(view, task.history)).style("margin-top: 8px")
@@ -147,17 +149,6 @@ def _history(view: View, attempts: list[AttemptView]) -> Markup:
 def _buttons(view: View, task: TaskDetail, walk: ScriptWalk | None, again: Reload, keys: Keys) -> None:
     t = view.t
 
-    async def record(disposition: str | None = None) -> None:
-        if task.state == "started" or await _begun(view, task, again):
-            await _record(view, task, walk, again, disposition)
-
-    async def hand_back() -> None:
-        reason = await confirm(
-            t, title=t("task.return"), text=t("task.return.confirm"), field=t("action.reason"), required=True
-        )
-        if reason is not None:
-            await _post(view, task, "return", {"reason": reason}, again)
-
     async def reassign() -> None:
         manager = await confirm(
             t,
@@ -171,19 +162,36 @@ def _buttons(view: View, task: TaskDetail, walk: ScriptWalk | None, again: Reloa
 
     with ui.element("div").classes("actions").style("margin: 14px 0 4px"):
         if task.state in _WORKABLE and view.user.has(Role.manager):
-            for verb in _VERBS.get(task.state, ()):
-                _bound(keys, _KEYS[verb], t(f"task.{verb}"), _does(view, task, verb, again), "outline")
-            _bound(keys, "r", t("task.record"), record, "unelevated")
-            _bound(keys, "b", t("task.return"), hand_back, "flat")
-            for number, disposition in enumerate(_DISPOSITIONS, 1):
-                keys.task[f"⇧{number}"] = partial(record, disposition)
+            _work_buttons(view, task, walk, again, keys)
         if task.state in _WORKABLE | {"returned"} and view.user.has(Role.branch_head):
             ui.button(t("task.reassign"), on_click=reassign).props("outline no-caps")
 
 
+def _work_buttons(view: View, task: TaskDetail, walk: ScriptWalk | None, again: Reload, keys: Keys) -> None:
+    t = view.t
+
+    async def record(disposition: str | None = None) -> None:
+        if task.state == "started" or await _begun(view, task, again):
+            await _record(view, task, walk, again, disposition)
+
+    async def hand_back() -> None:
+        reason = await confirm(
+            t, title=t("task.return"), text=t("task.return.confirm"), field=t("action.reason"), required=True
+        )
+        if reason is not None:
+            await _post(view, task, "return", {"reason": reason}, again)
+
+    for verb in _VERBS.get(task.state, ()):
+        _bound(keys, _KEYS[verb], t(f"task.{verb}"), _does(view, task, verb, again), "outline")
+    _bound(keys, "r", t("task.record"), record, "unelevated")
+    _bound(keys, "b", t("task.return"), hand_back, "flat")
+    for number, disposition in enumerate(_DISPOSITIONS, 1):
+        keys.task[f"⇧{number}"] = partial(record, disposition)
+
+
 def _bound(keys: Keys, key: str, label: str, act: Act, look: str) -> None:
     keys.task[key] = act
-    hint(ui.button(label, on_click=keys.once(act)).props(f"{look} no-caps"), key)
+    hint(ui.button(label, on_click=act).props(f"{look} no-caps"), key)
 
 
 def _does(view: View, task: TaskDetail, verb: str, again: Reload) -> Callable[[], Awaitable[None]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 from nicegui import ui
 
+from services.console.pages.task_keys import Keys, hint
 from services.console.view import View
 from services.console.widgets.html import html, link
 from shared.contracts.campaign.scripts import (
@@ -23,6 +24,7 @@ class ScriptWalk:
 
     view: View
     script: TaskScript
+    keys: Keys
     _taken: list[tuple[RenderedStep, ScriptAnswer | None]] = field(default_factory=list)
 
     @property
@@ -72,6 +74,7 @@ class ScriptWalk:
     def _draw_walk(self) -> None:
         t, here = self.view.t, self._here()
         self._box.clear()
+        self.keys.script = {}
         with self._box:
             if self._taken:
                 lines = [self._said(step, t.local(a.label) if a else "") for step, a in self._taken]
@@ -82,22 +85,28 @@ class ScriptWalk:
                 ended = t.word("disposition", self.end) if self.end else t("task.script.over")
                 html(Markup("<p><b>{}</b></p>").format(t("task.script.ended", how=ended)))
             with ui.element("div").classes("actions"):
-                for answer in here.answers if here else []:
-                    self._button(t.local(answer.label), here, answer)
-                if here and here.next:
-                    self._button(t("task.script.next"), here, None)
+                if here is not None:
+                    for answer in here.answers:
+                        self._button(t.local(answer.label), here, answer)
+                    if here.next:
+                        self._button(t("task.script.next"), here, None)
                 if self._taken:
-                    ui.button(t("task.script.back"), on_click=self._back).props("flat no-caps dense")
+                    back = ui.button(t("task.script.back"), on_click=self._back).props("flat no-caps dense")
+                    self.keys.script["0"] = self._back
+                    hint(back, "0")
 
-    def _button(self, label: str, step: RenderedStep | None, answer: ScriptAnswer | None) -> None:
-        def choose() -> None:
-            if step is not None:
-                self._taken.append((step, answer))
-                self._draw_walk()
+    def _button(self, label: str, step: RenderedStep, answer: ScriptAnswer | None) -> None:
+        async def choose() -> None:
+            self._taken.append((step, answer))
+            self._draw_walk()
 
-        ui.button(label, on_click=choose).props("outline no-caps dense padding='4px 14px'")
+        button = ui.button(label, on_click=choose).props("outline no-caps dense padding='4px 14px'")
+        key = str(len(self.keys.script) + 1)
+        if len(key) == 1:
+            self.keys.script[key] = choose
+            hint(button, key)
 
-    def _back(self) -> None:
+    async def _back(self) -> None:
         self._taken.pop()
         self._draw_walk()
 

@@ -7,9 +7,10 @@ from uuid import UUID
 from markupsafe import Markup
 from nicegui import ui
 
-from services.console.api import ApiProblem, segment
+from services.console.api import ApiProblem, Params, segment
 from services.console.formats import NOTHING, day, moment
 from services.console.frame import heading
+from services.console.pages.task_keys import Keys, draw_help, focus
 from services.console.pages.task_panel import draw_task
 from services.console.pages.words import state_tag
 from services.console.view import View, page
@@ -24,7 +25,20 @@ from shared.contracts.customer import CustomerView
 _PAGE = 25
 _SOON_DAYS = 3
 _OPEN = ("assigned", "accepted", "started", "call_back")
-_FILTERS = ("open", "assigned", "accepted", "started", "call_back", "returned", "done", "expired", "all")
+_LATE = {"overdue": "overdue", "escalated": "escalated", "beyond": "beyond_capacity"}
+"""What is asked for instead of a state."""
+_FILTERS = (
+    "open",
+    *_LATE,
+    "assigned",
+    "accepted",
+    "started",
+    "call_back",
+    "returned",
+    "done",
+    "expired",
+    "all",
+)
 
 
 @page("/tasks", title="tasks.title", nav="tasks")
@@ -39,10 +53,12 @@ async def tasks_page(view: View) -> None:
             label=t("tasks.filter"),
             on_change=lambda event: desk.show(str(event.value)),
         ).props("outlined dense options-dense").style("min-width: 180px")
+        draw_help(t)
     with ui.element("div").classes("grid cols-wide"):
         with ui.element("div"):
             desk.reload = view.section(desk.fetch, lambda _: desk.draw(), height=420)
-        desk.panel = ui.element("section").classes("panel beside").props('aria-live="polite"')
+        desk.panel = ui.element("section").classes("panel beside")
+        desk.panel.props(f'aria-live="polite" tabindex=-1 aria-label="{t("tasks.panel")}"')
     with desk.panel:
         empty_state(t("tasks.none_chosen"), t("tasks.none_chosen.do"))
 
@@ -60,7 +76,11 @@ class Desk:
         self._names: dict[UUID, str] = {}
         self._next_cursor: str | None = None
         self._chosen: UUID | None = None
+        self._place = -1
+        """Of the chosen one in the list, or of the one that follows it since it has left the list."""
         self._buttons: dict[UUID, ui.element] = {}
+        self._keys = Keys()
+        self._keys.desk = {"j": self._next, "k": self._previous, "d": self._details}
 
     async def show(self, state: str) -> None:
         self.state = state
@@ -72,13 +92,11 @@ class Desk:
 
     async def _page(self, cursor: str | None) -> Page[TaskView]:
         """A page of tasks, with the masked names of their customers."""
-        states = _OPEN if self.state == "open" else (self.state,)
-        found = await self.view.api.get(
-            "campaign",
-            "/v1/tasks",
-            Page[TaskView],
-            {"limit": _PAGE, "cursor": cursor, "state": None if self.state == "all" else states},
-        )
+        states = None if self.state in {"all", *_LATE} else _OPEN if self.state == "open" else (self.state,)
+        wanted: Params = {"limit": _PAGE, "cursor": cursor, "state": states}
+        if self.state in _LATE:
+            wanted = {**wanted, _LATE[self.state]: True}
+        found = await self.view.api.get("campaign", "/v1/tasks", Page[TaskView], wanted)
         unknown = {task.customer_id for task in found.items} - self._names.keys()
         customers = await asyncio.gather(*(_customer(self.view, one) for one in unknown))
         self._names.update((customer.id, customer.name or NOTHING) for customer in customers if customer)
@@ -110,6 +128,24 @@ class Desk:
 
         button = ui.button(t("more"), on_click=more).props("flat no-caps")
 
+    async def _next(self) -> None:
+        await self._step(self._place + (self._chosen in self._buttons))
+
+    async def _previous(self) -> None:
+        await self._step(self._place - 1)
+
+    async def _step(self, place: int) -> None:
+        """To another task of the list, if there is one."""
+        if 0 <= place < len(self._tasks):
+            task_id = self._tasks[place].id
+            focus(self._buttons[task_id])
+            self._mark(task_id)
+            await self._open(task_id)
+
+    async def _details(self) -> None:
+        """Tab goes on inside the panel."""
+        focus(self.panel)
+
     def _entry(self, task: TaskView) -> None:
         async def choose() -> None:
             self._mark(task.id)
@@ -131,6 +167,7 @@ class Desk:
         if before:
             before.props(remove="aria-current")
         self._chosen = task_id
+        self._place = next(place for place, task in enumerate(self._tasks) if task.id == task_id)
         self._buttons[task_id].props('aria-current="true"')
 
     async def _open(self, task_id: UUID) -> None:
@@ -145,6 +182,8 @@ class Desk:
         async def changed() -> None:
             await again()
             await self.reload()
+            # What had the focus was drawn anew.
+            focus(self._buttons.get(task_id, self.panel))
 
         path = f"/v1/tasks/{segment(task_id)}"
         try:
@@ -160,7 +199,7 @@ class Desk:
             return
         self.panel.clear()
         with self.panel:
-            draw_task(self.view, task, script, customer, changed)
+            draw_task(self.view, task, script, customer, changed, self._keys)
 
     async def _script(self, path: str) -> TaskScript | ApiProblem:
         """A script that lacks a value says which; the task can be worked without it."""
