@@ -21,8 +21,11 @@ SERVICES: tuple[ServiceName, ...] = ("customer", "segmentation", "campaign", "ev
 _PAGES = (
     "sign_in",
     "board",
+    "strategies",
+    "strategy",
     "campaigns",
     "campaign",
+    "calendar",
     "optimisations",
     "optimisation",
     "segments",

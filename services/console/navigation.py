@@ -37,7 +37,9 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "campaigns",
         (
+            Entry("strategies", "/strategies", "strategies", OVERSEERS),
             Entry("campaigns", "/campaigns", "campaigns"),
+            Entry("calendar", "/calendar", "calendar"),
             Entry("wording", "/wording", "wording", OVERSEERS),
             Entry("quotas", "/quotas", "quotas", OVERSEERS),
             Entry("contact-policies", "/contact-policies", "contact-policies", OVERSEERS),

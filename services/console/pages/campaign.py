@@ -70,6 +70,8 @@ def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
             state_tag(t, campaign.status), _history(view, campaign)
         )
     )
+    if campaign.strategy:
+        html(_strategy(view, campaign.strategy, campaign.strategy_version))
     draw_fixes(view, campaign, facts.metrics, facts.names)
     if campaign.status in _BEFORE_LAUNCH:
         draw_simulation(view, campaign)
@@ -81,6 +83,13 @@ def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
         draw_budget(view, facts.budget)
     if facts.board is not None:
         draw_result(view, facts.board, facts.metrics, facts.names, again)
+
+
+def _strategy(view: View, key: str, version: int | None) -> Markup:
+    """At the version it was submitted with; before, at the newest one."""
+    ref = key if version is None else f"{key}@{version}"
+    named = link(view.t("campaign.strategy", name=ref), f"/strategies/{segment(key)}")
+    return Markup('<p class="small" style="margin-top:6px">{}</p>').format(named)
 
 
 def _history(view: View, campaign: CampaignView) -> str:

@@ -18,6 +18,8 @@ _ICONS = {
     "churn": "M12 3l9 16H3zM12 10v4M12 16.6v.4",
     "models": "M5 5h5v5H5zM14 14h5v5h-5zM14 5h5v5h-5zM5 14h5v5H5zM10 7.5h4M16.5 10v4M7.5 10v4M10 16.5h4",
     "campaigns": "M4 10v5h4l9 5V5L8 10zM20.5 9.5v6",
+    "strategies": "M7 3v18M7 5h11l-2.6 4L18 13H7",
+    "calendar": "M4 6h16v14H4zM4 10.5h16M8 3.5V8M16 3.5V8M8 14h3M13 17h3",
     "contact-policies": "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7v5l3.5 2",
     "wording": "M4 5h16v11H10l-4 4v-4H4zM8 9h8M8 12.4h5",
     "quotas": "M4 20V9M10 20V4M16 20v-7M2.5 20h19M20 6.5v0",
