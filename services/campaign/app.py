@@ -1,8 +1,10 @@
 """Wiring of the campaign service."""
 
 from services.campaign.api import (
-    calendar,
     absences,
+    account_plans,
+    activity,
+    calendar,
     campaigns,
     catalogue,
     channels,
@@ -12,6 +14,7 @@ from services.campaign.api import (
     feedback,
     ledger,
     materials,
+    messages,
     opportunities,
     optimisations,
     prices,
@@ -21,11 +24,12 @@ from services.campaign.api import (
     strategies,
     suppressions,
     tasks,
+    visits,
     workload,
 )
 from services.campaign.channels.carriers import open_carriers
 from services.campaign.consumers import HANDLERS
-from services.campaign.jobs import TASKS, follow_the_clock, follow_triggers, tell_receipts
+from services.campaign.jobs import TASKS, follow_the_clock, follow_triggers, send_messages, tell_receipts
 from services.campaign.settings import CampaignSettings
 from shared.service import Service
 from shared.web import create_app
@@ -51,16 +55,20 @@ service = Service(
         feedback.router,
         quotas.router,
         channels.router,
+        messages.router,
         contact_policies.router,
         prices.router,
         optimisations.router,
         opportunities.router,
+        account_plans.router,
+        visits.router,
+        activity.router,
         suppressions.router,
         referrals.router,
     ],
     handlers=HANDLERS,
     tasks=TASKS,
     resources=open_carriers,
-    background=[follow_the_clock, follow_triggers, tell_receipts],
+    background=[follow_the_clock, follow_triggers, send_messages, tell_receipts],
 )
 app = create_app(service)

@@ -174,12 +174,19 @@ def unusable(content: CampaignContent, found: References) -> list[FieldError]:
 
 def _unsendable(pointer: str, arm: Arm, found: References) -> Iterator[FieldError]:
     channel, script = found.channels[arm.channel], found.scripts.get(arm.script)
-    if channel.state != "enabled":
-        yield FieldError(f"{pointer}/channel", f"{channel.key} is {channel.state}")
     if arm.materials:
         yield FieldError(f"{pointer}/materials", "a message is its script and nothing else")
     if script is not None:
         yield from (FieldError(f"{pointer}/script", said) for said in text_faults(script, channel.kind))
+
+
+def closed_channels(content: CampaignContent, found: References) -> list[FieldError]:
+    """Channels that carry nothing now. Asked at submission only: later one may be closed for an hour."""
+    return [
+        FieldError(f"/scheme/arms/{index}/channel", f"{arm.channel} is disabled")
+        for index, arm in enumerate(content.scheme.arms if content.scheme else [])
+        if arm.channel in found.channels and found.channels[arm.channel].state == "disabled"
+    ]
 
 
 async def refused_words(

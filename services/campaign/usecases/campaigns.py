@@ -11,6 +11,7 @@ from services.campaign.domain.plan import plan_of
 from services.campaign.models import Approval, Campaign
 from services.campaign.queries.campaigns import content_of, select_visible
 from services.campaign.queries.references import (
+    closed_channels,
     expired_offers,
     load_references,
     refused_words,
@@ -101,6 +102,7 @@ async def submit_campaign(session: AsyncSession, principal: Principal, campaign_
         *fixes.contradictions(content, clock.today()),
         *unknown(content, found),
         *unusable(content, found),
+        *closed_channels(content, found),
         *await refused_words(session, content, found, clock.today()),
         *expired_offers(content, found, plan.schedule.end),
         *stale_choice(campaign.key, content, found),

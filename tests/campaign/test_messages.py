@@ -1,0 +1,291 @@
+"""Messages of a campaign, from the plan to the provider and back: real services, a provider of our own."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from sqlalchemy import text
+
+from services.campaign.domain.messages import MAX_ATTEMPTS
+from services.campaign.settings import CampaignSettings
+from services.campaign.usecases.message_outcomes import end_leases, take_receipts
+from services.campaign.usecases.sending import send_due
+from shared import clock
+from shared.auth import Role
+from shared.contracts.campaign.channels import Receipt
+from shared.contracts.events import CustomerErased, CustomerRef
+from shared.ids import new_id
+from tests.campaign.conftest import SEGMENT, Bank, a_customer, a_scheme, an_arm
+from tests.campaign.desk import PUDONG
+from tests.customer.conftest import Bank as CustomerBank
+from tests.customer.conftest import bank as customer_bank
+from tests.customer.conftest import event, source_id
+from tests.shared.receiver import Receiver, answer, receiving
+from tests.support import Running, eventually
+
+__all__ = ["customer_bank"]
+PEOPLE = 8
+TEXT = {
+    "key": "text",
+    "name": {"zh": "稳健理财", "en": "Steady plan"},
+    "steps": [
+        {"key": "hello", "text": {"zh": "{{ customer.salutation | default('您') }}好", "en": "Good morning"}},
+        {"key": "offer", "text": {"zh": "{{ offer.name }} {{ offer.rate | percent }}", "en": "An offer"}},
+    ],
+}
+
+
+@dataclass
+class Post:
+    """A bank whose text messages go to a receiver of ours, and whose addresses the customer service knows."""
+
+    bank: Bank
+    receiver: Receiver
+    people: dict[str, dict[str, Any]]
+
+    async def launched(self, *arms: dict[str, Any], **changes: Any) -> str:
+        scheme = a_scheme(*(arms or (an_arm("sms", 1.0, channel="sms", script="text@1"),)), hold_out=0)
+        return await self.bank.launched(scheme=scheme, **changes)
+
+    async def planned(self) -> str:
+        """A running campaign whose channel is closed: all its messages wait."""
+        campaign_id = await self.bank.approved(
+            scheme=a_scheme(an_arm("sms", 1.0, channel="sms", script="text@1"), hold_out=0)
+        )
+        await self._switch("disable")
+        await self.bank.launch(campaign_id)
+        return campaign_id
+
+    async def open(self) -> None:
+        await self._switch("enable")
+
+    async def _switch(self, verb: str) -> None:
+        async with self.bank.strategist() as author:
+            assert (await author.post(f"/v1/channels/sms:{verb}")).status_code == 200
+
+    async def messages(self, campaign_id: str) -> list[dict[str, Any]]:
+        return await self.bank.all_of(f"/v1/campaigns/{campaign_id}/messages")
+
+    async def settled(self, campaign_id: str) -> list[dict[str, Any]]:
+        async def closed() -> bool:
+            found = await self.messages(campaign_id)
+            return bool(found) and all(each["closed_at"] for each in found)
+
+        await eventually(closed, what="the end of all messages")
+        return await self.messages(campaign_id)
+
+    async def ledger(self, campaign_id: str) -> Counter[str]:
+        lines = await self.bank.all_of(f"/v1/campaigns/{campaign_id}/ledger")
+        return Counter(line["disposition"] or line["reason"] or line["state"] for line in lines)
+
+    async def receive(self, *receipts: Receipt) -> None:
+        async with self.bank.campaign.runtime.db.transaction() as session:
+            await take_receipts(session, "sms", receipts)
+
+    async def round(self) -> None:
+        settings = self.bank.campaign.runtime.settings
+        assert isinstance(settings, CampaignSettings)
+        await send_due(self.bank.campaign.runtime, settings)
+
+
+@pytest.fixture
+async def post(
+    empty_bank: Bank, customer_bank: CustomerBank, customer: Running, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Post]:
+    transport = httpx.ASGITransport(customer.app, raise_app_exceptions=False)
+    key = {"X-API-Key": customer.servers.api_key(None, Role.messenger)}
+    async with (
+        httpx.AsyncClient(transport=transport, base_url="http://customer", headers=key) as client,
+        receiving() as receiver,
+    ):
+        monkeypatch.setitem(empty_bank.campaign.runtime._clients, "customer", client)
+        receiver.otherwise = answer(202)
+        people = [
+            await customer_bank.customer(name="欧阳娜", gender="F", consents={"sms": True, "call": True})
+            for _ in range(PEOPLE)
+        ]
+        states = [
+            a_customer(number, org=PUDONG, customer_id=person["id"], consents={"sms": True, "call": True})
+            for number, person in enumerate(people)
+        ]
+        states = [each.model_copy(update={"version": 99}) for each in states]
+        await empty_bank.add_customers(states)
+        await empty_bank.add_segment(SEGMENT, [each.customer_id for each in states])
+        await empty_bank.wording("scripts", TEXT)
+        async with empty_bank.strategist() as author:
+            made = await author.post(
+                "/v1/channels",
+                json={
+                    "key": "sms",
+                    "kind": "sms",
+                    "name": {"zh": "短信", "en": "Text messages"},
+                    "consent": "sms",
+                    "connector": {"type": "webhook", "url": receiver.url},
+                    "secret": "whsec_" + "a2" * 16,
+                    "per_minute": 10_000,
+                    "daily_capacity": 10_000,
+                    "cost": "0.05",
+                },
+            )
+            assert made.status_code == 201, made.text
+            assert (await author.post("/v1/channels/sms:enable")).status_code == 200
+        yield Post(empty_bank, receiver, {each["id"]: each for each in people})
+
+
+def _said(receiver: Receiver) -> Counter[str]:
+    return Counter(orjson.loads(each.body)["id"] for each in receiver.received)
+
+
+async def test_a_campaign_of_messages_from_the_plan_to_the_books(post: Post) -> None:
+    campaign_id = await post.launched()
+    messages = await post.settled(campaign_id)
+    assert {each["state"] for each in messages} == {"accepted"}
+    assert _said(post.receiver) == Counter(each["id"] for each in messages)
+    sent = orjson.loads(post.receiver.received[0].body)
+    assert sent["body"] == "欧阳娜女士好\n\n稳健 2.85%"
+    assert sent["recipient"].startswith("138")
+    assert (await post.ledger(campaign_id))["sent"] == len(messages)
+    progress = await post.bank.get(f"/v1/campaigns/{campaign_id}/progress")
+    assert progress["balanced"]
+    assert progress["cost"] == f"{len(messages) * 5 / 100:.2f}"
+    counts = await post.bank.get(f"/v1/campaigns/{campaign_id}/message-counts")
+    assert counts["items"] == [{"channel": "sms", "states": {"accepted": len(messages)}}]
+    now = datetime.now(UTC)
+    first, second = messages[0]["id"], messages[1]["id"]
+    await post.receive(
+        Receipt(id=first, state="read", at=now),
+        Receipt(id=first, state="delivered", at=now),
+        Receipt(id=second, state="failed", at=now, detail="no such number"),
+    )
+    states = {each["id"]: each["state"] for each in await post.messages(campaign_id)}
+    assert (states[first], states[second]) == ("read", "failed")
+    found = await post.ledger(campaign_id)
+    assert (found["delivered"], found["undelivered"]) == (1, 1)
+    async with post.bank.strategist() as author:
+        done = await author.post(f"/v1/campaigns/{campaign_id}:complete", json={})
+        assert done.status_code == 200, done.text
+    await _nothing_personal(post)
+
+
+async def _nothing_personal(post: Post) -> None:
+    phones = [orjson.loads(each.body)["recipient"] for each in post.receiver.received]
+    async with post.bank.campaign.runtime.db.transaction() as session:
+        for table in ("message", "outbox", "audit_log", "stored_answer"):
+            rows = await session.execute(text(f"SELECT t::text FROM {table} t"))
+            kept = " ".join(row[0] for row in rows)
+            assert "欧阳" not in kept, table
+            assert not any(each in kept for each in phones), table
+
+
+async def test_an_answer_that_was_lost_is_unknown_and_nobody_is_asked_twice(post: Post) -> None:
+    post.receiver.otherwise = answer(500)
+    campaign_id = await post.launched()
+    messages = await post.settled(campaign_id)
+    assert {each["state"] for each in messages} == {"unknown"}
+    assert set(_said(post.receiver).values()) == {1}
+    first, second, third = (each["id"] for each in messages[:3])
+    async with post.bank.strategist() as author:
+        for message, outcome in ((first, "delivered"), (second, "not_sent")):
+            told = await author.post(f"/v1/messages/{message}:resolve", json={"outcome": outcome})
+            assert told.status_code == 200, told.text
+            again = await author.post(f"/v1/messages/{message}:resolve", json={"outcome": outcome})
+            assert again.status_code == 409
+    await post.receive(Receipt(id=third, state="delivered", at=datetime.now(UTC)))
+    found = await post.ledger(campaign_id)
+    assert (found["delivered"], found["undelivered"]) == (2, 1)
+    assert found["unknown"] == len(messages) - 3
+    assert (await post.bank.get(f"/v1/campaigns/{campaign_id}/progress"))["balanced"]
+
+
+async def test_what_was_certainly_not_taken_is_tried_again_and_at_last_given_up(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.receiver.otherwise = answer(429)
+    campaign_id = await post.launched()
+
+    async def tried(times: int) -> bool:
+        found = await post.messages(campaign_id)
+        # Answered too, so that the wait until the next attempt is counted from now.
+        return bool(found) and all(
+            each["attempts"] == times and each["state"] in {"planned", "failed"} for each in found
+        )
+
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        await eventually(lambda times=attempt: tried(times), what=f"attempt {attempt}")
+        monkeypatch.setattr(clock._clock, "_offset", timedelta(hours=attempt))
+    messages = await post.settled(campaign_id)
+    assert {each["state"] for each in messages} == {"failed"}
+    assert set(_said(post.receiver).values()) == {MAX_ATTEMPTS}
+    assert float((await post.bank.get(f"/v1/campaigns/{campaign_id}/progress"))["cost"]) == 0
+
+
+async def test_opting_out_between_plan_and_sending_holds(post: Post, customer_bank: CustomerBank) -> None:
+    campaign_id = await post.planned()
+    messages = await post.messages(campaign_id)
+    said_no, told_here, gone = (each["customer_id"] for each in messages[:3])
+    # The customer service knows it; the news has not come to the campaign service.
+    word = {"data": {"channel": "sms", "granted": False}, "time": clock.now().isoformat()}
+    told = await customer_bank.push(event(source_id(post.people[said_no]), "consent.changed", **word))
+    assert told.status_code == 200, told.text
+    async with post.bank.strategist() as author:
+        kept = await author.post(
+            "/v1/suppressions", json={"customer_id": told_here, "kind": "do_not_contact"}
+        )
+        assert kept.status_code == 201, kept.text
+    await post.bank.campaign.publish(
+        CustomerErased(
+            receipt_id=new_id(),
+            customers=[CustomerRef(customer_id=gone, ordinal=1)],
+            erased_at=datetime.now(UTC),
+        )
+    )
+
+    async def forgotten() -> bool:
+        found = {each["customer_id"]: each["state"] for each in await post.messages(campaign_id)}
+        return found[gone] == "expired"
+
+    await eventually(forgotten, what="the erasure")
+    await post.open()
+    await post.settled(campaign_id)
+    found = {each["customer_id"]: each["state"] for each in await post.messages(campaign_id)}
+    assert [found[each] for each in (said_no, told_here, gone)] == ["expired"] * 3
+    assert set(_said(post.receiver)) == {each["id"] for each in messages[3:]}
+    lines = await post.bank.all_of(f"/v1/campaigns/{campaign_id}/ledger")
+    refused = {line["customer_id"]: line["reason"] for line in lines}
+    assert refused[said_no] == "consent"
+
+
+async def test_a_paused_campaign_sends_nothing_and_goes_on(post: Post) -> None:
+    campaign_id = await post.planned()
+    async with post.bank.strategist() as author:
+        paused = await author.post(f"/v1/campaigns/{campaign_id}:pause", json={"reason": "the provider moves"})
+        assert paused.status_code == 200, paused.text
+    await post.open()
+    await post.round()
+    assert not post.receiver.received
+    async with post.bank.strategist() as author:
+        assert (await author.post(f"/v1/campaigns/{campaign_id}:resume", json={})).status_code == 200
+    messages = await post.settled(campaign_id)
+    assert _said(post.receiver) == Counter(each["id"] for each in messages)
+
+
+async def test_a_sender_that_dies_sends_nothing_twice(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its claims are free again when their lease ends; what it had begun to submit is unknown."""
+    campaign_id = await post.planned()
+    async with post.bank.campaign.runtime.db.transaction() as session:
+        ids = list(await session.scalars(text("SELECT id FROM message ORDER BY id")))
+        dead = "fence = fence + 1, lease_until = now() - interval '1 second'"
+        await session.execute(
+            text(f"UPDATE message SET state = 'claimed', {dead} WHERE id = :id"), {"id": ids[0]}
+        )
+        await session.execute(
+            text(f"UPDATE message SET state = 'submitting', {dead} WHERE id = :id"), {"id": ids[1]}
+        )
+        await end_leases(session)
+    states = {each["id"]: each["state"] for each in await post.messages(campaign_id)}
+    assert (states[str(ids[0])], states[str(ids[1])]) == ("planned", "unknown")
