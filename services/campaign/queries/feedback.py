@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Float, Integer, Row, func, select
+from sqlalchemy import ColumnElement, Float, Row, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.models import Campaign, Feedback, Task
@@ -77,7 +77,7 @@ async def count_feedback(
 ) -> Page[FeedbackCount]:
     """One row for each campaign's list, each script version and each offer that was judged."""
     judged = func.coalesce(Feedback.script, Feedback.offer, "")
-    given = func.count().cast(Integer)
+    given = func.count()
     counted = (
         select(
             Campaign.key.label("campaign_key"),
@@ -97,7 +97,7 @@ async def count_feedback(
         .subquery("counted")
     )
     keys = [counted.c.campaign_key, counted.c.kind, counted.c.judged]
-    return await paginate(session, select(counted), keys, page, _count)
+    return await paginate(session, select(*counted.c), keys, page, _count)
 
 
 def _count(row: Row[Any]) -> FeedbackCount:

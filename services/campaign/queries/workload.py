@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Integer, Row, func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.tasks import OPEN
@@ -20,7 +20,7 @@ async def list_workload(
     session: AsyncSession, principal: Principal, settings: CampaignSettings, page: PageRequest
 ) -> Page[Workload]:
     """Everybody who has open tasks, in the order of their codes."""
-    today, count = clock.today(), func.count().cast(Integer)
+    today, count = clock.today(), func.count()
     query = select(
         Task.manager,
         func.min(Task.org_path).label("org"),
@@ -44,7 +44,7 @@ async def list_workload(
         .exists()
     )
     minutes = func.coalesce(ManagerCapacity.minutes_per_day, settings.manager_minutes_per_day)
-    shown = select(counted, minutes.label("minutes_per_day"), away.label("away")).outerjoin(
+    shown = select(*counted.c, minutes.label("minutes_per_day"), away.label("away")).outerjoin(
         ManagerCapacity, ManagerCapacity.manager == counted.c.manager
     )
     return await paginate(session, shown, [counted.c.manager], page, _workload)
