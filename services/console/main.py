@@ -51,11 +51,14 @@ _PAGES = (
     "imports",
     "quotas",
     "contact_policies",
+    "channels",
     "prices",
     "price_quote",
     "wording",
     "wording_version",
     "tasks",
+    "workforce",
+    "feedback",
     "referrals",
 )
 # Sockets of open pages would hold a stop for ever.

@@ -112,6 +112,8 @@ def _responsibility(t: Texts, campaign: CampaignView, known: Metrics, names: Nam
     shown: Pairs = [(names.org(measure.org), unit.total(measure.target)) for measure in duty.measures[:5]]
     if len(duty.measures) > len(shown):
         shown.append((t("fix.more", n=len(duty.measures) - len(shown)), ""))
+    if duty.escalate_after_days is not None:
+        shown.append((t("fix.escalate"), t("fix.escalate.days", n=duty.escalate_after_days)))
     return [(t("fix.accountable"), duty.accountable), *shown]
 
 

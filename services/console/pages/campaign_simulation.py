@@ -63,8 +63,20 @@ def _outcome(view: View, found: Simulation) -> list[tuple[str, Cell]]:
                 managers=whole(found.managers),
             ),
         ),
+        (t("simulation.beyond"), _beyond(view, found.beyond_capacity)),
+        (t("simulation.away"), _away(view, found)),
         (
             t("simulation.smallest"),
             NOTHING if smallest is None else t("simulation.deviations", n=f"{smallest:.2f}"),
         ),
     ]
+
+
+def _beyond(view: View, contacts: int) -> str:
+    return view.t("simulation.beyond.of", n=whole(contacts)) if contacts else NOTHING
+
+
+def _away(view: View, found: Simulation) -> str:
+    if not found.away:
+        return NOTHING
+    return view.t("simulation.away.of", managers=whole(found.away), nobody=whole(found.nobody_there))
