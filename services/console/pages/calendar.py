@@ -1,7 +1,8 @@
 """The campaign calendar: a month as a grid, a bar for every campaign, and who is asked twice."""
 
 from calendar import monthrange
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -117,7 +118,10 @@ def _row(t: Texts, each: CalendarCampaign, first: date, last: date) -> Markup:
     bar = Markup('<a class="{}" style="{}" href="{}" title="{}" aria-label="{}"></a>').format(
         look, span, address, title, title
     )
-    waves = Markup().join(_wave(t, wave, first) for wave in each.waves)
+    due: dict[date, list[CalendarWave]] = defaultdict(list)
+    for wave in each.waves:
+        due[wave.on].append(wave)
+    waves = Markup().join(_due(t, on, together, first) for on, together in due.items())
     channels = t("comma").join(t.word("channel", channel) for channel in each.channels)
     return Markup(
         '<div class="cal-row" role="listitem"><div class="cal-name">{}<small>{} {}</small></div>'
@@ -125,16 +129,21 @@ def _row(t: Texts, each: CalendarCampaign, first: date, last: date) -> Markup:
     ).format(link(name, address), state_tag(t, each.status), channels, bar, waves)
 
 
-def _wave(t: Texts, wave: CalendarWave, first: date) -> Markup:
-    expected = t("calendar.unknown") if wave.contacts is None else whole(wave.contacts)
-    said = t(
-        "calendar.wave",
-        n=wave.wave,
-        contacts=expected,
-        source=t(f"calendar.known.{wave.known_from or 'nothing'}"),
+def _due(t: Texts, on: date, waves: Sequence[CalendarWave], first: date) -> Markup:
+    """What is due on one day: the contacts of all waves, and on a closer look each wave."""
+    known = [wave.contacts for wave in waves if wave.contacts is not None]
+    expected = whole(sum(known)) if len(known) == len(waves) else t("calendar.unknown")
+    said = "; ".join(
+        t(
+            "calendar.wave",
+            n=wave.wave,
+            contacts=t("calendar.unknown") if wave.contacts is None else whole(wave.contacts),
+            source=t(f"calendar.known.{wave.known_from or 'nothing'}"),
+        )
+        for wave in waves
     )
     return Markup('<span class="cal-wave" style="grid-column:{}" title="{}">{}</span>').format(
-        (wave.on - first).days + 1, said, expected
+        (on - first).days + 1, said, expected
     )
 
 
