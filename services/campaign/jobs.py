@@ -8,11 +8,13 @@ from uuid import UUID
 
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.absences import follow_absences
+from services.campaign.usecases.assignment import count_days_anew
 from services.campaign.usecases.escalation import escalate_overdue
 from services.campaign.usecases.launch import LAUNCH_TASK, launch, release_due_waves, start_and_expire
 from services.campaign.usecases.optimisations import OPTIMISE_TASK, run_optimisation
 from services.campaign.usecases.quotas import follow_quotas
 from services.campaign.usecases.referral_ends import lapse_referrals
+from services.campaign.usecases.release import await_other_decisions
 from services.campaign.usecases.reservations import release_lapsed
 from services.campaign.usecases.sandbox import tell_sandbox_receipts
 from services.campaign.usecases.sending import send_due
@@ -24,6 +26,7 @@ from shared.notices import listening, wait_for_notice
 from shared.service import Runtime, Task
 
 _SANDBOX_SECONDS = 1.0
+_COUNT_TIMEOUT_MS = 120_000
 
 
 async def launch_campaign(job: JobRun) -> dict[str, Any]:
@@ -38,7 +41,7 @@ async def optimise_contacts(job: JobRun) -> dict[str, Any]:
 async def follow_the_clock(runtime: Runtime) -> None:
     """Endless: what is due is done within `release_every_seconds`."""
     settings = _settings(runtime)
-    escalated_on: date | None = None
+    begun: date | None = None
     while True:
         async with runtime.db.transaction() as session:
             await start_and_expire(session)
@@ -49,15 +52,17 @@ async def follow_the_clock(runtime: Runtime) -> None:
             await follow_quotas(session)
         async with runtime.db.transaction() as session:
             await lapse_referrals(session)
-        # What is overdue changes with the day.
-        if escalated_on != clock.today():
-            escalated_on = await _escalate(runtime)
+        if begun != clock.today():
+            begun = await _begin_day(runtime)
         await asyncio.sleep(settings.release_every_seconds)
 
 
-async def _escalate(runtime: Runtime) -> date:
-    """Batch after batch; the day for which it was done."""
+async def _begin_day(runtime: Runtime) -> date:
+    """What changes with the day: what is overdue, and how much is planned. The day for which it was done."""
     today, left = clock.today(), 1
+    async with runtime.db.transaction(statement_timeout_ms=_COUNT_TIMEOUT_MS) as session:
+        await await_other_decisions(session)
+        await count_days_anew(session)
     while left:
         async with runtime.db.transaction() as session:
             left = await escalate_overdue(session)
