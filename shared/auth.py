@@ -23,6 +23,7 @@ from shared.settings import Settings
 ALGORITHMS = ["ES256", "RS256", "PS256", "EdDSA"]
 """Asymmetric only: a service that verifies must not be able to sign."""
 
+HEAD_OFFICE = "hq"
 _JWKS_SECONDS = 300
 _JWKS_MIN_SECONDS = 10
 
@@ -53,10 +54,10 @@ class Principal:
     @property
     def scope(self) -> str:
         """For row-level security: head office sees everything without a check per row."""
-        return "*" if self.org == "hq" else self.org
+        return "*" if self.org == HEAD_OFFICE else self.org
 
     def covers(self, org_path: str) -> bool:
-        return self.org in {"hq", org_path} or org_path.startswith(self.org + ".")
+        return self.org in {HEAD_OFFICE, org_path} or org_path.startswith(self.org + ".")
 
     def has(self, *roles: Role) -> bool:
         return Role.admin in self.roles or not self.roles.isdisjoint(roles)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import idempotency, problems
-from shared.auth import Principal, Role
+from shared.auth import HEAD_OFFICE, Principal, Role
 from shared.contracts.base import Problem
 from shared.errors import BadRequest, Forbidden, PreconditionFailed, PreconditionRequired, Unauthorized
 from shared.logging import configure_logging
@@ -132,20 +132,31 @@ transaction holds a connection, keeps the database from cleaning up, and is ende
 
 
 class Allowed:
-    """Dependency that lets only these roles through; admin always may."""
+    """Dependency that lets only these roles through; admin always may. `at_head_office`: only there."""
 
-    def __init__(self, *roles: Role) -> None:
+    def __init__(self, *roles: Role, at_head_office: bool = False) -> None:
         self.roles = frozenset(roles)
+        self.at_head_office = at_head_office
 
     def __call__(self, principal: CurrentPrincipal) -> Principal:
         if not principal.has(*self.roles):
             allowed = ", ".join(sorted(self.roles | {Role.admin}))
             raise Forbidden(f"This needs one of the roles: {allowed}.")
+        if self.at_head_office and principal.org != HEAD_OFFICE:
+            detail = (
+                f"This counts for the whole bank: only head office may do it, you are of {principal.org}."
+            )
+            raise Forbidden(detail, slug="head-office-only")
         return principal
 
 
 def allow(*roles: Role) -> Any:
     return Depends(Allowed(*roles))
+
+
+def allow_at_head_office(*roles: Role) -> Any:
+    """For what belongs to no branch and is gone by in all of them: not even an admin of a branch may."""
+    return Depends(Allowed(*roles, at_head_office=True))
 
 
 def _runtime(request: Request) -> Runtime:

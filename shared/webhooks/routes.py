@@ -19,14 +19,13 @@ from shared.contracts.webhooks import (
     WebhookView,
     WebhookWrite,
 )
-from shared.errors import Forbidden
 from shared.pagination import PageParams, paginate
 from shared.web import (
     CurrentRuntime,
     IfMatch,
     Router,
     Session,
-    allow,
+    allow_at_head_office,
     check_version,
     problem_responses,
     set_etag,
@@ -37,14 +36,8 @@ from shared.webhooks.models import WebhookDelivery, WebhookEndpoint
 webhooks = Router(tags=["webhooks"])
 
 
-def _owner(principal: Annotated[Principal, allow(Role.integrator)]) -> Principal:
-    # An event carries facts about customers of any branch, so whoever receives it sees the whole bank's ids.
-    if principal.org != "hq":
-        raise Forbidden("Events span the bank: only head office can have webhooks.")
-    return principal
-
-
-WebhookOwner = Annotated[Principal, Depends(_owner)]
+# An event carries facts about customers of any branch, so whoever receives it sees the whole bank's ids.
+WebhookOwner = Annotated[Principal, allow_at_head_office(Role.integrator)]
 WebhookId = Annotated[UUID, Path(description="Id of the webhook")]
 
 

@@ -336,17 +336,21 @@ async def test_who_may_be_won_back(left: Left, live: Live) -> None:
     segment = await live("lost-ones", "life_cycle_stage = 'lost'")
     never_active = left.known([who for who, period in left.world.left.items() if period == 3])
     assert segment["size"] == len(never_active)
-    async with left.running.client(Role.strategist, org="hq.leave") as client:
+    async with (
+        left.running.client(Role.strategist) as office,
+        left.running.client(Role.strategist, org="hq.leave") as client,
+    ):
         scheme = await client.get("/v1/life-cycle/scheme")
         wanted = {**scheme.json()["thresholds"], "dormant_days": 20, "lost_days": 45}
-        assert (await client.put("/v1/life-cycle/scheme", json=wanted)).status_code == 428
+        assert (await office.put("/v1/life-cycle/scheme", json=wanted)).status_code == 428
         upside_down = {**wanted, "lost_days": 10}
         etag = {"If-Match": scheme.headers["ETag"]}
-        refused = await client.put("/v1/life-cycle/scheme", json=upside_down, headers=etag)
+        assert (await client.put("/v1/life-cycle/scheme", json=wanted, headers=etag)).status_code == 403
+        refused = await office.put("/v1/life-cycle/scheme", json=upside_down, headers=etag)
         assert [each["pointer"] for each in refused.json()["errors"]] == ["/lost_days"]
-        changed = await client.put("/v1/life-cycle/scheme", json=wanted, headers=etag)
+        changed = await office.put("/v1/life-cycle/scheme", json=wanted, headers=etag)
         assert changed.status_code == 200, changed.text
-        assert (await client.put("/v1/life-cycle/scheme", json=wanted, headers=etag)).status_code == 412
+        assert (await office.put("/v1/life-cycle/scheme", json=wanted, headers=etag)).status_code == 412
         counts = (await client.get("/v1/life-cycle/stages")).json()
         of = {each["stage"]: each["customers"] for each in counts["stages"]}
         pages = []

@@ -30,7 +30,16 @@ from shared.pagination import PageParams, paginate
 from shared.service import Runtime, Service
 from shared.settings import Settings
 from shared.topology import webhooks_of
-from shared.web import IfMatch, Router, Session, allow, check_version, create_app, set_etag
+from shared.web import (
+    IfMatch,
+    Router,
+    Session,
+    allow,
+    allow_at_head_office,
+    check_version,
+    create_app,
+    set_etag,
+)
 from shared.webhooks.ddl import protect_webhooks
 from shared.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookMessage
 from tests.shared.receiver import Receiver, receiving
@@ -62,6 +71,7 @@ class NoteOut(Schema):
 router = Router(tags=["notes"])
 Writer = Annotated[Principal, allow(Role.strategist)]
 Reader = Annotated[Principal, allow(Role.strategist, Role.manager)]
+Keeper = Annotated[Principal, allow_at_head_office(Role.strategist)]
 
 
 def _out(note: Note) -> NoteOut:
@@ -98,6 +108,11 @@ async def rename_note(
     await session.flush()
     set_etag(response, note.version)
     return _out(note)
+
+
+@router.post("/notes:rule")
+async def rule_notes(session: Session, principal: Keeper, body: NoteIn) -> NoteIn:
+    return body
 
 
 @router.post("/notes:count", status_code=202)

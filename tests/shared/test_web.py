@@ -263,3 +263,20 @@ def test_pointers_leave_out_the_members_of_unions() -> None:
         (("absent",), ["absent"]),
     ):
         assert _in_body(location, body) == pointer
+
+
+async def test_what_counts_for_the_whole_bank_is_head_offices(probe: Running) -> None:
+    async def answer(*roles: Role, org: str, body: dict[str, str]) -> tuple[int, str | None]:
+        async with probe.client(*roles, org=org) as client:
+            said = await client.post("/v1/notes:rule", json=body)
+        return said.status_code, said.json().get("type")
+
+    note = {"org": "hq.north", "title": "rule"}
+    assert await answer(Role.strategist, org="hq", body=note) == (200, None)
+    assert await answer(Role.admin, org="hq", body=note) == (200, None)
+    for roles in ((Role.strategist,), (Role.admin,), (Role.admin, Role.strategist)):
+        # Nobody learns what would be wrong with a request that is not theirs to make.
+        for body in (note, {}):
+            refused = await answer(*roles, org="hq.north", body=body)
+            assert refused == (403, "/problems/head-office-only")
+    assert await answer(Role.manager, org="hq", body=note) == (403, "/problems/forbidden")

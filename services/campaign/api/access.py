@@ -6,8 +6,7 @@ from fastapi import Depends, Request
 
 from services.campaign.settings import CampaignSettings
 from shared.auth import Principal, Role
-from shared.errors import Forbidden
-from shared.web import allow, runtime_of
+from shared.web import allow, allow_at_head_office, runtime_of
 
 Reader = Annotated[
     Principal,
@@ -15,7 +14,10 @@ Reader = Annotated[
 ]
 Planner = Annotated[Principal, allow(Role.strategist)]
 Approver = Annotated[Principal, allow(Role.approver)]
-WordingKeeper = Annotated[Principal, allow(Role.strategist, Role.approver)]
+BankPlanner = Annotated[Principal, allow_at_head_office(Role.strategist)]
+"""Those who write what campaigns, quotes and opportunities of every branch go by."""
+BankApprover = Annotated[Principal, allow_at_head_office(Role.approver)]
+WordingKeeper = Annotated[Principal, allow_at_head_office(Role.strategist, Role.approver)]
 """Those who take a text out of use; writing is the planner's, deciding the approver's."""
 Overseer = Annotated[Principal, allow(Role.strategist, Role.approver, Role.branch_head, Role.auditor)]
 """Those who may know who is held out; a manager who knew could not treat everybody alike."""
@@ -40,15 +42,6 @@ QuoteApprover = Annotated[Principal, allow(Role.branch_head, Role.strategist, Ro
 ReferralParty = Annotated[Principal, allow(Role.manager, Role.branch_head)]
 """Those who hand customers on and take them over."""
 ReferralReader = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.auditor)]
-
-
-def _of_head_office(principal: Planner) -> Principal:
-    if principal.org != "hq":
-        raise Forbidden("Channels serve the whole bank: only head office keeps them.")
-    return principal
-
-
-ChannelKeeper = Annotated[Principal, Depends(_of_head_office)]
 
 
 def settings_of(request: Request) -> CampaignSettings:

@@ -1,6 +1,6 @@
 """Offers."""
 
-from services.campaign.api.access import Planner, Reader
+from services.campaign.api.access import BankPlanner, Reader
 from services.campaign.queries import catalogue as queries
 from services.campaign.usecases import catalogue as usecases
 from shared.contracts.base import Key, Page
@@ -12,7 +12,7 @@ router = Router(tags=["catalogue"])
 
 
 @router.post("/offers", status_code=201, summary="Create an offer", responses=problem_responses(409))
-async def create_offer(session: Session, principal: Planner, body: OfferWrite) -> OfferView:
+async def create_offer(session: Session, principal: BankPlanner, body: OfferWrite) -> OfferView:
     """An offer never changes: new terms are a new offer with a new key."""
     return await usecases.create_offer(session, principal, body)
 

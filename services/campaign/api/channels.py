@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.api.access import ChannelKeeper, ChannelReader
+from services.campaign.api.access import BankPlanner, ChannelReader
 from services.campaign.channels.details import fit_to_keep
 from services.campaign.channels.secrets import signing_keys
 from services.campaign.models import Channel
@@ -38,7 +38,7 @@ router = Router(tags=["channels"])
 @router.post("/channels", status_code=201, summary="Set up a channel", responses=problem_responses(409))
 async def create_channel(
     session: Session,
-    principal: ChannelKeeper,
+    principal: BankPlanner,
     runtime: CurrentRuntime,
     response: Response,
     body: ChannelWrite,
@@ -74,7 +74,7 @@ async def get_channel(
 @router.patch("/channels/{key}", summary="Change a channel", responses=problem_responses(404, 412, 428))
 async def change_channel(
     session: Session,
-    principal: ChannelKeeper,
+    principal: BankPlanner,
     runtime: CurrentRuntime,
     response: Response,
     key: Key,
@@ -89,7 +89,7 @@ async def change_channel(
 
 @router.post("/channels/{key}:enable", summary="Enable a channel", responses=problem_responses(404, 409))
 async def enable_channel(
-    session: Session, principal: ChannelKeeper, response: Response, key: Key
+    session: Session, principal: BankPlanner, response: Response, key: Key
 ) -> ChannelView:
     """Messages go out by it from now on."""
     view = await usecases.switch_channel(session, principal, key, on=True)
@@ -99,7 +99,7 @@ async def enable_channel(
 
 @router.post("/channels/{key}:disable", summary="Disable a channel", responses=problem_responses(404, 409))
 async def disable_channel(
-    session: Session, principal: ChannelKeeper, response: Response, key: Key
+    session: Session, principal: BankPlanner, response: Response, key: Key
 ) -> ChannelView:
     """No further message goes out by it; receipts are still taken."""
     view = await usecases.switch_channel(session, principal, key, on=False)
@@ -110,7 +110,7 @@ async def disable_channel(
 @router.post("/channels/{key}:test", summary="Try a channel", responses=problem_responses(404, 409))
 async def test_channel(
     session: Session,
-    principal: ChannelKeeper,
+    principal: BankPlanner,
     runtime: CurrentRuntime,
     rest: Rest,
     key: Key,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from services.campaign.api.access import Approver, Reader
+from services.campaign.api.access import BankApprover, Reader
 from services.campaign.queries import compliance as queries
 from services.campaign.usecases.wording import create_compliance_list as create
 from shared import clock
@@ -24,7 +24,7 @@ router = Router(tags=["compliance"])
 
 @router.post("/compliance-lists", status_code=201, summary="Write a compliance list's next version")
 async def create_compliance_list(
-    session: Session, principal: Approver, body: ComplianceListWrite
+    session: Session, principal: BankApprover, body: ComplianceListWrite
 ) -> ComplianceListChange:
     """In force from its day until its next version's. `affected` names what is approved and says its words:
     it stays approved until somebody retires it.

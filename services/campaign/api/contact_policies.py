@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from services.campaign.api.access import Planner, Reader
+from services.campaign.api.access import BankPlanner, Reader
 from services.campaign.queries import contact_policies as queries
 from services.campaign.usecases import contact_policies as usecases
 from shared.contracts.base import Key, Page
@@ -16,7 +16,9 @@ router = Router(tags=["contact policies"])
 
 
 @router.post("/contact-policies", status_code=201, summary="Write a contact policy's next version")
-async def create_policy(session: Session, principal: Planner, body: ContactPolicyWrite) -> ContactPolicyView:
+async def create_policy(
+    session: Session, principal: BankPlanner, body: ContactPolicyWrite
+) -> ContactPolicyView:
     """It holds from now on for every campaign that names its key, also for contacts planned already.
 
     A policy of the key `default` takes the place of the installation's settings.

@@ -1,6 +1,6 @@
 """Materials: texts, pages and files that go with a contact."""
 
-from services.campaign.api.access import Approver, Planner, Reader, WordingKeeper
+from services.campaign.api.access import BankApprover, BankPlanner, Reader, WordingKeeper
 from services.campaign.api.scripts import InState, OfKey
 from services.campaign.domain.wording import (
     SAMPLES,
@@ -27,7 +27,7 @@ _VERB = problem_responses(404, 409)
 
 
 @router.post("/materials", status_code=201, summary="Write a material's next version")
-async def create_material(session: Session, principal: Planner, body: MaterialWrite) -> MaterialView:
+async def create_material(session: Session, principal: BankPlanner, body: MaterialWrite) -> MaterialView:
     """The first post of a key makes `key@1`, the next `key@2`; no version ever changes.
 
     HTML has tags of text and links to `https://` only, and values between tags only. Refused as scripts are.
@@ -65,7 +65,7 @@ async def get_material(session: Session, principal: Reader, ref: MaterialRef) ->
 
 @router.post("/materials/{ref}:approve", summary="Approve a material", responses=_VERB)
 async def approve_material(
-    session: Session, principal: Approver, ref: MaterialRef, body: CommentRequest
+    session: Session, principal: BankApprover, ref: MaterialRef, body: CommentRequest
 ) -> MaterialView:
     """By somebody else than its author; campaigns may use it from now on."""
     return await usecases.decide_material(session, principal, ref, "approve", body.comment)
@@ -73,7 +73,7 @@ async def approve_material(
 
 @router.post("/materials/{ref}:reject", summary="Reject a material", responses=_VERB)
 async def reject_material(
-    session: Session, principal: Approver, ref: MaterialRef, body: ReasonRequest
+    session: Session, principal: BankApprover, ref: MaterialRef, body: ReasonRequest
 ) -> MaterialView:
     """For good: what is better is its next version."""
     return await usecases.decide_material(session, principal, ref, "reject", body.reason)

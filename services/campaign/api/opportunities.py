@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
-from services.campaign.api.access import OpportunityWorker, Planner, TaskDispatcher, TaskReader
+from services.campaign.api.access import BankPlanner, OpportunityWorker, TaskDispatcher, TaskReader
 from services.campaign.models import Opportunity
 from services.campaign.queries import opportunities as queries
 from services.campaign.queries.opportunity_funnel import FunnelWanted, read_funnel
@@ -52,7 +52,7 @@ async def _view(session: Session, response: Response, row: Opportunity) -> Oppor
 
 
 @router.post("/opportunity-stages", status_code=201, summary="Write the next list of stages")
-async def create_stages(session: Session, principal: Planner, body: StageListWrite) -> StageList:
+async def create_stages(session: Session, principal: BankPlanner, body: StageListWrite) -> StageList:
     """Head office only. It holds at once for the whole bank.
 
     409 `stage-in-use`: a stage where open opportunities stand cannot go.

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Body, Query, Response
 
-from services.campaign.api.access import Planner, QuoteApprover, Quoter, QuoteTrier, Reader
+from services.campaign.api.access import BankPlanner, QuoteApprover, Quoter, QuoteTrier, Reader
 from services.campaign.models import PriceQuote
 from services.campaign.queries import prices as queries
 from services.campaign.queries.price_lists import preview_list
@@ -42,13 +42,15 @@ def _view(response: Response, quote: PriceQuote) -> QuoteView:
 
 
 @router.post("/price-lists", status_code=201, summary="Write a price list's next version")
-async def create_price_list(session: Session, principal: Planner, body: PriceListWrite) -> PriceListView:
+async def create_price_list(session: Session, principal: BankPlanner, body: PriceListWrite) -> PriceListView:
     """Terms and costs of every product, bundles, and who may grant which discount. No version changes."""
     return await lists.create_price_list(session, principal, body)
 
 
 @router.post("/price-lists:preview", summary="Preview a price list")
-async def preview_price_list(session: Session, principal: Planner, body: PriceListWrite) -> PriceListPreview:
+async def preview_price_list(
+    session: Session, principal: BankPlanner, body: PriceListWrite
+) -> PriceListPreview:
     """What each product costs and what changes against the newest version; nothing is kept."""
     return await preview_list(session, body)
 

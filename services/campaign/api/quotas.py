@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import Response
 
-from services.campaign.api.access import Planner, Reader
+from services.campaign.api.access import BankPlanner, Reader
 from services.campaign.queries import quotas as queries
 from services.campaign.queries.campaigns import find_campaign
 from services.campaign.usecases import quotas as usecases
@@ -18,7 +18,7 @@ router = Router(tags=["quotas"])
 
 @router.post("/quotas", status_code=201, summary="Set an offer's quota", responses=problem_responses(409))
 async def create_quota(
-    session: Session, principal: Planner, response: Response, body: QuotaWrite
+    session: Session, principal: BankPlanner, response: Response, body: QuotaWrite
 ) -> QuotaView:
     """From now on no more than so many units are sold, over all campaigns and managers."""
     view = await usecases.create_quota(session, principal, body)
@@ -44,7 +44,12 @@ async def get_quota(session: Session, principal: Reader, response: Response, off
     "/quotas/{offer}", summary="Change an offer's quota", responses=problem_responses(404, 409, 412, 428)
 )
 async def change_quota(
-    session: Session, principal: Planner, response: Response, offer: Key, version: IfMatch, body: QuotaPatch
+    session: Session,
+    principal: BankPlanner,
+    response: Response,
+    offer: Key,
+    version: IfMatch,
+    body: QuotaPatch,
 ) -> QuotaView:
     """More units bring withdrawn contacts back; never below what is sold and reserved."""
     view = await usecases.change_quota(session, principal, offer, version, body)

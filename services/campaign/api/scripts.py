@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from services.campaign.api.access import Approver, Overseer, Planner, Reader, WordingKeeper
+from services.campaign.api.access import BankApprover, BankPlanner, Overseer, Reader, WordingKeeper
 from services.campaign.domain import template_values
 from services.campaign.domain.wording import (
     SAMPLES,
@@ -39,7 +39,7 @@ _VERB = problem_responses(404, 409)
 
 
 @router.post("/scripts", status_code=201, summary="Write a script's next version")
-async def create_script(session: Session, principal: Planner, body: ScriptWrite) -> ScriptView:
+async def create_script(session: Session, principal: BankPlanner, body: ScriptWrite) -> ScriptView:
     """The first post of a key makes `key@1`, the next `key@2`; no version ever changes.
 
     It waits for review: campaigns take it once somebody else has approved it. 422 `text-refused` names every
@@ -77,7 +77,7 @@ async def get_script(session: Session, principal: Reader, ref: ScriptRef) -> Scr
 
 @router.post("/scripts/{ref}:approve", summary="Approve a script", responses=_VERB)
 async def approve_script(
-    session: Session, principal: Approver, ref: ScriptRef, body: CommentRequest
+    session: Session, principal: BankApprover, ref: ScriptRef, body: CommentRequest
 ) -> ScriptView:
     """By somebody else than its author; campaigns may use it from now on."""
     return await usecases.decide_script(session, principal, ref, "approve", body.comment)
@@ -85,7 +85,7 @@ async def approve_script(
 
 @router.post("/scripts/{ref}:reject", summary="Reject a script", responses=_VERB)
 async def reject_script(
-    session: Session, principal: Approver, ref: ScriptRef, body: ReasonRequest
+    session: Session, principal: BankApprover, ref: ScriptRef, body: ReasonRequest
 ) -> ScriptView:
     """For good: what is better is its next version."""
     return await usecases.decide_script(session, principal, ref, "reject", body.reason)

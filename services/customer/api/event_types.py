@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Response
 from sqlalchemy import select
 
-from services.customer.api.access import RegistryRead, RegistryWrite, optional_version
+from services.customer.api.access import CatalogueWrite, RegistryRead, optional_version
 from services.customer.api.events import Kinds
 from services.customer.models import EventType
 from services.customer.queries import events as queries
@@ -26,7 +26,7 @@ TypePath = Annotated[EventTypeName, Path(description="Event type, like `transact
 @router.put("/event-types/{event_type}", responses=problem_responses(409, 412, 428))
 async def put_event_type(
     session: Session,
-    principal: RegistryWrite,
+    principal: CatalogueWrite,
     kinds: Kinds,
     event_type: TypePath,
     body: EventTypeWrite,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Response
 
-from services.customer.api.access import CodePath, RegistryRead, RegistryWrite, optional_version
+from services.customer.api.access import CatalogueWrite, CodePath, RegistryRead, optional_version
 from services.customer.models import Product
 from services.customer.queries import organisation as queries
 from services.customer.queries.balances import products
@@ -20,7 +20,7 @@ router = Router(tags=["products"])
 @router.put("/products/{code}", responses=problem_responses(412, 428))
 async def put_product(
     session: Session,
-    principal: RegistryWrite,
+    principal: CatalogueWrite,
     code: CodePath,
     body: ProductWrite,
     response: Response,

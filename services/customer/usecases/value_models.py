@@ -16,7 +16,7 @@ from shared.audit import audit
 from shared.auth import Principal
 from shared.contracts.customer.value import ValueModelWrite, ValueRunWrite
 from shared.db import Job, fetch
-from shared.errors import Conflict, FieldError, Forbidden, NotFound, Unprocessable
+from shared.errors import Conflict, FieldError, NotFound, Unprocessable
 from shared.ids import new_id
 from shared.jobs import defer
 
@@ -27,7 +27,6 @@ async def put_value_model(
     session: AsyncSession, principal: Principal, code: str, body: ValueModelWrite, expected: int | None
 ) -> ValueModelVersion:
     """Create or replace; the same content again changes nothing. Older versions stay readable."""
-    _require_head_office(principal)
     model = await session.get(ValueModel, code, with_for_update=True)
     spec = body.model_dump(mode="json")
     if model is not None:
@@ -53,7 +52,6 @@ async def start_value_run(
     session: AsyncSession, principal: Principal, code: str, body: ValueRunWrite
 ) -> ValueRun:
     """Queue the calculation of a month; 422 naming each conversion rate it would lack."""
-    _require_head_office(principal)
     model = await _locked(session, code)
     month = date.fromisoformat(f"{body.month}-01")
     if month > clock.today():
@@ -123,11 +121,6 @@ def refuse_missing_rates(spec: ValueModelWrite, month: date, currencies: Iterabl
             errors=[FieldError("/rates", f"has none for {each} in {month:%Y-%m}") for each in missing],
             slug="rate-missing",
         )
-
-
-def _require_head_office(principal: Principal) -> None:
-    if principal.org != "hq":
-        raise Forbidden("Models of value are head office's: they count for every branch")
 
 
 async def _locked(session: AsyncSession, code: str) -> ValueModel:

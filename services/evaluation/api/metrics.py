@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Body
 
-from services.evaluation.api.access import ReviewWrite
+from services.evaluation.api.access import MetricWrite
 from services.evaluation.queries.metrics import metric_page
 from services.evaluation.usecases.metrics import define
 from shared.contracts.base import Page
@@ -28,7 +28,7 @@ _EXAMPLE = {
 @router.post("/metrics", status_code=201, responses=problem_responses(409))
 async def create_metric(
     session: Session,
-    principal: ReviewWrite,
+    principal: MetricWrite,
     body: Annotated[MetricCreate, Body(openapi_examples={"salary": {"value": _EXAMPLE}})],
 ) -> Metric:
     """Define a metric from customer events. It never changes: a registration must mean the same for ever."""

@@ -9,7 +9,7 @@ from services.segmentation.queries.segments import find_segment
 from services.segmentation.store.store import Store
 from services.segmentation.usecases.feed import CustomerFeed
 from shared.auth import Principal, Role
-from shared.web import Session, allow, resource
+from shared.web import Session, allow, allow_at_head_office, resource
 
 _EVERYBODY = (
     Role.strategist,
@@ -24,6 +24,9 @@ Reader = Annotated[Principal, allow(*_EVERYBODY)]
 """Definitions and counts are bank wide; customers only within the reader's organisation."""
 Strategist = Annotated[Principal, allow(Role.strategist)]
 Approver = Annotated[Principal, allow(Role.approver)]
+BankStrategist = Annotated[Principal, allow_at_head_office(Role.strategist)]
+"""Features, segments, models, schemes and matrices are the same in every branch, whoever reads them."""
+BankApprover = Annotated[Principal, allow_at_head_office(Role.approver)]
 TierMaker = Annotated[Principal, allow(Role.strategist, Role.branch_head)]
 """Who may ask for another tier of a customer, and take it back."""
 Scorer = Annotated[Principal, allow(Role.strategist, Role.branch_head, Role.manager)]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Query, Response
 
-from services.segmentation.api.access import FeatureStore, Reader, Scorer, Strategist
+from services.segmentation.api.access import BankStrategist, FeatureStore, Reader, Scorer
 from services.segmentation.models import ChurnWarning
 from services.segmentation.queries import churn_warnings as queries
 from services.segmentation.queries.life_cycle import current_scheme, win_back_page
@@ -69,7 +69,7 @@ async def get_churn_warning_summary(session: Session, principal: Reader, wanted:
 
 @router.post("/churn-warnings:raise", status_code=202, responses=problem_responses(404, 409))
 async def raise_churn_warnings(
-    session: Session, principal: Strategist, body: RaiseWarnings, response: Response
+    session: Session, principal: BankStrategist, body: RaiseWarnings, response: Response
 ) -> JobView:
     """Warn of those whom the newest run of a churn model lists. A run warns once, however often it is asked;
     open warnings of earlier runs that it does not repeat lapse.

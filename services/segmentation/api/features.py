@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Path, Query, Response
 
-from services.segmentation.api.access import FeatureStore, Reader, Strategist
+from services.segmentation.api.access import BankStrategist, FeatureStore, Reader, Strategist
 from services.segmentation.models import DefinedFeature
 from services.segmentation.queries import features as query
 from services.segmentation.usecases import features as usecase
@@ -36,7 +36,7 @@ async def list_features(
 
 @router.post("/features", status_code=201, responses=problem_responses(409))
 async def create_feature(
-    session: Session, principal: Strategist, body: FeatureCreate, response: Response
+    session: Session, principal: BankStrategist, body: FeatureCreate, response: Response
 ) -> FeatureDetail:
     """A feature of your own, by an expression over others. Rules, profiles and models may use it at once."""
     created = await usecase.create_feature(session, principal, body)
@@ -68,7 +68,7 @@ async def get_feature(
 @router.patch("/features/{feature}", responses=problem_responses(404, 409, 412, 428))
 async def edit_feature(
     session: Session,
-    principal: Strategist,
+    principal: BankStrategist,
     feature: FeatureReference,
     body: FeaturePatch,
     version: IfMatch,
@@ -83,7 +83,11 @@ async def edit_feature(
 
 @router.delete("/features/{feature}", responses=problem_responses(404, 409, 412, 428))
 async def archive_feature(
-    session: Session, principal: Strategist, feature: FeatureReference, version: IfMatch, response: Response
+    session: Session,
+    principal: BankStrategist,
+    feature: FeatureReference,
+    version: IfMatch,
+    response: Response,
 ) -> FeatureDetail:
     """Takes it out of use. Refused, naming them, while anything is made of it."""
     found = await query.find_feature(session, feature, for_update=True)

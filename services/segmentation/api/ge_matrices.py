@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Query, Response
 
-from services.segmentation.api.access import FeatureStore, Reader, Scorer, Strategist
+from services.segmentation.api.access import BankStrategist, FeatureStore, Reader, Scorer
 from services.segmentation.models.ge_matrix import GeMatrix, GeScore
 from services.segmentation.queries import ge_matrices as queries
 from services.segmentation.store import reading
@@ -48,7 +48,7 @@ LockedMatrix = Annotated[GeMatrix, Depends(_locked_matrix)]
 
 @router.post("/ge-matrices", status_code=201, responses=problem_responses(409))
 async def create_ge_matrix(
-    session: Session, principal: Strategist, body: GeMatrixCreate, response: Response
+    session: Session, principal: BankStrategist, body: GeMatrixCreate, response: Response
 ) -> GeMatrixView:
     """Declare a matrix with its factors. They weigh alike until `:weigh`."""
     matrix = await usecase.create_matrix(session, principal, body)
@@ -75,7 +75,7 @@ async def get_ge_matrix(
 @router.patch("/ge-matrices/{matrix}", responses=problem_responses(404, 412, 428))
 async def edit_ge_matrix(
     session: Session,
-    principal: Strategist,
+    principal: BankStrategist,
     matrix: LockedMatrix,
     body: GeMatrixPatch,
     expected: IfMatch,
@@ -90,7 +90,7 @@ async def edit_ge_matrix(
 
 @router.post("/ge-matrices/{matrix}:weigh", responses=problem_responses(404))
 async def weigh_ge_matrix(
-    session: Session, principal: Strategist, matrix: LockedMatrix, body: WeighRequest, response: Response
+    session: Session, principal: BankStrategist, matrix: LockedMatrix, body: WeighRequest, response: Response
 ) -> Weighing:
     """Weights of one group by comparing its factors. By AHP, comparisons that contradict each other
     (consistency ratio 0.1 or more) are refused, naming the three that do so most.

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Depends, Path, Query, Response
 from sqlalchemy import select
 
-from services.segmentation.api.access import Analyst, Contributor, FeatureStore, Reader, Strategist
+from services.segmentation.api.access import Analyst, BankStrategist, Contributor, FeatureStore, Reader
 from services.segmentation.models import Insight, InsightComment
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.insights import (
@@ -179,7 +179,7 @@ async def test_insight_on_data(
 
 @router.post("/insights/{insight_id}:promote", status_code=201, responses=problem_responses(404, 409))
 async def promote_insight(
-    session: Session, principal: Strategist, insight: OwnInsight, body: PromoteRequest, response: Response
+    session: Session, principal: BankStrategist, insight: OwnInsight, body: PromoteRequest, response: Response
 ) -> SegmentView:
     """A validated insight becomes a draft segment whose description links back."""
     segment = await usecase.promote(session, principal, insight, body)

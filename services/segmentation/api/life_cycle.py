@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
-from services.segmentation.api.access import FeatureStore, Reader, Strategist
+from services.segmentation.api.access import BankStrategist, FeatureStore, Reader
 from services.segmentation.queries import life_cycle as queries
 from services.segmentation.usecases.life_cycle import change_scheme
 from shared import clock
@@ -36,7 +36,7 @@ async def get_life_cycle_scheme(
 
 @router.put("/life-cycle/scheme", responses=problem_responses(412, 428))
 async def put_life_cycle_scheme(
-    session: Session, principal: Strategist, body: Thresholds, expected: IfMatch, response: Response
+    session: Session, principal: BankStrategist, body: Thresholds, expected: IfMatch, response: Response
 ) -> LifeCycleSchemeView:
     """Change the thresholds. Live segments that ask for the stage are evaluated again."""
     scheme = await queries.current_scheme(session, for_update=True)

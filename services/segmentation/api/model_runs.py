@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Header, Path, Response
 
-from services.segmentation.api.access import Approver, FeatureStore, Reader, Strategist
+from services.segmentation.api.access import BankApprover, BankStrategist, FeatureStore, Reader
 from services.segmentation.queries.models import (
     cluster_profile,
     clusters_of,
@@ -152,7 +152,9 @@ async def list_run_scores(
 
 
 @router.post("/model-runs/{run_id}:approve", responses=problem_responses(404, 409))
-async def approve_run(session: Session, principal: Approver, run_id: RunId, body: ApproveRun) -> ModelRunView:
+async def approve_run(
+    session: Session, principal: BankApprover, run_id: RunId, body: ApproveRun
+) -> ModelRunView:
     """Take the result for good. Not by who trained it."""
     run = await finished_run(session, run_id, for_update=True)
     await usecase.approve_run(session, principal, run, body.note)
@@ -161,7 +163,7 @@ async def approve_run(session: Session, principal: Approver, run_id: RunId, body
 
 @router.post("/model-runs/{run_id}:reproduce", status_code=202, responses=problem_responses(404, 409))
 async def reproduce_run(
-    session: Session, principal: Strategist, run_id: RunId, response: Response
+    session: Session, principal: BankStrategist, run_id: RunId, response: Response
 ) -> JobView:
     """Train again from what the run read and its seed; the record then says whether all came out the same."""
     run = await finished_run(session, run_id)
@@ -172,7 +174,7 @@ async def reproduce_run(
 
 @router.post("/model-runs/{run_id}:publish", status_code=201, responses=problem_responses(404, 409))
 async def publish_run(
-    session: Session, principal: Strategist, store: FeatureStore, run_id: RunId, body: PublishRun
+    session: Session, principal: BankStrategist, store: FeatureStore, run_id: RunId, body: PublishRun
 ) -> PublishedClusters:
     """Every group becomes a live segment: with the run's members, or by its rule. Segments that an
     earlier run of the model published under the prefix follow this run; who joins and leaves is told.

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Path, Query, Response
 
-from services.segmentation.api.access import FeatureStore, Reader, Strategist
+from services.segmentation.api.access import BankStrategist, FeatureStore, Reader
 from services.segmentation.models import Model, ModelRun
 from services.segmentation.queries.models import (
     find_model,
@@ -35,7 +35,7 @@ CustomerId = Annotated[UUID, Path(description="Id of the customer")]
 
 @router.post("/models", status_code=201, responses=problem_responses(409))
 async def create_model(
-    session: Session, principal: Strategist, body: ModelCreate, response: Response
+    session: Session, principal: BankStrategist, body: ModelCreate, response: Response
 ) -> ModelView:
     """Declare a model; `POST /models/{id}/runs` trains it."""
     model = await usecase.create_model(session, principal, body)
@@ -65,7 +65,7 @@ async def get_model(session: Session, principal: Reader, model_id: ModelId) -> M
 
 @router.post("/models/{model_id}/runs", status_code=202, responses=problem_responses(404))
 async def run_model(
-    session: Session, principal: Strategist, model_id: ModelId, response: Response
+    session: Session, principal: BankStrategist, model_id: ModelId, response: Response
 ) -> ModelRunView:
     """Train the model on the customers as they are now. The job in `Location` shows its progress, and
     cancels it: nothing of a cancelled run is kept.

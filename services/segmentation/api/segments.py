@@ -6,12 +6,12 @@ from fastapi import Query, Response
 from sqlalchemy import select
 
 from services.segmentation.api.access import (
+    BankStrategist,
     FeatureStore,
     Feed,
     LockedSegment,
     NamedSegment,
     Reader,
-    Strategist,
 )
 from services.segmentation.domain.definitions import read_definition
 from services.segmentation.domain.rules.tree import segment_keys
@@ -52,7 +52,7 @@ router = Router(tags=["segments"])
 
 @router.post("/segments", status_code=201, responses=problem_responses(409))
 async def create_segment(
-    session: Session, principal: Strategist, body: SegmentCreate, response: Response
+    session: Session, principal: BankStrategist, body: SegmentCreate, response: Response
 ) -> SegmentView:
     """A draft with version 1 of its rule, as SQL or as a condition tree. `:publish` makes it live."""
     segment = await usecase.create_segment(session, principal, body)
@@ -104,7 +104,7 @@ async def get_segment(
 @router.patch("/segments/{segment}", responses=problem_responses(404, 409, 412, 428))
 async def edit_segment(
     session: Session,
-    principal: Strategist,
+    principal: BankStrategist,
     segment: LockedSegment,
     body: SegmentPatch,
     expected: IfMatch,
@@ -119,7 +119,7 @@ async def edit_segment(
 
 @router.delete("/segments/{segment}", responses=problem_responses(404, 409, 412, 428))
 async def archive_segment(
-    session: Session, principal: Strategist, segment: LockedSegment, expected: IfMatch, response: Response
+    session: Session, principal: BankStrategist, segment: LockedSegment, expected: IfMatch, response: Response
 ) -> SegmentView:
     """Take the segment out of use; its history stays. Refused while other segments refer to it."""
     check_version(segment.revision, expected)
@@ -130,7 +130,7 @@ async def archive_segment(
 
 @router.post("/segments/{segment}:publish", responses=problem_responses(404, 409))
 async def publish_segment(
-    session: Session, principal: Strategist, segment: LockedSegment, response: Response
+    session: Session, principal: BankStrategist, segment: LockedSegment, response: Response
 ) -> SegmentView:
     """Make the newest version live. Members follow with the job in `Location`, usually within a second;
     `evaluated_version` then equals `live_version`.
@@ -144,7 +144,7 @@ async def publish_segment(
 
 @router.post("/segments/{segment}:restore", responses=problem_responses(404, 409, 422))
 async def restore_segment(
-    session: Session, principal: Strategist, segment: LockedSegment, response: Response
+    session: Session, principal: BankStrategist, segment: LockedSegment, response: Response
 ) -> SegmentView:
     """Take an archived rule segment out of the archive, as a draft; `:publish` brings its members back."""
     await usecase.restore_segment(session, principal, segment)
@@ -154,7 +154,7 @@ async def restore_segment(
 
 @router.post("/segments/{segment}:refresh", status_code=202, responses=problem_responses(404, 409))
 async def refresh_segment(
-    session: Session, principal: Strategist, segment: NamedSegment, response: Response
+    session: Session, principal: BankStrategist, segment: NamedSegment, response: Response
 ) -> JobView:
     """Evaluate a live segment now, whatever its `refresh` says."""
     if segment.state != SegmentState.live:

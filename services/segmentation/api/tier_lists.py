@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Query, Response
 
-from services.segmentation.api.access import Approver, FeatureStore, Reader, Strategist
+from services.segmentation.api.access import BankApprover, BankStrategist, FeatureStore, Reader
 from services.segmentation.api.tiers import LockedScheme
 from services.segmentation.models.tier import TierList
 from services.segmentation.queries import tiers as queries
@@ -41,7 +41,7 @@ LockedList = Annotated[TierList, Depends(_list)]
 
 @router.post("/tier-schemes/{scheme}:apply", status_code=202, responses=problem_responses(404))
 async def apply_tier_scheme(
-    session: Session, principal: Strategist, scheme: LockedScheme, body: ApplyRequest, response: Response
+    session: Session, principal: BankStrategist, scheme: LockedScheme, body: ApplyRequest, response: Response
 ) -> TierListView:
     """Compute who moves, for all customers; the job in `Location` shows its progress. The list then waits for
     approval and takes the place of an older one that still waits. A dry run only shows.
@@ -86,7 +86,7 @@ async def get_tier_list(session: Session, principal: Reader, list_id: ListId) ->
 
 @router.post("/tier-lists/{list_id}:approve", status_code=202, responses=problem_responses(404, 409))
 async def approve_tier_list(
-    session: Session, principal: Approver, entry: LockedList, body: DecisionRequest, response: Response
+    session: Session, principal: BankApprover, entry: LockedList, body: DecisionRequest, response: Response
 ) -> TierListView:
     """Let the moves take effect, by the job in `Location`. Not by whoever asked for the list."""
     await usecase.approve_list(session, principal, entry, body.comment)
@@ -96,7 +96,7 @@ async def approve_tier_list(
 
 @router.post("/tier-lists/{list_id}:reject", responses=problem_responses(404, 409))
 async def reject_tier_list(
-    session: Session, principal: Approver, entry: LockedList, body: RejectionRequest
+    session: Session, principal: BankApprover, entry: LockedList, body: RejectionRequest
 ) -> TierListView:
     """Refuse the list, saying why: nobody moves. Not by whoever asked for it."""
     await usecase.reject_list(session, principal, entry, body.comment)

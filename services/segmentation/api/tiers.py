@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Depends, Path, Query, Response
 from sqlalchemy import select
 
-from services.segmentation.api.access import Approver, FeatureStore, Reader, Strategist, TierMaker
+from services.segmentation.api.access import Approver, BankStrategist, FeatureStore, Reader, TierMaker
 from services.segmentation.models.tier import TierOverride, TierScheme
 from services.segmentation.queries import tiers as queries
 from services.segmentation.store import reading
@@ -65,7 +65,7 @@ LockedOverride = Annotated[tuple[TierOverride, UUID], Depends(_override)]
 
 @router.post("/tier-schemes", status_code=201, responses=problem_responses(409))
 async def create_tier_scheme(
-    session: Session, principal: Strategist, body: TierSchemeCreate, response: Response
+    session: Session, principal: BankStrategist, body: TierSchemeCreate, response: Response
 ) -> TierSchemeView:
     """Declare a scheme; `:apply` computes who moves."""
     scheme = await create_scheme(session, principal, body)
@@ -94,7 +94,7 @@ async def get_tier_scheme(
 @router.patch("/tier-schemes/{scheme}", responses=problem_responses(404, 412, 428))
 async def edit_tier_scheme(
     session: Session,
-    principal: Strategist,
+    principal: BankStrategist,
     scheme: LockedScheme,
     body: TierSchemePatch,
     expected: IfMatch,
