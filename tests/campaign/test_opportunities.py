@@ -1,7 +1,7 @@
 """Opportunities through the API: opened, moved, closed, counted, handed on, merged and forgotten."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from shared import clock
 from shared.auth import Role
 from shared.contracts.events import (
     CustomerErased,
+    CustomerState,
     HandoverCompleted,
     MonthOfCustomer,
     OpportunityMoved,
@@ -73,6 +74,11 @@ class Board:
         assert answer.status_code == 200, answer.text
         return [each["id"] for each in answer.json()["items"]]
 
+    async def store(self, *events: ValuesCalculated) -> None:
+        async with self.desk.bank.campaign.runtime.db.transaction() as session:
+            for event in events:
+                await store_contributions(session, event)
+
     async def told(self, one: dict[str, Any]) -> list[OpportunityMoved]:
         payloads = await self.desk.outbox(OpportunityMoved, one["id"])
         return [OpportunityMoved.model_validate_json(_data(each)) for each in payloads]
@@ -80,6 +86,24 @@ class Board:
 
 def _data(payload: bytes) -> bytes:
     return payload[payload.index(b'"data":') + 7 : -1]
+
+
+def a_month(customer: CustomerState, home: CustomerState, month: date, amount: str) -> ValuesCalculated:
+    """What one of the customer's files contributed."""
+    value = MonthOfCustomer(
+        customer_id=customer.customer_id,
+        ordinal=customer.ordinal,
+        home_id=home.customer_id,
+        home_ordinal=home.ordinal,
+        products=1,
+        contribution=Decimal(amount),
+        income=Decimal(amount),
+        net_income=Decimal(amount),
+        capital_years=Decimal(0),
+    )
+    return ValuesCalculated(
+        model="standard", run_id=new_id(), month=month, edition=1, currency="CNY", values=[value]
+    )
 
 
 @pytest.fixture
@@ -151,6 +175,28 @@ async def test_a_contact_that_met_interest_opens_one_opportunity(board: Board) -
     assert (one["offer"], one["product"], one["amount"]) == ("steady-r2", "W-01", "900.00")
     twice = await board.call("A", "POST", "/opportunities", {**body, "contact_id": good["id"]})
     assert (twice.status_code, twice.json()["type"]) == (409, "/problems/opportunity-exists")
+
+
+async def test_an_accepted_referral_opens_one_opportunity(board: Board) -> None:
+    referral = {
+        "customer_id": str(board.desk.people[0].customer_id),
+        "from_line": "corporate",
+        "to": {"line": "personal", "org": PUDONG, "manager": "B"},
+        "offer": "steady-r2",
+    }
+    made = await board.call("A", "POST", "/referrals", referral)
+    assert made.status_code == 201, made.text
+    path = f"/referrals/{made.json()['id']}"
+    body = {"name": "Handed on", "amount": "5.00", "expected_close": "2030-01-01"}
+    body["referral_id"] = made.json()["id"]
+    early = await board.call("B", "POST", "/opportunities", body)
+    assert early.json()["errors"][0]["detail"] == "is made, not accepted"
+    accepted = await board.call("B", "POST", f"{path}:accept", version=made.json()["version"])
+    assert accepted.status_code == 200, accepted.text
+    assert (await board.call("A", "POST", "/opportunities", body)).status_code == 403
+    one = (await board.call("B", "POST", "/opportunities", body)).json()
+    assert (one["source"], one["referral_id"], one["product"]) == ("referral", body["referral_id"], "W-01")
+    assert (await board.call("B", "POST", "/opportunities", body)).status_code == 409
 
 
 async def test_stages_are_head_offices_and_none_in_use_goes(board: Board) -> None:
@@ -295,36 +341,10 @@ async def test_a_customers_state_is_what_was_measured(board: Board) -> None:
     customer, file, new, *_ = board.desk.people
     month = clock.today().replace(day=1)
     await board.desk.tell(*merged(customer, file))
-    async with board.desk.bank.campaign.runtime.db.transaction() as session:
-        for back, amount in (
-            (1, "50.00"),
-            (2, "60.00"),
-            (3, "70.00"),
-            (4, "100.00"),
-            (5, "80.00"),
-            (6, "90.00"),
-        ):
-            year, number = divmod(month.year * 12 + month.month - 1 - back, 12)
-            value = MonthOfCustomer(
-                customer_id=customer.customer_id,
-                ordinal=customer.ordinal,
-                home_id=file.customer_id,
-                home_ordinal=file.ordinal,
-                products=1,
-                contribution=Decimal(amount),
-                income=Decimal(amount),
-                net_income=Decimal(amount),
-                capital_years=Decimal(0),
-            )
-            event = ValuesCalculated(
-                model="standard",
-                run_id=new_id(),
-                month=month.replace(year=year, month=number + 1),
-                edition=1,
-                currency="CNY",
-                values=[value],
-            )
-            await store_contributions(session, event)
+    for back, amount in enumerate(("50.00", "60.00", "70.00", "100.00", "80.00", "90.00"), 1):
+        year, number = divmod(month.year * 12 + month.month - 1 - back, 12)
+        earlier = month.replace(year=year, month=number + 1)
+        await board.store(a_month(customer, file, earlier, amount))
     shown = (await board.call("A", "GET", f"/customers/{customer.customer_id}/rad")).json()
     assert shown == {
         "customer_id": str(customer.customer_id),

@@ -42,6 +42,7 @@ class Opportunity(Base):
     rad: Mapped[Rad] = mapped_column(Text)
     source: Mapped[OpportunitySource] = mapped_column(Text)
     contact_id: Mapped[UUID | None] = mapped_column(ForeignKey("contact.id"), unique=True)
+    referral_id: Mapped[UUID | None] = mapped_column(ForeignKey("referral.id"), unique=True)
     expected_close: Mapped[date]
     next_action: Mapped[str | None]
     next_action_on: Mapped[date | None]
@@ -63,7 +64,11 @@ class Opportunity(Base):
             " AND (status = 'lost') = (lost_reason IS NOT NULL)",
             "outcome",
         ),
-        CheckConstraint("(source = 'task') = (contact_id IS NOT NULL)", "source"),
+        CheckConstraint(
+            "(source = 'task') = (contact_id IS NOT NULL)"
+            " AND (source = 'referral') = (referral_id IS NOT NULL)",
+            "source",
+        ),
         CheckConstraint("amount > 0 AND (won_amount IS NULL OR won_amount > 0)", "amount"),
         Index(None, "manager", "expected_close", "id"),
         Index(None, "expected_close", "id"),

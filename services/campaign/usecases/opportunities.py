@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +20,7 @@ from services.campaign.models import (
     Offer,
     Opportunity,
     OpportunityMove,
+    Referral,
     Task,
 )
 from services.campaign.queries.opportunities import newest_stages
@@ -32,6 +33,7 @@ from shared.auth import Principal, Role
 from shared.contracts.campaign.opportunities import (
     LoseRequest,
     OpportunityPatch,
+    OpportunitySource,
     OpportunityVerb,
     OpportunityWrite,
 )
@@ -54,6 +56,13 @@ class _Origin:
     offer: str | None = None
     amount: Decimal | None = None
     contact_id: UUID | None = None
+    referral_id: UUID | None = None
+
+    @property
+    def source(self) -> OpportunitySource:
+        if self.contact_id is not None:
+            return "task"
+        return "hand" if self.referral_id is None else "referral"
 
 
 async def open_opportunity(
@@ -68,7 +77,7 @@ async def open_opportunity(
     if not amount:
         raise Unprocessable(
             "the opportunity has no value",
-            errors=[FieldError("/amount", "is required: the contact told none")],
+            errors=[FieldError("/amount", "is required: nobody told one")],
         )
     offer, product = await _subject(session, request.offer or origin.offer, request.product)
     rad = request.rad or (await rad_state(session, origin.customer_id)).rad
@@ -87,8 +96,9 @@ async def open_opportunity(
         amount=amount,
         currency=request.currency,
         rad=rad,
-        source="hand" if origin.contact_id is None else "task",
+        source=origin.source,
         contact_id=origin.contact_id,
+        referral_id=origin.referral_id,
         expected_close=request.expected_close,
         next_action=blot(request.next_action),
         next_action_on=request.next_action_on,
@@ -107,8 +117,10 @@ async def open_opportunity(
 async def _origin(session: AsyncSession, principal: Principal, request: OpportunityWrite) -> _Origin:
     if request.contact_id is not None:
         return await _of_contact(session, principal, request.contact_id)
+    if request.referral_id is not None:
+        return await _of_referral(session, principal, request.referral_id)
     if request.customer_id is None:
-        raise TypeError("the contract asks for a customer or a contact")
+        raise TypeError("the contract asks for a customer, a contact or a referral")
     org = await org_of_customer(session, request.customer_id)
     return _Origin(request.customer_id, org)
 
@@ -142,6 +154,30 @@ async def _of_contact(session: AsyncSession, principal: Principal, contact_id: U
     return _Origin(customer_id, org, found.offer, contact.outcome_amount, contact_id)
 
 
+async def _of_referral(session: AsyncSession, principal: Principal, referral_id: UUID) -> _Origin:
+    """Of one that was accepted, by who accepted it; the customer is of their organisation."""
+    found = (
+        await session.execute(
+            select(Referral, Customer.merged_into)
+            .outerjoin(Customer, Customer.id == Referral.customer_id)
+            .where(Referral.id == referral_id)
+        )
+    ).one_or_none()
+    if found is None:
+        raise _wrong("/referral_id", "is no referral")
+    referral: Referral = found[0]
+    if referral.state != "accepted":
+        raise _wrong("/referral_id", f"is {referral.state}, not accepted")
+    if referral.receiver != principal.staff and not principal.has(Role.branch_head):
+        raise Forbidden("the referral belongs to another manager")
+    taken = await session.scalar(select(Opportunity.id).where(Opportunity.referral_id == referral_id))
+    if taken is not None:
+        raise Conflict(f"opportunity {taken} was opened from this referral", slug="opportunity-exists")
+    customer_id = found.merged_into or referral.customer_id
+    org = await org_of_customer(session, customer_id)
+    return _Origin(customer_id, org, referral.offer, referral_id=referral_id)
+
+
 async def org_of_customer(session: AsyncSession, customer_id: UUID) -> str:
     """The branch of a customer the bank deals with, within the caller's organisation."""
     row = (
@@ -158,25 +194,32 @@ async def org_of_customer(session: AsyncSession, customer_id: UUID) -> str:
     return str(row.org_path)
 
 
-async def manager_for(session: AsyncSession, principal: Principal, org: str, asked: str | None) -> str:
+async def manager_for(
+    session: AsyncSession, principal: Principal, org: str, asked: str | None, pointer: str = "/manager"
+) -> str:
     """Managers work for themselves; a branch head may name one of the branch's managers."""
     if asked is None or asked == principal.staff:
         if principal.staff is None:
-            raise Unprocessable("who is to do it?", errors=[FieldError("/manager", "is required")])
+            raise Unprocessable("who is to do it?", errors=[FieldError(pointer, "is required")])
         return principal.staff
     if not principal.has(Role.branch_head):
         raise Forbidden("only a branch head gives work to somebody else")
+    await require_manager_of(session, org, asked, pointer)
+    return asked
+
+
+async def require_manager_of(session: AsyncSession, org: str, staff: str, pointer: str) -> None:
+    """Whoever holds customers of the branch is one of its managers."""
     holds = await session.scalar(
-        select(func.count())
-        .select_from(Customer)
+        select(Customer.id)
         .where(
             Customer.org_path == org,
-            or_(Customer.primary_manager == asked, Customer.backup_manager == asked),
+            or_(Customer.primary_manager == staff, Customer.backup_manager == staff),
         )
+        .limit(1)
     )
-    if not holds:
-        raise _wrong("/manager", f"holds no customers of {org}")
-    return asked
+    if holds is None:
+        raise _wrong(pointer, f"holds no customers of {org}")
 
 
 async def _subject(
@@ -336,7 +379,18 @@ async def _record_move(
 
 
 def moved(row: Opportunity, from_stage: str | None, to_stage: str, at: datetime, by: str) -> OpportunityMoved:
-    told = ("customer_id", "version", "manager", "offer", "product", "rad", "source", "contact_id", "amount")
+    told = (
+        "customer_id",
+        "version",
+        "manager",
+        "offer",
+        "product",
+        "rad",
+        "source",
+        "contact_id",
+        "referral_id",
+        "amount",
+    )
     return OpportunityMoved(
         opportunity_id=row.id,
         org=row.org_path,

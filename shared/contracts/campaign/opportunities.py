@@ -18,7 +18,10 @@ Rad = Annotated[
 OpportunityStatus = Literal["open", "won", "lost"]
 OpportunityVerb = Literal["edit", "move", "win", "lose", "reopen", "assign"]
 OpportunitySource = Annotated[
-    Literal["task", "hand"], Field(description="task: from a contact of a campaign; hand: opened by hand")
+    Literal["task", "referral", "hand"],
+    Field(
+        description="task: from a contact of a campaign; referral: from one accepted; hand: opened by hand"
+    ),
 ]
 LossReason = Literal["price", "competitor", "no_need", "no_answer", "unsuitable", "other"]
 LossCause = Literal["price", "competitor", "no_need", "no_answer", "unsuitable", "other", "erased"]
@@ -68,8 +71,8 @@ class StageList(StageListWrite):
 
 
 class OpportunityWrite(Schema):
-    """`POST /v1/opportunities`. Of a customer, or of a contact that was accepted or met interest, which then
-    gives customer, offer and, where it was told, the amount.
+    """`POST /v1/opportunities`. Of a customer; of a contact that was accepted or met interest, which then
+    gives customer, offer and, where it was told, the amount; or of a referral that you accepted.
     """
 
     model_config = ConfigDict(
@@ -89,6 +92,7 @@ class OpportunityWrite(Schema):
     )
     customer_id: UUID | None = None
     contact_id: UUID | None = None
+    referral_id: UUID | None = None
     name: ShortText
     offer: Key | None = None
     product: Code | None = Field(None, description="null: the offer's")
@@ -103,8 +107,8 @@ class OpportunityWrite(Schema):
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> Self:
-        if (self.customer_id is None) == (self.contact_id is None):
-            raise ValueError("name a customer or a contact, not both")
+        if [self.customer_id, self.contact_id, self.referral_id].count(None) != 2:
+            raise ValueError("name a customer, a contact or a referral, and one of them only")
         return self
 
 
@@ -158,6 +162,7 @@ class OpportunityView(Schema):
     rad: Rad
     source: OpportunitySource
     contact_id: UUID | None
+    referral_id: UUID | None
     expected_close: date
     next_action: str | None
     next_action_on: date | None

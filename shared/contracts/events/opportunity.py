@@ -23,8 +23,9 @@ class OpportunityMoved(EventData):
     offer: Key | None = None
     product: Code | None = None
     rad: Literal["retain", "acquire", "develop"]
-    source: Literal["task", "hand"]
+    source: Literal["task", "referral", "hand"]
     contact_id: UUID | None = None
+    referral_id: UUID | None = None
     amount: Money
     currency: Currency
     won_amount: Money | None = None

@@ -75,6 +75,7 @@ def opportunity_tables() -> None:
         column("amount", MONEY),
         *texts("currency", "rad", "source"),
         column("contact_id", sa.Uuid(), null=True),
+        column("referral_id", sa.Uuid(), null=True),
         column("expected_close", sa.Date()),
         *texts("next_action", null=True),
         column("next_action_on", sa.Date(), null=True),
@@ -94,7 +95,9 @@ def opportunity_tables() -> None:
             name=op.f("ck_opportunity_outcome"),
         ),
         sa.CheckConstraint(
-            "(source = 'task') = (contact_id IS NOT NULL)", name=op.f("ck_opportunity_source")
+            "(source = 'task') = (contact_id IS NOT NULL)"
+            " AND (source = 'referral') = (referral_id IS NOT NULL)",
+            name=op.f("ck_opportunity_source"),
         ),
         sa.CheckConstraint(
             "amount > 0 AND (won_amount IS NULL OR won_amount > 0)", name=op.f("ck_opportunity_amount")
@@ -102,9 +105,13 @@ def opportunity_tables() -> None:
         sa.ForeignKeyConstraint(
             ["contact_id"], ["contact.id"], name=op.f("fk_opportunity_contact_id_contact")
         ),
+        sa.ForeignKeyConstraint(
+            ["referral_id"], ["referral.id"], name=op.f("fk_opportunity_referral_id_referral")
+        ),
         sa.ForeignKeyConstraint(["offer"], ["offer.key"], name=op.f("fk_opportunity_offer_offer")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_opportunity")),
         sa.UniqueConstraint("contact_id", name=op.f("uq_opportunity_contact_id")),
+        sa.UniqueConstraint("referral_id", name=op.f("uq_opportunity_referral_id")),
     )
     for columns in (
         ["customer_id"],
