@@ -6,6 +6,7 @@ it becomes `unknown`. As many are marked at once as are submitted at once.
 """
 
 import asyncio
+import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +14,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.channels import Connector, OutboundMessage, Submission, connector_for
@@ -33,6 +36,7 @@ logger = structlog.get_logger()
 
 _WAIT = timedelta(seconds=30)
 """Until the customer file is asked again when it did not answer."""
+_RETRY_SECONDS = 0.5
 _AT_ONCE = 8
 """Requests to one provider under way."""
 _REASONS: dict[NoAddress, SuppressionReason] = {
@@ -153,9 +157,32 @@ async def _submit(
         *(connector.submit([each.message for each in request]) for request in requests)
     )
     flat: list[Submission] = [answer for answered in answers for answer in answered]
-    async with runtime.db.transaction() as session:
-        await record_answers(session, channel, [each.claim for each in ours], flat)
+    await _record(runtime, settings, channel, [each.claim for each in ours], flat)
     return len(ours)
+
+
+async def _record(
+    runtime: Runtime,
+    settings: CampaignSettings,
+    channel: Channel,
+    claims: Sequence[Claim],
+    answers: Sequence[Submission],
+) -> None:
+    """What the provider said must not be lost because the database is away for a while: as long as the lease
+    lasts it is tried again, and even then the answer would be taken, if late.
+    """
+    deadline = time.monotonic() + settings.message_lease_seconds
+    while True:
+        try:
+            async with runtime.db.transaction() as session:
+                await record_answers(session, channel, claims, answers)
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            if time.monotonic() > deadline:
+                raise
+            logger.warning("answers_not_recorded_yet", channel=channel.key, error=type(error).__name__)
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            return
 
 
 async def _begin(session: AsyncSession, settings: CampaignSettings, claims: Sequence[Claim]) -> set[UUID]:
