@@ -11,8 +11,8 @@ from shared import clock
 from shared.contracts.campaign.account_plans import Objective
 from shared.contracts.events import CustomerErased, ValuesCalculated
 from shared.ids import new_id
+from tests.campaign.board import Board, a_month, board
 from tests.campaign.desk import AB, JINGAN, desk, merged, moved, ref
-from tests.campaign.test_opportunities import Board, a_month, board
 
 __all__ = ["board", "desk"]
 
@@ -179,7 +179,7 @@ async def test_plans_and_visits_follow_the_owners_and_go_with_the_erased(board: 
     assert (kept["purpose"], kept["participants"], kept["minutes"]) == ("", [], "5.00")
     async with board.desk.bank.campaign.runtime.db.transaction() as session:
         for table in ("visit", "account_plan", "account_action", "audit_log"):
-            left = await session.scalar(text(f"SELECT count(*) FROM {table} t WHERE t::text ILIKE '%lake%'"))  # noqa: S608
+            left = await session.scalar(text(f"SELECT count(*) FROM {table} t WHERE t::text ILIKE '%lake%'"))
             assert left == 0, table
 
 

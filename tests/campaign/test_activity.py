@@ -8,8 +8,8 @@ import pytest
 from services.campaign.domain.activity import attained, days_of
 from shared import clock
 from shared.contracts.campaign.activity_targets import ActivityPeriod
+from tests.campaign.board import Board, a_month, board
 from tests.campaign.desk import EVERYBODY, PUDONG, desk, merged
-from tests.campaign.test_opportunities import Board, a_month, board
 
 __all__ = ["board", "desk"]
 

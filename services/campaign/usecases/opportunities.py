@@ -297,10 +297,15 @@ async def reopen_opportunity(
 
 
 async def _require_of_the_bank(session: AsyncSession, row: Opportunity) -> None:
-    """Also as a merged file: its survivor is the customer then."""
-    status = await session.scalar(select(Customer.status).where(Customer.id == row.customer_id))
-    if status not in {"active", "merged"}:
-        raise Conflict("the customer is not with the bank any more", slug="customer-gone")
+    """Also as a merged file: its survivor is the customer then. It is of the customer's branch again."""
+    found = (
+        await session.execute(
+            select(Customer.status, Customer.org_path).where(Customer.id == row.customer_id)
+        )
+    ).one_or_none()
+    if found is None or found.status not in {"active", "merged"}:
+        raise Conflict("the customer is not with you any more", slug="customer-gone")
+    row.org_path = found.org_path
 
 
 async def assign_opportunity(
