@@ -168,6 +168,9 @@ async def test_only_the_two_sides_their_heads_and_auditors_see_it(two: Two) -> N
         assert (await stranger.get(f"/v1/referrals/{open_['id']}")).status_code == 404
     async with bank.strategist() as strategist:
         assert (await strategist.get("/v1/referrals")).status_code == 403
+    for branch in (PUDONG, JINGAN):
+        async with bank.client(Role.manager, org=branch) as nobody:
+            assert (await nobody.get("/v1/referrals")).json()["items"] == []
     for code, of, status in (("B", open_, 404), ("O", named, 404), ("A", open_, 403), ("H", open_, 403)):
         assert (await two.ask(code, "accept", of)).status_code == status, code
     # Of the referring branch the head only looks on; the receiving one's says who sees to it.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, and_, false, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.referrals import (
@@ -52,11 +52,14 @@ def visible_to(principal: Principal) -> ColumnElement[bool]:
 
 
 def _made_by(principal: Principal) -> ColumnElement[bool]:
-    return or_(Referral.made_by == principal.id, Referral.referrer == principal.staff)
+    own = Referral.made_by == principal.id
+    return own if principal.staff is None else or_(own, Referral.referrer == principal.staff)
 
 
 def _for(principal: Principal) -> ColumnElement[bool]:
-    """Theirs to see to: named, or to whoever of their branch takes it."""
+    """Theirs to see to: named, or to whoever of their branch takes it. Who is not of the staff gets none."""
+    if principal.staff is None:
+        return false()
     mine = and_(func.in_org_scope(Referral.to_org), Referral.receiver.is_(None))
     return or_(Referral.receiver == principal.staff, mine)
 
