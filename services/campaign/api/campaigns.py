@@ -125,7 +125,9 @@ async def reject_campaign(
 async def launch_campaign(
     session: Session, principal: Planner, response: Response, campaign_id: UUID
 ) -> JobView:
-    """Freezes the audience and assigns the first wave; before its first day the campaign is scheduled."""
+    """Freezes the audience and assigns the first wave, or opens the campaign to whom its trigger brings;
+    before its first day the campaign is scheduled.
+    """
     job = await request_launch(session, principal, campaign_id)
     response.headers["Location"] = location_of(job)
     return job
@@ -144,7 +146,7 @@ async def pause_campaign(
 async def resume_campaign(
     session: Session, principal: Planner, response: Response, campaign_id: UUID
 ) -> CampaignView:
-    """Waves that came due meanwhile are released at once."""
+    """Waves that came due meanwhile are released at once, and so are held moves."""
     return await _view(session, response, await usecases.resume_campaign(session, principal, campaign_id))
 
 
@@ -176,7 +178,9 @@ async def complete_campaign(
 async def simulate_campaign(
     session: Session, principal: Planner, settings: ServiceSettings, campaign_id: UUID
 ) -> Simulation:
-    """What a launch would decide now, by the same statement, counted; nothing is written."""
+    """What a launch would decide now, by the same statement, counted; nothing is written. With a trigger:
+    what would have been decided on those who moved within the last 30 days.
+    """
     campaign = await queries.find_campaign(session, principal, campaign_id)
     content = queries.content_of(campaign)
     plan = plan_of(content)
