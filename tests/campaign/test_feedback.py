@@ -26,12 +26,74 @@ async def _give(desk: Desk, status: int = 201, **body: Any) -> dict[str, Any]:
     return dict(answer.json())
 
 
+async def _is_of_something(desk: Desk, campaign_id: str) -> None:
+    draft = await desk.bank.approved(scheme=EVERYBODY)
+    problem = await _give(desk, 422, kind="offer", rating=3)
+    assert problem["errors"][0]["pointer"] == "/campaign_id"
+    problem = await _give(desk, 422, campaign_id=campaign_id, kind="offer", rating=3, arm="letter")
+    assert problem["errors"][0]["pointer"] == "/arm"
+    # Both arms make the same offer: no need to say which.
+    assert (await _give(desk, campaign_id=campaign_id, kind="offer", rating=3))["offer"] == "steady-r2"
+    assert (await _give(desk, 409, campaign_id=draft, kind="list", rating=3))["type"].endswith("not-launched")
+    await _give(desk, 404, task_id=str(new_id()), kind="list", rating=3)
+    await _give(desk, 422, campaign_id=campaign_id, kind="list", rating=6)
+
+
+async def _stays_with_who_gave_it(desk: Desk, given: dict[str, Any]) -> None:
+    path = f"/v1/feedback/{given['id']}"
+    async with desk.bank.manager("B", PUDONG) as colleague:
+        assert (await colleague.get(path)).status_code == 404
+        assert (await colleague.get("/v1/feedback")).json()["items"] == []
+        assert (await colleague.get("/v1/feedback/counts")).json()["items"] == []
+        assert (await colleague.post(f"{path}:close", headers=FIRST)).status_code == 404
+        assert (
+            await colleague.post(f"{path}:answer", json={"answer": "x"}, headers=FIRST)
+        ).status_code == 403
+    async with desk.bank.client(Role.branch_head, **HEAD) as head:
+        assert (await head.get(path)).status_code == 200
+    async with desk.bank.client(Role.strategist, org=JINGAN, staff="S9") as stranger:
+        assert (await stranger.get(path)).status_code == 404
+        answer = await stranger.post(f"{path}:answer", json={"answer": "x"}, headers=FIRST)
+        assert answer.status_code == 404
+
+
+async def _is_told_and_acknowledges(desk: Desk, task: dict[str, Any]) -> None:
+    """A head's note reaches the manager of the task, and nobody else."""
+    path = f"/v1/tasks/{task['id']}/coaching-notes"
+    body = {"text": "Ask for the family first. 13912345678"}
+    async with desk.bank.client(Role.branch_head, **HEAD) as head:
+        missing = await head.post(path, json={**body, "attempt": 1})
+        assert missing.json()["errors"][0]["pointer"] == "/attempt"
+        written = await head.post(path, json=body)
+        assert written.status_code == 201, written.text
+    note = written.json()
+    assert (note["manager"], note["text"]) == ("A", "Ask for the family first. ▇▇▇")
+    acknowledge = f"/v1/coaching-notes/{note['id']}:acknowledge"
+    async with desk.bank.manager("B", PUDONG) as colleague:
+        assert (await colleague.get("/v1/coaching-notes")).json()["items"] == []
+        assert (await colleague.post(acknowledge, headers=FIRST)).status_code == 403
+        assert (await colleague.post(path, json=body)).status_code == 403
+    async with desk.bank.client(Role.branch_head, org=JINGAN, staff="H2") as stranger:
+        assert (await stranger.post(path, json=body)).status_code == 404
+        assert (await stranger.get("/v1/coaching-notes")).json()["items"] == []
+    async with desk.bank.manager("A", PUDONG) as manager:
+        unread = (await manager.get("/v1/coaching-notes?unread=true")).json()["items"]
+        assert [each["id"] for each in unread] == [note["id"]]
+        assert (await manager.post(acknowledge, headers={"If-Match": '"v7"'})).status_code == 412
+        seen = await manager.post(acknowledge, headers=FIRST)
+        assert (seen.status_code, seen.json()["acknowledged_at"] is None) == (200, False)
+        assert (await manager.post(acknowledge, headers=FIRST)).status_code == 200
+        assert (await manager.get("/v1/coaching-notes?unread=true")).json()["items"] == []
+    assert len(await desk.audited("acknowledge_coaching_note")) == 1
+
+
 async def test_feedback_is_given_answered_closed_and_counted(desk: Desk) -> None:
-    campaign_id = await desk.bank.launched(scheme=EVERYBODY)
+    arms = [an_arm("call", 0.5), an_arm("visit", 0.5, offer="steady-r2")]
+    campaign_id = await desk.bank.launched(scheme=a_scheme(*arms, hold_out=0))
     task = (await desk.tasks())[0]
     said = "too long, call 13912345678"
     given = await _give(desk, task_id=task["id"], kind="script", rating=2, text=said)
-    assert (given["script"], given["offer"], given["arm"]) == ("call@1", None, "call")
+    assert (given["script"], given["offer"], given["arm"]) == ("call@1", None, task["arm"])
     assert (given["state"], given["text"]) == ("open", "too long, call ▇▇▇")
     assert given["customer_id"] == task["customer_id"]
     await _give(desk, task_id=task["id"], kind="script", rating=5)
@@ -62,79 +124,15 @@ async def test_feedback_is_given_answered_closed_and_counted(desk: Desk) -> None
         again = await manager.post(f"{path}:close", headers={"If-Match": '"v3"'})
         assert (again.status_code, again.json()["type"]) == (409, "/problems/illegal-transition")
     assert [entry["state"] for entry in await desk.audited("answer_feedback")] == ["answered"]
+    await _stays_with_who_gave_it(desk, of_list)
+    await _is_of_something(desk, campaign_id)
 
 
-async def test_feedback_is_of_something(desk: Desk) -> None:
-    campaign_id = await desk.bank.launched(
-        scheme=a_scheme(an_arm("call", 0.5), an_arm("visit", 0.5, offer="steady-r2"), hold_out=0)
-    )
-    draft = await desk.bank.approved(scheme=EVERYBODY)
-    problem = await _give(desk, 422, kind="offer", rating=3)
-    assert problem["errors"][0]["pointer"] == "/campaign_id"
-    problem = await _give(desk, 422, campaign_id=campaign_id, kind="offer", rating=3, arm="letter")
-    assert problem["errors"][0]["pointer"] == "/arm"
-    # Both arms make the same offer: no need to say which.
-    assert (await _give(desk, campaign_id=campaign_id, kind="offer", rating=3))["offer"] == "steady-r2"
-    assert (await _give(desk, 409, campaign_id=draft, kind="list", rating=3))["type"].endswith("not-launched")
-    await _give(desk, 404, task_id=str(new_id()), kind="list", rating=3)
-    await _give(desk, 422, campaign_id=campaign_id, kind="list", rating=6)
-
-
-async def test_feedback_stays_with_who_gave_it_and_their_branch(desk: Desk) -> None:
-    campaign_id = await desk.bank.launched(scheme=EVERYBODY)
-    given = await _give(desk, campaign_id=campaign_id, kind="list", rating=1)
-    path = f"/v1/feedback/{given['id']}"
-    async with desk.bank.manager("B", PUDONG) as colleague:
-        assert (await colleague.get(path)).status_code == 404
-        assert (await colleague.get("/v1/feedback")).json()["items"] == []
-        assert (await colleague.get("/v1/feedback/counts")).json()["items"] == []
-        assert (await colleague.post(f"{path}:close", headers=FIRST)).status_code == 404
-        assert (
-            await colleague.post(f"{path}:answer", json={"answer": "x"}, headers=FIRST)
-        ).status_code == 403
-    async with desk.bank.client(Role.branch_head, **HEAD) as head:
-        assert (await head.get(path)).status_code == 200
-    async with desk.bank.client(Role.strategist, org=JINGAN, staff="S9") as stranger:
-        assert (await stranger.get(path)).status_code == 404
-        answer = await stranger.post(f"{path}:answer", json={"answer": "x"}, headers=FIRST)
-        assert answer.status_code == 404
-
-
-async def test_a_head_tells_a_manager_who_acknowledges_it(desk: Desk) -> None:
-    await desk.bank.launched(scheme=EVERYBODY)
-    task = (await desk.tasks())[0]
-    path = f"/v1/tasks/{task['id']}/coaching-notes"
-    body = {"text": "Ask for the family first. 13912345678"}
-    async with desk.bank.client(Role.branch_head, **HEAD) as head:
-        missing = await head.post(path, json={**body, "attempt": 1})
-        assert missing.json()["errors"][0]["pointer"] == "/attempt"
-        written = await head.post(path, json=body)
-        assert written.status_code == 201, written.text
-    note = written.json()
-    assert (note["manager"], note["text"]) == ("A", "Ask for the family first. ▇▇▇")
-    acknowledge = f"/v1/coaching-notes/{note['id']}:acknowledge"
-    async with desk.bank.manager("B", PUDONG) as colleague:
-        assert (await colleague.get("/v1/coaching-notes")).json()["items"] == []
-        assert (await colleague.post(acknowledge, headers=FIRST)).status_code == 403
-        assert (await colleague.post(path, json=body)).status_code == 403
-    async with desk.bank.client(Role.branch_head, org=JINGAN, staff="H2") as stranger:
-        assert (await stranger.post(path, json=body)).status_code == 404
-        assert (await stranger.get("/v1/coaching-notes")).json()["items"] == []
-    async with desk.bank.manager("A", PUDONG) as manager:
-        unread = (await manager.get("/v1/coaching-notes?unread=true")).json()["items"]
-        assert [each["id"] for each in unread] == [note["id"]]
-        assert (await manager.post(acknowledge, headers={"If-Match": '"v7"'})).status_code == 412
-        seen = await manager.post(acknowledge, headers=FIRST)
-        assert (seen.status_code, seen.json()["acknowledged_at"] is None) == (200, False)
-        assert (await manager.post(acknowledge, headers=FIRST)).status_code == 200
-        assert (await manager.get("/v1/coaching-notes?unread=true")).json()["items"] == []
-    assert len(await desk.audited("acknowledge_coaching_note")) == 1
-
-
-async def test_what_was_written_about_a_customer_goes_with_them(desk: Desk) -> None:
+async def test_a_head_tells_a_manager_and_what_was_written_goes_with_the_customer(desk: Desk) -> None:
     await desk.bank.launched(scheme=EVERYBODY)
     gone = desk.people[0]
     task = next(each for each in await desk.tasks() if each["customer_id"] == str(gone.customer_id))
+    await _is_told_and_acknowledges(desk, task)
     given = await _give(desk, task_id=task["id"], kind="offer", rating=1, text="she has a rich uncle")
     path = f"/v1/tasks/{task['id']}/coaching-notes"
     headers = {"Idempotency-Key": str(new_id())}
