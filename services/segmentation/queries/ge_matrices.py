@@ -1,6 +1,7 @@
 """GE matrices as rows: the matrix itself, its nine cells, what became of a customer."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.models.ge_matrix import GeMatrix, GeScore
 from services.segmentation.queries.feature_values import feature_values
 from services.segmentation.queries.features import load_catalogue
-from services.segmentation.store.scope import active_by_ordinal
+from services.segmentation.store.scope import Known, active_by_ordinal
 from services.segmentation.store.store import Store
 from shared import clock
 from shared.contracts.base import LocalText
@@ -35,6 +36,7 @@ from shared.contracts.segmentation.ge_matrix import (
     WeighedFactor,
     Weighing,
 )
+from shared.db import fetch
 from shared.errors import NotFound
 
 
@@ -104,66 +106,88 @@ def _strategy(matrix: GeMatrix, attractiveness: str, competitiveness: str) -> Ce
     )
 
 
+_STANDING = """
+SELECT ordinal, attractiveness, competitiveness, attractiveness_band, competitiveness_band, customer_class
+FROM ge_score WHERE matrix_id = %(matrix)s AND current ORDER BY ordinal
+"""
+
+
 async def matrix_cells(
     session: AsyncSession, store: Store, matrix: GeMatrix, org: str, limit: int
 ) -> MatrixCells:
     """The nine cells within `org`; who was merged or erased stands in none."""
-    rows = list(
-        await session.scalars(
-            select(GeScore).where(GeScore.matrix_id == matrix.id, GeScore.current).order_by(GeScore.ordinal)
-        )
-    )
+    rows = await fetch(session, _STANDING, {"matrix": matrix.id})
     moment = Moment(clock.now(), clock.ZONE)
     catalogue = await load_catalogue(session)
-    placed = await store.run(
-        lambda cursor: _placed(cursor, rows, matrix.value_feature, org, moment, catalogue)
-    )
-    cells = [_cell(matrix, placed, a, s, limit) for a in _DOWN for s in _DOWN]
+
+    def cells(cursor: duckdb.DuckDBPyConnection) -> list[CellView]:
+        placed = _placed(cursor, [_Standing(*row) for row in rows], matrix, org, moment, catalogue)
+        return [_cell(matrix, placed, a, s, limit) for a in _DOWN for s in _DOWN]
+
+    found = await store.run(cells)
     classes = dict.fromkeys("ABC", 0)
-    for cell in cells:
+    for cell in found:
         classes[cell.customer_class] += cell.count
-    return MatrixCells(matrix_id=matrix.id, customers=len(placed), classes=classes, cells=cells)
+    return MatrixCells(matrix_id=matrix.id, customers=sum(classes.values()), classes=classes, cells=found)
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """Where one customer stands now; named as the columns of `GeScore`."""
+
+    ordinal: int
+    attractiveness: float
+    competitiveness: float
+    attractiveness_band: str
+    competitiveness_band: str
+    customer_class: str
+
+
+_Valued = tuple[_Standing, Known, float]
+"""With the customer and its value, NaN where unknown."""
+_Placed = dict[tuple[str, str], list[_Valued]]
 
 
 def _placed(
     cursor: duckdb.DuckDBPyConnection,
-    rows: Sequence[GeScore],
-    feature: str,
+    rows: Sequence[_Standing],
+    matrix: GeMatrix,
     org: str,
     moment: Moment,
     catalogue: Catalogue,
-) -> list[PlacedCustomer]:
+) -> _Placed:
+    """By the cell's bands."""
     known = active_by_ordinal(cursor, np.array([row.ordinal for row in rows], dtype=np.int32), org)
     shown = [row for row in rows if row.ordinal in known]
     ordinals = np.array([row.ordinal for row in shown], dtype=np.uint32)
-    values = feature_values(cursor, [feature], ordinals, moment, catalogue)[:, 0].tolist()
-    return [
-        PlacedCustomer(
-            customer_id=known[row.ordinal].customer_id,
-            org=known[row.ordinal].org,
-            position=_position(row),
-            value=None if np.isnan(value) else value,
-        )
-        for row, value in zip(shown, values, strict=True)
-    ]
+    values = feature_values(cursor, [matrix.value_feature], ordinals, moment, catalogue)[:, 0].tolist()
+    placed: _Placed = {}
+    for row, value in zip(shown, values, strict=True):
+        cell = placed.setdefault((row.attractiveness_band, row.competitiveness_band), [])
+        cell.append((row, known[row.ordinal], value))
+    return placed
 
 
 def _cell(
-    matrix: GeMatrix, placed: Sequence[PlacedCustomer], attractiveness: str, competitiveness: str, limit: int
+    matrix: GeMatrix, placed: _Placed, attractiveness: str, competitiveness: str, limit: int
 ) -> CellView:
-    inside = [
-        each
-        for each in placed
-        if (each.position.attractiveness, each.position.competitiveness) == (attractiveness, competitiveness)
-    ]
-    inside.sort(key=lambda each: -(each.value or 0.0))
+    inside = placed.get((attractiveness, competitiveness), [])
+    best = sorted(inside, key=lambda each: 0.0 if np.isnan(each[2]) else -each[2])[:limit]
     return CellView(
         attractiveness=Band(attractiveness),
         competitiveness=Band(competitiveness),
         customer_class=class_of(attractiveness, competitiveness),
         strategy=_strategy(matrix, attractiveness, competitiveness),
         count=len(inside),
-        customers=inside[:limit],
+        customers=[
+            PlacedCustomer(
+                customer_id=customer.customer_id,
+                org=customer.org,
+                position=_position(row),
+                value=None if np.isnan(value) else value,
+            )
+            for row, customer, value in best
+        ],
     )
 
 
@@ -188,7 +212,7 @@ def history_row(row: Any) -> ScoreHistory:
     )
 
 
-def _position(row: GeScore) -> CellPosition:
+def _position(row: GeScore | _Standing) -> CellPosition:
     return CellPosition(
         attractiveness_score=row.attractiveness,
         competitiveness_score=row.competitiveness,

@@ -1,5 +1,6 @@
 """Scoring customers in a GE matrix: many at once, each accepted or refused for itself."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.ge_matrix import BANDS, Positions, banded, place
 from services.segmentation.domain.rules.compiler import Moment
-from services.segmentation.models.ge_matrix import GeMatrix, GeScore
+from services.segmentation.models.ge_matrix import GeMatrix
 from services.segmentation.queries.erasures import erased_ordinals
 from services.segmentation.queries.feature_values import feature_values
 from services.segmentation.queries.features import load_catalogue
@@ -38,6 +39,10 @@ from shared.errors import Conflict, FieldError, NotFound, ProblemError, Unproces
 from shared.problems import problem_of
 
 Scores = NDArray[np.float64]
+
+_PRESENT = """
+SELECT ordinal, scores::text, note FROM ge_score WHERE matrix_id = %(matrix)s AND current ORDER BY ordinal
+"""
 
 _SUPERSEDE = """
 UPDATE ge_score SET current = false
@@ -96,7 +101,8 @@ async def score(
     scored = [scores for _, _, scores, _ in taken]
     positions = positions_of(matrix, scored)
     notes = [note for *_, note in taken]
-    await _append(session, principal, matrix, ScoreCause.scores, ordinals, scored, positions, notes)
+    texts = [orjson.dumps(each).decode() for each in scored]
+    await _append(session, principal, matrix, ScoreCause.scores, ordinals, texts, positions, notes)
     for place_, (index, *_) in enumerate(taken):
         position = position_view(positions, place_)
         results.append(ScoreResult(index=index, customer_id=ids[index], position=position))
@@ -110,16 +116,9 @@ async def place_again(
     session: AsyncSession, principal: Principal, matrix: GeMatrix, cause: ScoreCause
 ) -> int:
     """Everybody's present scores under the matrix's present weights and cut-offs; how many there are."""
-    rows = (
-        await session.execute(
-            select(GeScore.ordinal, GeScore.scores, GeScore.note)
-            .where(GeScore.matrix_id == matrix.id, GeScore.current)
-            .order_by(GeScore.ordinal)
-        )
-    ).all()
-    scores = [row.scores for row in rows]
-    ordinals, notes = [row.ordinal for row in rows], [row.note for row in rows]
-    positions = positions_of(matrix, scores)
+    rows = await fetch(session, _PRESENT, {"matrix": matrix.id})
+    ordinals, scores, notes = ([row[column] for row in rows] for column in range(3))
+    positions = await asyncio.to_thread(lambda: positions_of(matrix, list(map(orjson.loads, scores))))
     await _append(session, principal, matrix, cause, ordinals, scores, positions, notes)
     return len(rows)
 
@@ -217,16 +216,17 @@ async def _append(
     matrix: GeMatrix,
     cause: ScoreCause,
     ordinals: list[int],
-    scores: Sequence[dict[str, float]],
+    scores: list[str],
     positions: Positions,
     notes: list[str],
 ) -> None:
+    """`scores`: as JSON."""
     if not ordinals:
         return
     values = {
         "matrix": matrix.id,
         "ordinal": ordinals,
-        "scores": [orjson.dumps(each).decode() for each in scores],
+        "scores": scores,
         "a": positions.attractiveness.tolist(),
         "s": positions.competitiveness.tolist(),
         "a_band": [BANDS[band] for band in positions.attractiveness_band],
