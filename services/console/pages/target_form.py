@@ -73,8 +73,8 @@ class _Form:
 
     async def _count(self) -> None:
         """How many customers the rule has now; what is wrong with it stands in the same place."""
-        t = self._view.t
-        body = {"definition": {"sql": str(self._rule.value or "")}, "sample": 0}
+        t, rule = self._view.t, str(self._rule.value or "")
+        body = {"definition": {"sql": rule}, "sample": 0}
         try:
             found = await self._view.api.post("segmentation", "/v1/segments:preview", PreviewView, body)
         except ApiProblem as problem:
@@ -84,6 +84,8 @@ class _Form:
             said = Markup('<span class="muted">{}</span>').format(
                 t("targets.live", n=whole(found.count), all=whole(found.of), share=share)
             )
+        if rule != str(self._rule.value or ""):
+            return  # The answer for what stands there now comes later, or has come before this one.
         self._counted.clear()
         with self._counted:
             html(said)
