@@ -32,7 +32,7 @@ def test_a_channel_is_set_up_tried_and_enabled(watched: Watched, demonstration: 
     panel.get_by_role("button", name="试发").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("测试地址").fill("13800000000")
-    dialog.get_by_role("button", name="保存").click()
+    dialog.get_by_role("button", name="发送").click()
     panel.get_by_text("已受理").wait_for()
     panel.get_by_role("button", name="启用").click()
     panel.get_by_text("已启用").wait_for()

@@ -173,7 +173,8 @@ class _TestForm:
     async def ask(self) -> ChannelTestView | None:
         t = self._view.t
         title = t("channels.test.title", name=t.local(self._channel.name))
-        return await form(t, title=title, note=t("channels.test.note"), draw=self._fields, save=self._send)
+        note, send = t("channels.test.note"), t("channels.test.send")
+        return await form(t, title=title, note=note, draw=self._fields, save=self._send, button_text=send)
 
     def _fields(self) -> None:
         t, mail = self._view.t, self._channel.kind == "email"

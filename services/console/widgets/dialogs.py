@@ -46,6 +46,7 @@ async def form(
     draw: Callable[[], None],
     save: Callable[[], Awaitable[T | None]],
     wide: bool = False,
+    button_text: str | None = None,
 ) -> T | None:
     """What was saved, or None when the user turned back. Stays open while saving is refused."""
     look = "dialog wide" if wide else "dialog"
@@ -64,7 +65,7 @@ async def form(
 
         with ui.element("div").classes("actions").style("width: 100%"):
             ui.button(t("cancel"), on_click=lambda: dialog.submit(None)).props("flat no-caps")
-            button = ui.button(t("save"), on_click=accept).props("unelevated no-caps")
+            button = ui.button(button_text or t("save"), on_click=accept).props("unelevated no-caps")
     answer: T | None = await dialog
     dialog.delete()
     return answer
