@@ -3,7 +3,8 @@
 Events come 1,000 a second onto the customer stream as the customer service's relay publishes them, while 50
 segments with windows are live. Now and then one makes a customer join a segment of its own: its lag is
 measured. The bare loop receives the same stream, asks one SELECT by hand for the customers of the batch and
-publishes an answer; it keeps nothing, neither the events nor the members.
+publishes an answer; it keeps nothing, neither the events nor the members. Of the same events it is measured
+when the task is there that a campaign makes of the joining, against when the joining was told.
 """
 
 import asyncio
@@ -27,13 +28,19 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
 
 from benchmarks.b2_segments import BY_HAND, EVENTS_A_CUSTOMER, fill
 from benchmarks.b2_segments import RULES as PLAIN_RULES
+from benchmarks.b3_campaign import campaign_service, open_campaign
 from benchmarks.figure import at_most
 from benchmarks.workplace import Workplace
 from services.segmentation.domain.rules.compiler import Moment
 from services.segmentation.store.store import Store, set_watermark
 from services.segmentation.usecases.feed import STREAM
 from shared.auth import Role
-from shared.contracts.events import CustomerEventsRecorded, RecordedEvent, SegmentUpdated
+from shared.contracts.events import (
+    ContactsAssigned,
+    CustomerEventsRecorded,
+    RecordedEvent,
+    SegmentUpdated,
+)
 from shared.outbox import row
 
 RATE = 1_000
@@ -42,6 +49,8 @@ SECONDS = 20
 WARM_SECONDS = 5
 PROBES_A_SECOND = 20
 TARGET = 3.0
+TO_TASK = 3.0
+"""Of the way to the segment: what the campaign service adds is no more than twice that."""
 PROBE = "probe"
 _STORE_FILE = "benchmark.duckdb"
 _TYPES = ("transaction.posted", "transaction.posted", "login", "card.spent")
@@ -86,12 +95,16 @@ async def run(place: Workplace, size: int) -> list[dict[str, Any]]:
     connection = await nats.connect(place.servers.nats.url)
     try:
         bare = await _bare(connection.jetstream(), folder / _STORE_FILE, ids)
-        ours = await _service(place, connection.jetstream(), ids)
+        ours, tasks = await _service(place, connection.jetstream(), ids)
     finally:
         await connection.close()
     return [
-        _row(name, ours.quantile(share), bare.quantile(share))
+        row
         for name, share in (("p50", 0.5), ("p99", 0.99))
+        for row in (
+            _row(name, ours.quantile(share), bare.quantile(share)),
+            _task_row(name, tasks.quantile(share), ours.quantile(share)),
+        )
     ]
 
 
@@ -112,7 +125,7 @@ def _fill(folder: Path, size: int, moment: Moment) -> list[UUID]:
 # ── the load ──
 
 
-async def _load(js: JetStreamContext, prefix: str, ids: list[UUID], lags: Lags) -> float:
+async def _load(js: JetStreamContext, prefix: str, ids: list[UUID], lags: Lags, *others: Lags) -> float:
     """Events at `RATE` for warming up and for measuring; the rate that was reached."""
     dice = Random(7)  # noqa: S311 - a load, not a secret
     sequence = len(ids) * EVENTS_A_CUSTOMER
@@ -125,7 +138,8 @@ async def _load(js: JetStreamContext, prefix: str, ids: list[UUID], lags: Lags) 
         if measured >= 0 and probed and measured * PROBES_A_SECOND >= len(lags.published) + len(lags.seconds):
             customer = probed.pop()
             events[0] = _event(sequence, customer, ids, dice, "complaint.filed")
-            lags.published[str(ids[customer])] = time.perf_counter()
+            for each in (lags, *others):
+                each.published[str(ids[customer])] = time.perf_counter()
         sequence += A_MESSAGE
         message = row(CustomerEventsRecorded(events=events))
         subject = str(message["subject"]).replace("customer.", prefix, 1)
@@ -211,8 +225,9 @@ def _select(store: Store, ordinals: list[int]) -> None:
 # ── the service ──
 
 
-async def _service(place: Workplace, js: JetStreamContext, ids: list[UUID]) -> Lags:
-    lags = Lags()
+async def _service(place: Workplace, js: JetStreamContext, ids: list[UUID]) -> tuple[Lags, Lags]:
+    """To the segment, and to the task."""
+    lags, tasks = Lags(), Lags()
 
     async def updated(message: Msg) -> None:
         event = orjson.loads(message.data)["data"]
@@ -220,17 +235,30 @@ async def _service(place: Workplace, js: JetStreamContext, ids: list[UUID]) -> L
             for customer in event["joined"]:
                 lags.answered(customer)
 
+    async def assigned(message: Msg) -> None:
+        for contact in orjson.loads(message.data)["data"]["contacts"]:
+            tasks.answered(contact["customer_id"])
+
     settings = {"HUANYING_STORE_FILE": _STORE_FILE, "HUANYING_STORE_MEMORY": "6GB"}
-    async with place.service("segmentation", **settings) as service:
+    async with (
+        place.service("segmentation", **settings) as service,
+        campaign_service(place, ids) as campaign,
+    ):
         await _publish_rules(service.url, place.token(Role.strategist))
-        subscription = await js._nc.subscribe(f"{SegmentUpdated.SUBJECT}.>", cb=updated)  # noqa: SLF001
-        rate = await _load(js, "customer.", ids, lags)
+        await open_campaign(place, campaign.url, PROBE)
+        heard = [
+            await js._nc.subscribe(f"{event.SUBJECT}.>", cb=told)  # noqa: SLF001 - the same connection
+            for event, told in ((SegmentUpdated, updated), (ContactsAssigned, assigned))
+        ]
+        rate = await _load(js, "customer.", ids, lags, tasks)
         await _answered(lags)
-        await subscription.unsubscribe()
+        await _answered(tasks)
+        for subscription in heard:
+            await subscription.unsubscribe()
         print(
             f"{len(ids):,} customers: {rate:,.0f} events/s, {len(lags.seconds)} of them measured", flush=True
         )
-    return lags
+    return lags, tasks
 
 
 async def _publish_rules(url: str, token: str) -> None:
@@ -263,3 +291,9 @@ async def _until(check: Callable[[], Awaitable[bool]], seconds: float = 300) -> 
 def _row(name: str, ours: float, bare: float) -> dict[str, Any]:
     what = f"event to SegmentUpdated at {RATE:,} events/s, 50 segments, {name}"
     return at_most(what, f"{ours * 1000:.0f} ms", f"bare loop {bare * 1000:.0f} ms", ours / bare, TARGET)
+
+
+def _task_row(name: str, task: float, segment: float) -> dict[str, Any]:
+    what = f"event to task at {RATE:,} events/s, 50 segments, {name}"
+    reference = f"to SegmentUpdated {segment * 1000:.0f} ms"
+    return at_most(what, f"{task * 1000:.0f} ms", reference, task / segment, TO_TASK)

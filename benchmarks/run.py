@@ -26,7 +26,7 @@ from benchmarks.workplace import Workplace, workplace
 BENCHMARKS = {
     "b1": ("benchmarks.b1_intake", "POST /v1/events against COPY"),
     "b2": ("benchmarks.b2_segments", "50 segments against one SELECT"),
-    "b3": ("benchmarks.b3_incremental", "event to SegmentUpdated against a bare loop"),
+    "b3": ("benchmarks.b3_incremental", "event to SegmentUpdated and to a task against a bare loop"),
     "b4": ("benchmarks.b4_ensemble", "cluster ensemble against as many k-means"),
     "b6": ("benchmarks.b6_optimise", "contact optimiser against its bound and HiGHS"),
     "b8": ("benchmarks.b8_customer_360", "customer 360 against SELECT 1"),
