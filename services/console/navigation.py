@@ -8,6 +8,8 @@ from shared.auth import Role
 
 OVERSEERS = (Role.strategist, Role.approver, Role.branch_head, Role.auditor)
 """Who may see results; a manager who knew them could not treat everybody alike."""
+ACCOUNTS = (Role.manager, Role.branch_head, Role.strategist, Role.auditor)
+"""Who works on the bank's accounts, or looks at that work."""
 
 
 class Entry(NamedTuple):
@@ -46,6 +48,9 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("channels", "/channels", "channels", (Role.strategist, Role.approver, Role.auditor)),
             Entry("prices", "/prices", "prices", (Role.manager, *OVERSEERS)),
             Entry("optimisations", "/optimisations", "optimisations", OVERSEERS),
+            Entry("opportunities", "/opportunities", "opportunities", ACCOUNTS),
+            Entry("account-plans", "/account-plans", "account-plans", ACCOUNTS),
+            Entry("activity", "/activity", "activity", ACCOUNTS),
             Entry("tasks", "/tasks", "tasks", (Role.manager, Role.branch_head)),
             Entry("workforce", "/workforce", "workforce", (Role.manager, Role.branch_head)),
             Entry("feedback", "/feedback", "feedback", (Role.manager, *OVERSEERS)),

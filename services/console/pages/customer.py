@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.console.api import segment
 from services.console.formats import NOTHING
 from services.console.frame import heading
+from services.console.pages.customer_account import build_account
 from services.console.pages.customer_consents import build_consents
 from services.console.pages.customer_history import build_history
 from services.console.pages.customer_network import build_network
@@ -70,6 +71,7 @@ def _draw(view: View, shown: CustomerFacts) -> None:
                 lambda: build_network(view, key, company=customer.kind == "company"),
             ),
             "ownership": (t("customer.tab.ownership"), lambda: build_ownership(view, key)),
+            "account": (t("customer.tab.account"), lambda: build_account(view, key)),
             "consents": (t("customer.tab.consents"), lambda: build_consents(view, key)),
             "history": (t("customer.tab.history"), lambda: build_history(view, key)),
         }
