@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.usecases import contributions, erasures, merges, readmodel, takeovers
+from services.campaign.usecases import contributions, erasures, merges, outside_contacts, readmodel, takeovers
 from shared.contracts.events import (
     CampaignEvaluated,
     CustomerErased,
     CustomersChanged,
+    CustomersContacted,
     CustomersMerged,
     CustomersUnmerged,
     EventData,
@@ -68,6 +69,10 @@ async def on_values_calculated(session: AsyncSession, event: ValuesCalculated, _
     await contributions.store_contributions(session, event)
 
 
+async def on_customers_contacted(session: AsyncSession, event: CustomersContacted, _runtime: Runtime) -> None:
+    await outside_contacts.store_outside_contacts(session, event)
+
+
 HANDLERS: Mapping[str, Mapping[type[EventData], Handler]] = {
     "campaign__customers": {CustomersChanged: on_customers_changed},
     "campaign__customer_file": {
@@ -77,6 +82,7 @@ HANDLERS: Mapping[str, Mapping[type[EventData], Handler]] = {
         OwnershipChanged: on_ownership_changed,
         HandoverCompleted: on_handover_completed,
     },
+    "campaign__interactions": {CustomersContacted: on_customers_contacted},
     "campaign__values": {ValuesCalculated: on_values_calculated},
     "campaign__segments": {SegmentPublished: on_segment_published, SegmentUpdated: on_segment_updated},
     "campaign__reviews": {

@@ -12,6 +12,7 @@ from services.campaign.usecases.assignment import count_days_anew
 from services.campaign.usecases.escalation import escalate_overdue
 from services.campaign.usecases.launch import LAUNCH_TASK, launch, release_due_waves, start_and_expire
 from services.campaign.usecases.optimisations import OPTIMISE_TASK, run_optimisation
+from services.campaign.usecases.outside_contacts import forget_old_contacts
 from services.campaign.usecases.quotas import follow_quotas
 from services.campaign.usecases.referral_ends import lapse_referrals
 from services.campaign.usecases.release import await_other_decisions
@@ -50,6 +51,7 @@ async def follow_the_clock(runtime: Runtime) -> None:
         async with runtime.db.transaction() as session:
             await release_lapsed(session)
             await follow_quotas(session)
+            await forget_old_contacts(session)
         async with runtime.db.transaction() as session:
             await lapse_referrals(session)
         if begun != clock.today():

@@ -29,6 +29,7 @@ from tests.support import eventually
 
 PUDONG, JINGAN = "hq.sh.pudong", "hq.sh.jingan"
 _versions = count(2)
+_CUSTOMER_DURABLES = ("campaign__customers", "campaign__customer_file", "campaign__interactions")
 EVERYBODY = a_scheme(an_arm("call", 1.0), hold_out=0)
 
 
@@ -52,9 +53,7 @@ class Desk:
         bus = self.bank.campaign.runtime.bus
 
         async def heard() -> bool:
-            return not any(
-                [await bus.backlog(name) for name in ("campaign__customers", "campaign__customer_file")]
-            )
+            return not any([await bus.backlog(name) for name in _CUSTOMER_DURABLES])
 
         await eventually(heard, what="the consumers")
 

@@ -55,13 +55,15 @@ async def test_submit_names_references_that_lead_nowhere(bank: Bank) -> None:
     ]
 
 
-async def test_channels_that_are_not_available_are_refused_at_once(bank: Bank) -> None:
+async def test_channels_that_do_not_exist_are_refused(bank: Bank) -> None:
     async with bank.strategist() as author:
-        scheme = a_scheme(an_arm("call", 0.5), an_arm("sms", 0.4, channel="sms"))
-        refused = await author.post("/v1/campaigns", json=campaign_body(scheme=scheme))
+        scheme = a_scheme(an_arm("call", 0.5), an_arm("sms", 0.4, channel="no-such-channel"))
+        draft = await author.post("/v1/campaigns", json=campaign_body(scheme=scheme))
+        refused = await author.post(f"/v1/campaigns/{draft.json()['id']}:submit")
     assert refused.status_code == 422
-    assert refused.json()["errors"][0]["pointer"] == "/scheme/arms/1/channel"
-    assert "not available" in refused.json()["errors"][0]["detail"]
+    assert refused.json()["errors"] == [
+        {"pointer": "/scheme/arms/1/channel", "detail": "there is no channel no-such-channel"}
+    ]
 
 
 async def test_any_edit_voids_the_approval(bank: Bank) -> None:

@@ -5,11 +5,19 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from shared import clock
-from shared.contracts.events import CustomersChanged
+from shared.contracts.events import (
+    CustomerErased,
+    CustomersChanged,
+    CustomersContacted,
+    CustomerState,
+    OutgoingInteraction,
+)
+from shared.ids import new_id
 from tests.campaign.conftest import a_scheme, an_arm
-from tests.campaign.desk import EVERYBODY, PUDONG, Desk, desk, merged
+from tests.campaign.desk import EVERYBODY, PUDONG, Desk, desk, merged, ref
 
 __all__ = ["desk"]
 
@@ -47,6 +55,32 @@ async def test_who_may_not_be_contacted_any_more_is_not(
     assert len(await desk.audited("refuse_contact")) == 1
     progress = await desk.balanced(campaign_id)
     assert progress["ledger"]["expired"] == 1
+
+
+async def test_the_cap_counts_what_managers_do_by_hand(desk: Desk) -> None:
+    campaign_id = await desk.bank.launched(scheme=EVERYBODY)
+    called, old, *_others = desk.people
+
+    def by_hand(customer: CustomerState, days: int) -> OutgoingInteraction:
+        at = clock.now() - timedelta(days=days)
+        return OutgoingInteraction(
+            interaction_id=new_id(), customer_id=customer.customer_id, at=at, kind="call"
+        )
+
+    told = CustomersContacted(
+        interactions=[by_hand(called, 1), by_hand(called, 2), by_hand(old, 1), by_hand(old, 40)]
+    )
+    await desk.tell(told, told)
+    for task in await desk.tasks():
+        begun = await _start(desk, task)
+        capped = task["customer_id"] == str(called.customer_id)
+        assert (begun["state"], begun["reason"]) == (("expired", "cap") if capped else ("started", None))
+    line = (await desk.ledger(campaign_id))[called.customer_id]
+    assert line["evidence"]["contacts"] == 2
+    await desk.tell(CustomerErased(receipt_id=new_id(), customers=[ref(called)], erased_at=clock.now()), told)
+    async with desk.bank.campaign.runtime.db.transaction() as session:
+        kept = await session.scalars(text("SELECT DISTINCT customer_id FROM outside_contact"))
+        assert set(kept) == {old.customer_id}
 
 
 async def test_the_cap_counts_the_other_contacts(desk: Desk) -> None:

@@ -51,13 +51,6 @@ def test_each_missing_fix_is_named() -> None:
     assert fixes.missing(content()) == []
 
 
-def test_what_is_not_available_is_named() -> None:
-    scheme = a_scheme(an_arm("call", 0.5), an_arm("sms", 0.4, channel="sms"))
-    assert [error.pointer for error in fixes.unavailable(content(scheme=scheme))] == [
-        "/scheme/arms/1/channel",
-    ]
-
-
 @pytest.mark.parametrize(
     ("changes", "pointer"),
     [

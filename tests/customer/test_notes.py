@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared import clock
-from shared.contracts.events import CustomerEventsRecorded
+from shared.contracts.events import CustomerEventsRecorded, CustomersContacted
 from tests.customer.conftest import Bank, event, number, source_id
 
 SECRET = "客户说想给女儿存教育金"  # what nobody may find in the clear
@@ -155,6 +155,14 @@ async def test_an_interaction_is_an_event_without_its_note(bank: Bank) -> None:
     ]
     assert [(one.type, one.data["kind"]) for one in events] == [("interaction.recorded", "visit")]
     assert SECRET.encode() not in b"".join(row[0] for row in rows)
+    rows = await bank.sql("SELECT payload FROM outbox WHERE subject LIKE 'customer.customers_contacted.%'")
+    told = [
+        one
+        for row in rows
+        for one in CustomersContacted.model_validate(orjson.loads(row[0])["data"]).interactions
+        if str(one.customer_id) == customer["id"]
+    ]
+    assert [(str(one.interaction_id), one.kind) for one in told] == [(view["id"], "visit")]
     path = f"/v1/interactions/{view['id']}"
     change = {"participants": [], "note": "更正"}
     assert (await bank.manager_sh.patch(path, json=change)).status_code == 428

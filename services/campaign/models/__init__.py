@@ -24,6 +24,7 @@ from services.campaign.models.optimisation import (
     OptimisedManager,
     OptimisedPart,
 )
+from services.campaign.models.outside_contact import OutsideContact
 from services.campaign.models.price import KnownContribution, PriceList, PriceQuote
 from services.campaign.models.quota import CampaignBudget, OfferQuota, Reservation
 from services.campaign.models.referral import Referral
@@ -76,6 +77,7 @@ __all__ = [
     "OptimisedContact",
     "OptimisedManager",
     "OptimisedPart",
+    "OutsideContact",
     "PriceList",
     "PriceQuote",
     "Referral",

@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from services.campaign.domain.absences import StandIn
 from services.campaign.domain.contact_rules import ContactRules
 from services.campaign.domain.split import GLOBAL_SALT, Slot, salt_of
-from services.campaign.models import Contact, Customer, OptimisedContact, Suppression
+from services.campaign.models import Contact, Customer, OptimisedContact, OutsideContact, Suppression
 from services.campaign.queries.audience import in_orgs, position
 from services.campaign.queries.families import heads_of_families, merged_customers
 from services.campaign.queries.stand_ins import manager_there
@@ -158,24 +158,42 @@ def _in_force(policy: Policy) -> tuple[ColumnElement[bool], ...]:
 
 
 def _recent_contacts(policy: Policy, asks: ColumnElement[UUID] | None) -> ColumnElement[int]:
-    """Contacts over all campaigns since the cap's window opened; one that expired untried counts nothing."""
-    own = select(func.count()).select_from(Contact)
-    return (
-        own.where(Contact.customer_id == Customer.id, *_recent(policy, asks))
+    """Of campaigns and by hand, since the cap's window opened; one that expired untried counts nothing."""
+    planned = (
+        select(func.count())
+        .where(Contact.customer_id == Customer.id, *_recent(policy, asks))
         .correlate_except(Contact)
         .scalar_subquery()
     )
+    by_hand = (
+        select(func.count())
+        .where(OutsideContact.customer_id == Customer.id, OutsideContact.at > policy.counts_from)
+        .correlate_except(OutsideContact)
+        .scalar_subquery()
+    )
+    return planned + by_hand
 
 
 def _of_family(policy: Policy, asks: ColumnElement[UUID] | None) -> ColumnElement[int]:
     """Those of the person's other files."""
     member = merged_customers()
-    return (
+    planned = (
         select(func.count())
         .where(member.c.survivor == Customer.id, Contact.customer_id == member.c.id, *_recent(policy, asks))
         .correlate_except(Contact, member)
         .scalar_subquery()
     )
+    by_hand = (
+        select(func.count())
+        .where(
+            member.c.survivor == Customer.id,
+            OutsideContact.customer_id == member.c.id,
+            OutsideContact.at > policy.counts_from,
+        )
+        .correlate_except(OutsideContact, member)
+        .scalar_subquery()
+    )
+    return planned + by_hand
 
 
 def _recent(policy: Policy, asks: ColumnElement[UUID] | None) -> tuple[ColumnElement[bool], ...]:

@@ -38,6 +38,7 @@ _FORGET: tuple[LiteralString, ...] = (
     "DELETE FROM optimised_contact WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
     "DELETE FROM suppression WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
     "DELETE FROM price_quote WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
+    "DELETE FROM outside_contact WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
     "DELETE FROM known_contribution WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
     """
     UPDATE attempt a SET note = NULL FROM contact c
@@ -79,8 +80,8 @@ async def forget(session: AsyncSession, event: CustomerErased) -> None:
     rows = await expire_contacts(
         session, Contact.customer_id.in_(ids) & Contact.arm.is_not(None), at=now, by=_BY, reason="erased"
     )
-    rows += await forget_accounts(session, ids, at=now, by=_BY)
     rows += await forget_referrals(session, ids, at=now, by=_BY)
+    rows += await forget_accounts(session, ids, at=now, by=_BY)
     for statement in _FORGET:
         rows += len(await fetch(session, statement, {"ids": ids}))
     rows += len(await fetch(session, _ANSWERS, {"needles": [str(each).encode() for each in ids]}))

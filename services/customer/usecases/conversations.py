@@ -1,14 +1,17 @@
 """Business events about conversations and complaints, kept where managers work with them."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.customer.domain.intake import Incoming
 from shared import clock
+from shared.contracts.events import CustomersContacted
 from shared.db import fetch
 from shared.ids import new_id
+from shared.outbox import emit_facts
 
 _INTERACTIONS = """
 INSERT INTO interaction (id, customer_id, source, event_id, at, kind, direction, minutes, disposition, staff,
@@ -17,6 +20,13 @@ SELECT i.*, %(now)s FROM unnest(%(id)b::uuid[], %(customer)b::uuid[], %(source)b
   %(event_id)b::text[], %(at)b::timestamptz[], %(kind)b::text[], %(direction)b::text[], %(minutes)b::int[],
   %(disposition)b::text[], %(staff)b::text[]) AS i
 ON CONFLICT (source, event_id) DO NOTHING
+"""
+
+_OUTGOING = """
+SELECT i.customer_id, json_build_object(
+  'interaction_id', i.id, 'customer_id', i.customer_id, 'at', i.at, 'kind', i.kind)::text
+FROM unnest(%(source)b::text[], %(event_id)b::text[]) AS told(source, event_id)
+JOIN interaction i USING (source, event_id) WHERE i.direction = 'out' ORDER BY i.customer_id, i.at
 """
 
 # Filed at the earliest, resolved at the latest that was told: any order of arrival ends in the same row.
@@ -42,7 +52,7 @@ async def keep_interactions(session: AsyncSession, events: Sequence[tuple[Incomi
     """One row a conversation; what was said stays sealed with the event."""
     if not events:
         return
-    columns = {
+    columns: dict[str, list[Any]] = {
         "id": [new_id() for _ in events],
         "customer": [customer for _, customer in events],
         "source": [event.source for event, _ in events],
@@ -56,6 +66,13 @@ async def keep_interactions(session: AsyncSession, events: Sequence[tuple[Incomi
         },
     }
     await fetch(session, _INTERACTIONS, {**columns, "now": clock.now()})
+    await tell_outgoing(session, columns["source"], columns["event_id"])
+
+
+async def tell_outgoing(session: AsyncSession, sources: Sequence[str], event_ids: Sequence[str]) -> None:
+    """Which of these conversations the bank began: each counts as a contact wherever contacts are counted."""
+    rows = await fetch(session, _OUTGOING, {"source": list(sources), "event_id": list(event_ids)})
+    await emit_facts(session, CustomersContacted, "interactions", ((row[0], row[1].encode()) for row in rows))
 
 
 async def keep_complaints(

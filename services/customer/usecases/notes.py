@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.customer.domain.vault import Vault
 from services.customer.models import Complaint, Customer, CustomerKey, Interaction, NeedNote, Staff
 from services.customer.queries.notes import complaint_row
+from services.customer.usecases.conversations import tell_outgoing
 from services.customer.usecases.own_events import SOURCE, record_own
 from shared import clock
 from shared.audit import audit
@@ -122,6 +123,7 @@ async def record_interaction(
         at,
         {**told, "by": staff},
     )
+    await tell_outgoing(session, [SOURCE], [interaction.event_id])
     await audit(session, principal, "record", f"interaction/{interaction.id}", org_path=customer.org_path)
     return interaction.id
 

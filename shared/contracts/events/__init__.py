@@ -47,6 +47,7 @@ from shared.contracts.events.identity import (
     SegmentationErasureConfirmed,
     SeparatedCustomer,
 )
+from shared.contracts.events.interaction import CustomersContacted, OutgoingInteraction
 from shared.contracts.events.opportunity import OpportunityMoved
 from shared.contracts.events.predictions import ChurnWarningRaised, RaisedWarning
 from shared.contracts.events.referral import ReferralAnswered, ReferralMade
@@ -73,6 +74,7 @@ EVENTS: dict[str, type[EventData]] = {
         HoldingsChanged,
         RelationsChanged,
         ValuesCalculated,
+        CustomersContacted,
         CustomersMerged,
         CustomersUnmerged,
         CustomerErased,
@@ -121,6 +123,7 @@ __all__ = [
     "ConsentChanged",
     "ConsentPurpose",
     "ConsentState",
+    "ContactOutcome",
     "ContactRecorded",
     "ContactState",
     "ContactsAssigned",
@@ -129,11 +132,10 @@ __all__ = [
     "CustomerRef",
     "CustomerState",
     "CustomersChanged",
+    "CustomersContacted",
     "CustomersMerged",
     "CustomersUnmerged",
     "Disposition",
-    "MessageOutcome",
-    "ContactOutcome",
     "DriftedShare",
     "ErasureConfirmed",
     "EvaluationErasureConfirmed",
@@ -143,8 +145,10 @@ __all__ = [
     "HoldingState",
     "HoldingsChanged",
     "LedgerTotals",
+    "MessageOutcome",
     "MonthOfCustomer",
     "OpportunityMoved",
+    "OutgoingInteraction",
     "Owners",
     "OwnershipChange",
     "OwnershipChanged",
