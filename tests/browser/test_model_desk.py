@@ -1,5 +1,6 @@
 """The cluster explorer in a real browser: declare, train, look at every tab, publish."""
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -17,7 +18,7 @@ def _pick(page: Page, label: str, text: str) -> None:
     page.keyboard.press("Escape")
 
 
-def test_a_model_is_declared_trained_and_published(watched: Watched) -> None:
+def test_a_model_is_declared_trained_and_published(watched: Watched, segmentation: httpx.Client) -> None:
     watched.sign_in("Admin")
     page = watched.page
     watched.open("/models")
@@ -26,8 +27,11 @@ def test_a_model_is_declared_trained_and_published(watched: Watched) -> None:
     page.get_by_label("名称", exact=True).fill("桌面模型")
     for feature in ("aum", "age"):
         _pick(page, "特征", f"({feature})")
+    page.get_by_label("基聚类的类数：最多").fill("12")
     page.get_by_role("button", name="声明模型").click()
     page.wait_for_url("**/model-runs/*")
+    run = segmentation.get(f"/model-runs/{page.url.rpartition('/')[2]}").json()
+    assert run["parameters"]["k_range"] == {"low": 2, "high": 12}
     page.wait_for_selector(".q-tab:has-text('分组画像')", timeout=60_000)
     for tab in TABS:
         watched.turn_to(tab)

@@ -7,8 +7,10 @@ from markupsafe import Markup
 from nicegui import ui
 
 from services.console.view import View
+from services.console.widgets.fields import rounded
 from services.console.widgets.html import html
 from shared.contracts.segmentation import ModelRunView, ModelView, SegmentView
+from shared.contracts.segmentation.clusters import KRange
 
 _KINDS = ("ensemble", "kmeans", "rfm", "tactical")
 _AUTO = "auto"
@@ -66,6 +68,7 @@ class DeclarationForm:
             self._chosen = self._picker(self._features, t("models.features"))
             self._strategic = self._picker(self._segments, t("models.strategic"))
             self._k = ui.select(_NUMBERS_OF_GROUPS, label=t("models.k")).props("outlined dense")
+            self._range()
             self._measures = {
                 name: ui.select(self._features, label=t(f"models.{name}"), with_input=True).props(
                     "outlined dense"
@@ -77,6 +80,17 @@ class DeclarationForm:
             self._seed = ui.number(t("models.seed"), value=0, min=0, precision=0).props("outlined dense")
             self._kind.on_value_change(self._fit)
         self._fit()
+
+    def _range(self) -> None:
+        """From how many to how many clusters a partition of an ensemble has."""
+        few = KRange()
+        with ui.element("div").classes("grid cols-2").style("gap: 10px") as self._k_range:
+            self._low, self._high = (
+                ui.number(self._view.t(f"models.k_range.{end}"), value=value, min=2, precision=0).props(
+                    "outlined dense"
+                )
+                for end, value in (("low", few.low), ("high", few.high))
+            )
 
     def _picker(self, options: dict[str, str], label: str) -> ui.select:
         picked = ui.select(options, label=label, multiple=True, with_input=True, value=[])
@@ -90,6 +104,7 @@ class DeclarationForm:
         automatic = {} if kind == "tactical" else {_AUTO: self._view.t("models.k.auto")}
         self._k.set_options({**automatic, **_NUMBERS_OF_GROUPS}, value=_AUTO if automatic else "4")
         self._k.set_visibility(kind != "rfm")
+        self._k_range.set_visibility(kind == "ensemble")
         self._strategic.set_visibility(kind == "tactical")
         self._seed.set_visibility(kind != "rfm")
         for select in self._measures.values():
@@ -107,7 +122,9 @@ class DeclarationForm:
                 split = {"name": "campaign", "features": features, "k": int(k)}
                 return {"strategic": list(self._strategic.value or []), "splits": [split], "seed": seed}
             case _:
-                return {"features": features, "k": k if k == _AUTO else int(k), "seed": seed}
+                common = {"features": features, "k": k if k == _AUTO else int(k), "seed": seed}
+                ends = {"low": rounded(self._low), "high": rounded(self._high)}
+                return {**common, "k_range": ends} if kind == "ensemble" else common
 
     async def _declare(self) -> None:
         t, name = self._view.t, str(self._name.value or "").strip()
