@@ -11,6 +11,7 @@ from services.console.frame import heading
 from services.console.pages.campaign_actions import Reload, action_buttons
 from services.console.pages.campaign_books import draw_books, draw_budget
 from services.console.pages.campaign_fixes import draw_fixes
+from services.console.pages.campaign_messages import Messages, draw_messages, fetch_messages
 from services.console.pages.campaign_result import draw_result
 from services.console.pages.campaign_simulation import draw_simulation
 from services.console.pages.campaign_trigger import draw_trigger
@@ -29,6 +30,7 @@ class CampaignFacts:
     campaign: CampaignView
     progress: CampaignProgress | None
     budget: BudgetView | None
+    messages: Messages | None
     board: CampaignBoard | None
     metrics: Metrics
     names: Names
@@ -49,15 +51,16 @@ async def _fetch(view: View, campaign_id: str) -> CampaignFacts:
     campaign = await view.api.get("campaign", path, CampaignView)
     known, called = await asyncio.gather(metrics(view), names(view))
     if campaign.status in _BEFORE_LAUNCH:
-        return CampaignFacts(campaign, None, None, None, known, called)
-    progress, budget, board = await asyncio.gather(
+        return CampaignFacts(campaign, None, None, None, None, known, called)
+    progress, budget, messages, board = await asyncio.gather(
         view.optional(view.api.get("campaign", f"{path}/progress", CampaignProgress)),
         view.optional(view.api.get("campaign", f"{path}/budget", BudgetView)),
+        fetch_messages(view, campaign_id),
         view.optional(
             view.api.get("evaluation", f"/v1/boards/campaigns/{segment(campaign_id)}", CampaignBoard)
         ),
     )
-    return CampaignFacts(campaign, progress, budget, board, known, called)
+    return CampaignFacts(campaign, progress, budget, messages, board, known, called)
 
 
 def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
@@ -79,6 +82,8 @@ def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
         draw_books(view, facts.progress, facts.names)
         if facts.progress.trigger is not None:
             draw_trigger(view, campaign, facts.progress.trigger, facts.names)
+    if facts.messages is not None:
+        draw_messages(view, facts.messages, again)
     if facts.budget is not None:
         draw_budget(view, facts.budget)
     if facts.board is not None:
