@@ -76,7 +76,7 @@ class Desk:
         self._names: dict[UUID, str] = {}
         self._next_cursor: str | None = None
         self._chosen: UUID | None = None
-        self._place = -1
+        self._place = 0
         """Of the chosen one in the list, or of the one that follows it since it has left the list."""
         self._buttons: dict[UUID, ui.element] = {}
         self._keys = Keys()
