@@ -1,6 +1,7 @@
 """Messages of a campaign: how many stand where, and those of which nobody can say whether they came."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 from markupsafe import Markup
 from nicegui import ui
@@ -13,19 +14,10 @@ from services.console.widgets.html import html, table
 from shared.auth import Role
 from shared.contracts.base import Page
 from shared.contracts.campaign.messages import CampaignMessages, MessageView
+from shared.contracts.campaign.vocabulary import MessageState
 
 _SHOWN = 20
-_STATES = (
-    "planned",
-    "claimed",
-    "submitting",
-    "accepted",
-    "delivered",
-    "read",
-    "failed",
-    "unknown",
-    "expired",
-)
+_STATES: tuple[MessageState, ...] = get_args(MessageState)
 
 
 @dataclass(frozen=True)
@@ -41,8 +33,9 @@ async def fetch_messages(view: View, campaign_id: str) -> Messages | None:
         return None
     unknown = None
     if any(each.states.get("unknown") for each in counts.items):
-        asked = {"state": "unknown", "limit": _SHOWN}
-        unknown = await view.api.get("campaign", f"{path}/messages", Page[MessageView], asked)
+        unknown = await view.api.get(
+            "campaign", f"{path}/messages", Page[MessageView], {"state": "unknown", "limit": _SHOWN}
+        )
     return Messages(counts, unknown)
 
 
@@ -60,9 +53,8 @@ def draw_messages(view: View, messages: Messages, again: Reload) -> None:
         html(Markup("<h2>{}</h2>").format(t("messages.title")))
         html(table(columns, rows, right=range(1, len(columns))))
         if messages.unknown is not None:
-            html(
-                Markup("<h3>{}</h3><p class='muted'>{}</p>").format(t("messages.lost"), t("messages.lost.do"))
-            )
+            lost = Markup("<h3>{}</h3><p class='muted'>{}</p>")
+            html(lost.format(t("messages.lost"), t("messages.lost.do")))
             for message in messages.unknown.items:
                 _lost(view, message, again)
 
