@@ -13,7 +13,7 @@ from services.campaign.models import AccountAction, AccountPlan
 from services.campaign.queries.account_plans import objectives_of
 from services.campaign.queries.rad_states import rad_state
 from services.campaign.usecases.forgetting import hold_off_erasures
-from services.campaign.usecases.opportunities import manager_for, org_of_customer
+from services.campaign.usecases.opportunity_origins import manager_for, org_of_customer
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal, Role

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.activity import ACTIVITIES
 from services.campaign.models import ActivityTarget
-from services.campaign.usecases.opportunities import require_manager_of
+from services.campaign.usecases.opportunity_origins import require_manager_of
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -71,7 +71,7 @@ async def change_target(
 
 async def _save(session: AsyncSession, principal: Principal, target: ActivityTarget, action: str) -> None:
     await session.flush()
-    detail = {
+    detail: dict[str, object] = {
         "manager": target.manager,
         "period": target.period,
         "valid_from": target.valid_from.isoformat(),

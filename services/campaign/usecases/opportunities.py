@@ -1,31 +1,26 @@
 """Opening opportunities, moving them on, and closing them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.notes import blot
 from services.campaign.domain.opportunities import require_verb, stage_named
 from services.campaign.models import (
-    CampaignArm,
-    Contact,
     Customer,
-    Offer,
     Opportunity,
     OpportunityMove,
-    Referral,
-    Task,
 )
 from services.campaign.queries.opportunities import newest_stages
 from services.campaign.queries.rad_states import rad_state
 from services.campaign.usecases.forgetting import hold_off_erasures
+from services.campaign.usecases.opportunity_origins import find_origin, manager_for, subject_of, wrong
 from services.campaign.usecases.opportunity_stages import hold_stages
 from shared import clock
 from shared.audit import audit
@@ -33,7 +28,6 @@ from shared.auth import Principal, Role
 from shared.contracts.campaign.opportunities import (
     LoseRequest,
     OpportunityPatch,
-    OpportunitySource,
     OpportunityVerb,
     OpportunityWrite,
 )
@@ -44,25 +38,6 @@ from shared.outbox import emit
 from shared.web import check_version
 
 _REQUIRED = {"name", "amount", "rad", "expected_close"}
-_INTEREST = ("accepted", "interested")
-
-
-@dataclass(frozen=True)
-class _Origin:
-    """What an opportunity comes from."""
-
-    customer_id: UUID
-    org: str
-    offer: str | None = None
-    amount: Decimal | None = None
-    contact_id: UUID | None = None
-    referral_id: UUID | None = None
-
-    @property
-    def source(self) -> OpportunitySource:
-        if self.contact_id is not None:
-            return "task"
-        return "hand" if self.referral_id is None else "referral"
 
 
 async def open_opportunity(
@@ -70,7 +45,7 @@ async def open_opportunity(
 ) -> Opportunity:
     await hold_off_erasures(session)
     await hold_stages(session)
-    origin = await _origin(session, principal, request)
+    origin = await find_origin(session, principal, request)
     manager = await manager_for(session, principal, origin.org, request.manager)
     stage = stage_named((await newest_stages(session)).stages, request.stage)
     amount = request.amount or origin.amount
@@ -79,7 +54,7 @@ async def open_opportunity(
             "the opportunity has no value",
             errors=[FieldError("/amount", "is required: nobody told one")],
         )
-    offer, product = await _subject(session, request.offer or origin.offer, request.product)
+    offer, product = await subject_of(session, request.offer or origin.offer, request.product)
     rad = request.rad or (await rad_state(session, origin.customer_id)).rad
     now = clock.now()
     row = Opportunity(
@@ -114,126 +89,6 @@ async def open_opportunity(
     return row
 
 
-async def _origin(session: AsyncSession, principal: Principal, request: OpportunityWrite) -> _Origin:
-    if request.contact_id is not None:
-        return await _of_contact(session, principal, request.contact_id)
-    if request.referral_id is not None:
-        return await _of_referral(session, principal, request.referral_id)
-    if request.customer_id is None:
-        raise TypeError("the contract asks for a customer, a contact or a referral")
-    org = await org_of_customer(session, request.customer_id)
-    return _Origin(request.customer_id, org)
-
-
-async def _of_contact(session: AsyncSession, principal: Principal, contact_id: UUID) -> _Origin:
-    """Of a contact that met interest; the opportunity is of whoever the customer is now."""
-    found = (
-        await session.execute(
-            select(Contact, Task.manager, CampaignArm.offer, Customer.merged_into)
-            .join(Task, Task.id == Contact.id)
-            .join(
-                CampaignArm,
-                (CampaignArm.campaign_id == Contact.campaign_id) & (CampaignArm.key == Contact.arm),
-            )
-            .outerjoin(Customer, Customer.id == Contact.customer_id)
-            .where(Contact.id == contact_id)
-        )
-    ).one_or_none()
-    if found is None:
-        raise _wrong("/contact_id", "is no contact with a task")
-    if found.manager != principal.staff and not principal.has(Role.branch_head):
-        raise Forbidden("the task belongs to another manager")
-    contact: Contact = found[0]
-    if contact.disposition not in _INTEREST:
-        raise _wrong("/contact_id", "met neither interest nor acceptance")
-    taken = await session.scalar(select(Opportunity.id).where(Opportunity.contact_id == contact_id))
-    if taken is not None:
-        raise Conflict(f"opportunity {taken} was opened from this contact", slug="opportunity-exists")
-    customer_id = found.merged_into or contact.customer_id
-    org = await org_of_customer(session, customer_id)
-    return _Origin(customer_id, org, found.offer, contact.outcome_amount, contact_id)
-
-
-async def _of_referral(session: AsyncSession, principal: Principal, referral_id: UUID) -> _Origin:
-    """Of one that was accepted, by who accepted it; the customer is of their organisation."""
-    found = (
-        await session.execute(
-            select(Referral, Customer.merged_into)
-            .outerjoin(Customer, Customer.id == Referral.customer_id)
-            .where(Referral.id == referral_id)
-        )
-    ).one_or_none()
-    if found is None:
-        raise _wrong("/referral_id", "is no referral")
-    referral: Referral = found[0]
-    if referral.state != "accepted":
-        raise _wrong("/referral_id", f"is {referral.state}, not accepted")
-    if referral.receiver != principal.staff and not principal.has(Role.branch_head):
-        raise Forbidden("the referral belongs to another manager")
-    taken = await session.scalar(select(Opportunity.id).where(Opportunity.referral_id == referral_id))
-    if taken is not None:
-        raise Conflict(f"opportunity {taken} was opened from this referral", slug="opportunity-exists")
-    customer_id = found.merged_into or referral.customer_id
-    org = await org_of_customer(session, customer_id)
-    return _Origin(customer_id, org, referral.offer, referral_id=referral_id)
-
-
-async def org_of_customer(session: AsyncSession, customer_id: UUID) -> str:
-    """The branch of a customer the bank deals with, within the caller's organisation."""
-    row = (
-        await session.execute(
-            select(Customer.org_path, Customer.status, Customer.merged_into).where(Customer.id == customer_id)
-        )
-    ).one_or_none()
-    if row is None:
-        raise _wrong("/customer_id", "is not a known customer")
-    if row.merged_into is not None or row.status == "merged":
-        raise _wrong("/customer_id", "is merged: name the survivor")
-    if row.status != "active":
-        raise _wrong("/customer_id", f"is {row.status}")
-    return str(row.org_path)
-
-
-async def manager_for(
-    session: AsyncSession, principal: Principal, org: str, asked: str | None, pointer: str = "/manager"
-) -> str:
-    """Managers work for themselves; a branch head may name one of the branch's managers."""
-    if asked is None or asked == principal.staff:
-        if principal.staff is None:
-            raise Unprocessable("who is to do it?", errors=[FieldError(pointer, "is required")])
-        return principal.staff
-    if not principal.has(Role.branch_head):
-        raise Forbidden("only a branch head gives work to somebody else")
-    await require_manager_of(session, org, asked, pointer)
-    return asked
-
-
-async def require_manager_of(session: AsyncSession, org: str, staff: str, pointer: str) -> None:
-    """Whoever holds customers of the branch is one of its managers."""
-    holds = await session.scalar(
-        select(Customer.id)
-        .where(
-            Customer.org_path == org,
-            or_(Customer.primary_manager == staff, Customer.backup_manager == staff),
-        )
-        .limit(1)
-    )
-    if holds is None:
-        raise _wrong(pointer, f"holds no customers of {org}")
-
-
-async def _subject(
-    session: AsyncSession, offer: str | None, product: str | None
-) -> tuple[str | None, str | None]:
-    """Offer and product, which is the offer's own unless another was named."""
-    if offer is None:
-        return None, product
-    known = await session.get(Offer, offer)
-    if known is None:
-        raise _wrong("/offer", f"there is no offer {offer}")
-    return offer, product or known.product
-
-
 async def edit_opportunity(
     session: AsyncSession, principal: Principal, opportunity_id: UUID, version: int, patch: OpportunityPatch
 ) -> Opportunity:
@@ -243,7 +98,7 @@ async def edit_opportunity(
     if lost:
         raise Unprocessable("an opportunity keeps what it must have", errors=lost)
     if "offer" in changes:
-        changes["offer"], changes["product"] = await _subject(
+        changes["offer"], changes["product"] = await subject_of(
             session, changes["offer"], changes.get("product")
         )
     for name, value in changes.items():
@@ -259,7 +114,7 @@ async def move_opportunity(
     row = await _lock(session, principal, opportunity_id, version, "move")
     to = stage_named((await newest_stages(session)).stages, stage)
     if to.key == row.stage:
-        raise _wrong("/stage", "is where it stands")
+        raise wrong("/stage", "is where it stands")
     await _step(session, principal, row, "move_opportunity", to.key)
     return row
 
@@ -413,7 +268,3 @@ def moved(row: Opportunity, from_stage: str | None, to_stage: str, at: datetime,
 async def _audit(session: AsyncSession, principal: Principal, action: str, row: Opportunity) -> None:
     detail = {"status": row.status, "stage": row.stage, "amount": str(row.won_amount or row.amount)}
     await audit(session, principal, action, f"opportunity/{row.id}", detail, org_path=row.org_path)
-
-
-def _wrong(pointer: str, why: str) -> Unprocessable:
-    return Unprocessable("the opportunity cannot be so", errors=[FieldError(pointer, why)])

@@ -9,7 +9,7 @@ from services.campaign.domain.notes import blot
 from services.campaign.models import Opportunity, Visit
 from services.campaign.queries.families import of_person
 from services.campaign.usecases.forgetting import hold_off_erasures
-from services.campaign.usecases.opportunities import manager_for, org_of_customer
+from services.campaign.usecases.opportunity_origins import manager_for, org_of_customer
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal, Role
