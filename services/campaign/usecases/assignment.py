@@ -13,6 +13,20 @@ from services.campaign.queries.timetable import Timetable, day_of, room
 from shared import clock
 from shared.db import fetch
 
+_TASK_COLUMNS = (
+    "id",
+    "campaign_id",
+    "customer_id",
+    "org_path",
+    "manager",
+    "arm",
+    "state",
+    "due_on",
+    "planned_minutes",
+    "beyond_capacity",
+    "assigned_at",
+)
+
 _FORGET_DAYS = "DELETE FROM manager_day"
 _COUNT_DAYS = """
 INSERT INTO manager_day (manager, day, minutes)
@@ -54,19 +68,7 @@ def open_tasks(decided: CTE, campaign_id: UUID, plan: Plan, policy: Policy, by: 
     opened = (
         insert(Task)
         .from_select(
-            [
-                "id",
-                "campaign_id",
-                "customer_id",
-                "org_path",
-                "manager",
-                "arm",
-                "state",
-                "due_on",
-                "planned_minutes",
-                "beyond_capacity",
-                "assigned_at",
-            ],
+            _TASK_COLUMNS,
             select(
                 work.c.id,
                 literal(campaign_id),
@@ -84,13 +86,16 @@ def open_tasks(decided: CTE, campaign_id: UUID, plan: Plan, policy: Policy, by: 
         .returning(Task.manager, Task.due_on, Task.planned_minutes)
         .cte("opened")
     )
+    return [opened, _add_to_days(opened)]
+
+
+def _add_to_days(opened: CTE) -> CTE:
     minutes = func.sum(opened.c.planned_minutes)
     added = insert(ManagerDay).from_select(
         ["manager", "day", "minutes"],
         select(opened.c.manager, opened.c.due_on, minutes).group_by(opened.c.manager, opened.c.due_on),
     )
     total = ManagerDay.minutes + added.excluded.minutes
-    counted = added.on_conflict_do_update(index_elements=["manager", "day"], set_={"minutes": total}).cte(
+    return added.on_conflict_do_update(index_elements=["manager", "day"], set_={"minutes": total}).cte(
         "counted"
     )
-    return [opened, counted]
