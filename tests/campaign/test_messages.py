@@ -227,7 +227,7 @@ async def test_what_was_certainly_not_taken_is_tried_again_and_at_last_given_up(
 async def test_opting_out_between_plan_and_sending_holds(post: Post, customer_bank: CustomerBank) -> None:
     campaign_id = await post.planned()
     messages = await post.messages(campaign_id)
-    said_no, told_here, gone = (each["customer_id"] for each in messages[:3])
+    said_no, told_here, gone, no_calls = (each["customer_id"] for each in messages[:4])
     # The customer service knows it; the news has not come to the campaign service.
     word = {"data": {"channel": "sms", "granted": False}, "time": clock.now().isoformat()}
     told = await customer_bank.push(event(source_id(post.people[said_no]), "consent.changed", **word))
@@ -237,6 +237,9 @@ async def test_opting_out_between_plan_and_sending_holds(post: Post, customer_ba
             "/v1/suppressions", json={"customer_id": told_here, "kind": "do_not_contact"}
         )
         assert kept.status_code == 201, kept.text
+        # Nobody calls whoever asked for no calls; their messages go on.
+        calls = {"customer_id": no_calls, "kind": "do_not_contact", "channel": "call"}
+        assert (await author.post("/v1/suppressions", json=calls)).status_code == 201
     await post.bank.campaign.publish(
         CustomerErased(
             receipt_id=new_id(),
@@ -263,7 +266,9 @@ async def test_opting_out_between_plan_and_sending_holds(post: Post, customer_ba
 async def test_a_paused_campaign_sends_nothing_and_goes_on(post: Post) -> None:
     campaign_id = await post.planned()
     async with post.bank.strategist() as author:
-        paused = await author.post(f"/v1/campaigns/{campaign_id}:pause", json={"reason": "the provider moves"})
+        paused = await author.post(
+            f"/v1/campaigns/{campaign_id}:pause", json={"reason": "the provider moves"}
+        )
         assert paused.status_code == 200, paused.text
     await post.open()
     await post.round()

@@ -21,7 +21,7 @@ from shared.ids import new_id
 
 
 async def suppress(session: AsyncSession, principal: Principal, request: SuppressionWrite) -> SuppressionView:
-    """Takes effect at once: open contacts of the customer expire, unless another channel is meant."""
+    """Takes effect at once: open contacts of the customer expire, those by the channel if one is meant."""
     await hold_off_erasures(session)
     status = await session.scalar(select(Customer.status).where(Customer.id == request.customer_id))
     if status in {None, "erased"}:
@@ -36,8 +36,7 @@ async def suppress(session: AsyncSession, principal: Principal, request: Suppres
     )
     session.add(entry)
     await session.flush()
-    if request.channel in {None, "call"}:
-        await withdraw_customer(session, request.customer_id, at=now, by=principal.id)
+    await withdraw_customer(session, request.customer_id, at=now, by=principal.id, channel=request.channel)
     await audit(session, principal, "suppress_customer", f"customer/{request.customer_id}")
     return suppression_view(entry)
 

@@ -7,8 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
-from services.campaign.models import Contact, Message, Task, Withdrawal
+from services.campaign.domain.fixes import TASK_CONSENT
+from services.campaign.models import Channel, Contact, Message, Task, Withdrawal
 from services.campaign.queries.families import of_person
 from services.campaign.usecases.reservations import release
 from shared.contracts.campaign import SuppressionReason, TaskState
@@ -98,11 +100,27 @@ def _expired(row: Row[*tuple[Any, ...]], at: datetime, by: str) -> ContactRecord
     )
 
 
-async def withdraw_customer(session: AsyncSession, customer_id: UUID, *, at: datetime, by: str) -> int:
-    """A person who may not be contacted any more has no open contact in any campaign, by any file."""
+async def withdraw_customer(
+    session: AsyncSession, customer_id: UUID, *, at: datetime, by: str, channel: str | None = None
+) -> int:
+    """A person who may not be contacted any more, or not by this channel, has no open contact of that kind in
+    any campaign, by any file.
+    """
     # What is assigned has an arm: said here, because the index of contacts by customer has only those.
     which = of_person(Contact.customer_id.expression, customer_id) & Contact.arm.is_not(None)
+    if channel is not None:
+        which &= _goes_by(channel)
     return await expire_contacts(session, which, at=at, by=by)
+
+
+def _goes_by(channel: str) -> ColumnElement[bool]:
+    if channel == TASK_CONSENT:
+        task = aliased(Task)
+        return exists().where(task.id == Contact.id)
+    message = aliased(Message)
+    return exists().where(
+        message.id == Contact.id, Channel.key == message.channel, Channel.consent == channel
+    )
 
 
 async def withdraw_contacts(
