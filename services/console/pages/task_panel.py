@@ -251,7 +251,7 @@ async def _record(
         with ui.element("div").classes("actions").style("width: 100%"):
             ui.button(view.t("cancel"), on_click=lambda: dialog.submit(None)).props("flat no-caps")
             ui.button(view.t("task.record.send"), on_click=send).props("unelevated no-caps")
-        card.on("keydown.ctrl.enter", send)
+        card.on("keydown.capture.ctrl.enter", send)  # a list of choices would keep it to itself
     state = await dialog
     dialog.delete()
     if state is not None:
