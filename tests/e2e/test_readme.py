@@ -35,9 +35,8 @@ def test_the_tour(demonstration: Demonstration, repository: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    _credentials, customer, events, view, merging, history, segments, insight, review = done.stdout.split(
-        _MARK
-    )
+    said = done.stdout.split(_MARK)
+    _credentials, customer, events, view, merging, history, segments, insight, acting, review = said
     assert orjson.loads(customer)["name"] == "王**"
     pushed = orjson.loads(events)
     assert (pushed["accepted"], pushed["rejected"]) == (1, 1)
@@ -58,6 +57,11 @@ def test_the_tour(demonstration: Demonstration, repository: Path) -> None:
     assert orjson.loads(choice)["chosen"] == orjson.loads(choice)["recommended"]
     assert sum(orjson.loads(cells)["classes"].values()) > 0
     assert "value" in {tier["scheme_key"] for tier in orjson.loads(tiers)["tiers"]}
+    channel, tried, funnel, calendar = acting.replace("}{", "}\n{").strip().split("\n")
+    assert orjson.loads(channel)["state"] == "disabled"
+    assert orjson.loads(tried)["outcome"] == "accepted"
+    assert "groups" in orjson.loads(funnel)
+    assert orjson.loads(calendar)["campaigns"]
     result, recommendations = review.replace("}{", "}\n{").strip().split("\n")
     assert orjson.loads(result)["primary"]["metric"] == "net_inflow_30d"
     assert orjson.loads(recommendations)["items"]
