@@ -103,11 +103,16 @@ async def test_a_store_behind_the_last_pass_changes_nothing(
     await live("late", "occupation = 'late'")
     async with segmentation.runtime.db.transaction() as session:
         applied = await session.scalar(select(EvaluationState.applied))
-        await session.execute(update(EvaluationState).values(applied=10**12))
-    try:
+
+    async def nothing() -> bool:
+        # A pass of the service itself that began before may write its own position over this one.
+        async with segmentation.runtime.db.transaction() as session:
+            await session.execute(update(EvaluationState).values(applied=10**12))
         done = await evaluate(segmentation.runtime)
-        assert done.again
-        assert done.skipped is not None
+        return done.again and done.skipped is not None
+
+    try:
+        await eventually(nothing, what="a pass that is ahead of the store")
     finally:
         async with segmentation.runtime.db.transaction() as session:
             await session.execute(update(EvaluationState).values(applied=applied))
