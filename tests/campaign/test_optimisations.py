@@ -148,7 +148,8 @@ async def test_what_cannot_compete_is_named(market: tuple[Bank, list[str]]) -> N
     bank, (first, second) = market
     incomplete = await draft(bank, audience=None)
     launched = await bank.launched()
-    body = asked([first, incomplete, launched, str(new_id())], minutes={"pigeon": 1})
+    waiting = await draft(bank, audience={"include": [SEGMENT], "trigger": {"segment": SEGMENT}})
+    body = asked([first, incomplete, launched, str(new_id()), waiting], minutes={"pigeon": 1})
     body["campaigns"][0] |= {
         "minimum": 5,
         "maximum": 2,
@@ -164,6 +165,7 @@ async def test_what_cannot_compete_is_named(market: tuple[Bank, list[str]]) -> N
         "/campaigns/1/campaign_id",
         "/campaigns/2/campaign_id",
         "/campaigns/3/campaign_id",
+        "/campaigns/4/campaign_id",
         "/minutes/pigeon",
     ]
     assert twice.status_code == 422

@@ -125,6 +125,8 @@ async def _references(
         missing = ", ".join(error.pointer for error in problem.errors)
         errors.append(FieldError(pointer, f"{campaign.key}: {problem.detail}: {missing}"))
         return None
+    if plan.audience.trigger is not None:
+        errors.append(FieldError(pointer, f"{campaign.key} waits for a trigger: nobody is in it yet"))
     if len(plan.task_arms) < len(plan.scheme.arms):
         errors.append(FieldError(pointer, f"{campaign.key} sends messages: only managers' time is weighed"))
     return found
