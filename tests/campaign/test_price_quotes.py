@@ -11,8 +11,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from services.campaign.usecases.contributions import store_contributions
-from services.campaign.usecases.erasures import forget
 from shared import clock
 from shared.auth import Role
 from shared.contracts.events import (
@@ -320,24 +318,6 @@ async def test_nothing_is_left_of_the_erased(counter: Counter) -> None:
         assert (
             await session.scalar(text("SELECT count(*) FROM audit_log WHERE detail::text LIKE '%lake%'")) == 0
         )
-
-
-async def test_an_erasure_waits_for_what_is_being_written(counter: Counter) -> None:
-    database = counter.bank.campaign.runtime.db
-    event = CustomerErased(receipt_id=new_id(), customers=[ref(counter.one)], erased_at=datetime.now(UTC))
-
-    async def erase() -> None:
-        async with database.transaction() as session:
-            await forget(session, event)
-
-    async with database.transaction() as session:
-        await store_contributions(session, told(counter.one, "3000.00"))
-        erasing = asyncio.create_task(erase())
-        await asyncio.wait([erasing], timeout=1)
-        assert not erasing.done()
-    await asyncio.wait_for(erasing, 30)
-    async with database.transaction() as session:
-        assert await session.scalar(text("SELECT count(*) FROM known_contribution")) == 0
 
 
 async def test_quotes_stay_in_their_branch(counter: Counter) -> None:
