@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import nats
 import orjson
@@ -30,6 +30,7 @@ from shared.telemetry import DELIVERIES, FEED_POSITION
 from shared.topology import DURABLES, MAX_ATTEMPTS, Durable, ensure_durable, ensure_streams
 
 logger = structlog.get_logger()
+T = TypeVar("T")
 tracer = trace.get_tracer("huanying.bus")
 
 _FETCH_SECONDS = 5.0
@@ -350,11 +351,11 @@ async def _fetch(
         return first
 
 
-async def to_its_end(work: Coroutine[None, None, None]) -> None:
+async def to_its_end(work: Coroutine[None, None, T]) -> T:
     """Cancelled while working, finish this piece first: that is what draining means."""
     task = asyncio.create_task(work)
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         await task
         raise

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -18,9 +19,9 @@ from services.campaign.usecases.sending import send_due
 from shared import clock
 from shared.auth import Role
 from shared.contracts.campaign.channels import Receipt
-from shared.contracts.events import CustomerErased, CustomerRef
+from shared.contracts.events import ContactRecorded, CustomerErased, CustomerRef
 from shared.ids import new_id
-from tests.campaign.conftest import SEGMENT, Bank, a_customer, a_scheme, an_arm
+from tests.campaign.conftest import SEGMENT, Bank, a_customer, a_scheme, an_arm, campaign_body
 from tests.campaign.desk import PUDONG
 from tests.customer.conftest import Bank as CustomerBank
 from tests.customer.conftest import bank as customer_bank
@@ -166,10 +167,46 @@ async def test_a_campaign_of_messages_from_the_plan_to_the_books(post: Post) -> 
     assert (states[first], states[second]) == ("read", "failed")
     found = await post.ledger(campaign_id)
     assert (found["delivered"], found["undelivered"]) == (1, 1)
+    # Whoever adds up what was told adds up what was spent.
+    told = await _told(post, first)
+    assert [(each.disposition, each.cost) for each in told] == [
+        ("sent", Decimal("0.05")),
+        ("delivered", None),
+    ]
     async with post.bank.strategist() as author:
         done = await author.post(f"/v1/campaigns/{campaign_id}:complete", json={})
         assert done.status_code == 200, done.text
     await _nothing_personal(post)
+
+
+async def _told(post: Post, contact_id: str) -> list[ContactRecorded]:
+    async with post.bank.campaign.runtime.db.transaction() as session:
+        rows = await session.scalars(
+            text("SELECT payload FROM outbox WHERE subject LIKE 'campaign.contact_recorded.%' ORDER BY seq")
+        )
+        events = [ContactRecorded.model_validate(orjson.loads(row)["data"]) for row in rows]
+    return [each for each in events if str(each.contact_id) == contact_id]
+
+
+async def test_a_text_that_cannot_be_sent_is_refused_at_submission(post: Post) -> None:
+    step = {
+        "zh": "{{ offer.minimum | money }}起 {{ manager.name }}",
+        "en": "From {{ offer.minimum | money }}",
+    }
+    answers = [{"key": "yes", "label": {"zh": "好", "en": "Yes"}, "end": "interested"}]
+    wrong = {**TEXT, "key": "wrong", "steps": [{"key": "hello", "text": step, "answers": answers}]}
+    ref = await post.bank.wording("scripts", wrong)
+    arm = an_arm("sms", 1.0, channel="sms", script=ref, materials=[])
+    async with post.bank.strategist() as author:
+        draft = await author.post("/v1/campaigns", json=campaign_body(scheme=a_scheme(arm, hold_out=0)))
+        refused = await author.post(f"/v1/campaigns/{draft.json()['id']}:submit")
+    assert refused.status_code == 422
+    found = refused.json()["errors"]
+    assert {error["pointer"] for error in found} == {"/scheme/arms/0/script"}
+    said = " ".join(error["detail"] for error in found)
+    assert "answers" in said
+    assert "manager.name" in said
+    assert "steady-r2 has none" in said
 
 
 async def _nothing_personal(post: Post) -> None:

@@ -6,13 +6,21 @@ from datetime import timedelta
 from typing import Literal
 
 from services.campaign.domain import materials
-from services.campaign.domain.template_values import LANGUAGES, Language, Value
-from services.campaign.domain.wording import SAMPLES, rendered_steps, script_wording, variables_of
-from shared.contracts.campaign import ScriptView
+from services.campaign.domain.template_values import LANGUAGES, Language
+from services.campaign.domain.wording import (
+    SAMPLES,
+    Values,
+    offer_values,
+    rendered_steps,
+    script_wording,
+    variables_of,
+)
+from shared.contracts.campaign import OfferView, ScriptView
 from shared.contracts.campaign.channels import ChannelKind, ReceiptState, SubmissionOutcome
 from shared.contracts.campaign.compliance import WordingChannel
 from shared.contracts.campaign.vocabulary import MessageState
 from shared.contracts.events import MessageOutcome
+from shared.errors import Unprocessable
 
 MAX_ATTEMPTS = 6
 _FIRST_WAIT = timedelta(seconds=30)
@@ -50,21 +58,37 @@ _TOLD: Mapping[ReceiptState, MessageState] = {
 }
 
 
-def text_faults(script: ScriptView, kind: ChannelKind) -> Iterator[str]:
-    """Why a script cannot be sent as a message of this kind."""
+def text_faults(script: ScriptView, kind: ChannelKind, offer: OfferView) -> Iterator[str]:
+    """Why a script cannot be sent as a message of this kind, with what it says of the offer."""
     if any(step.answers for step in script.steps):
         yield "asks for answers, which a message cannot take"
     for name in NOT_IN_MESSAGES:
         if name in variables_of(script_wording(script)):
             yield f"names {name}, and a message is no manager's"
-    if kind == "sms":
-        for language in LANGUAGES:
-            length = materials.sms_length(text_of(script, language, SAMPLES))
-            if length.segments > materials.MAX_SEGMENTS:
-                yield f"takes {length.segments} messages in {language}, {materials.MAX_SEGMENTS} at most"
+    for language in LANGUAGES:
+        try:
+            text = text_of(script, language, _with_offer(offer))
+        except Unprocessable as problem:
+            # A manager could say it in other words; a message would never leave.
+            yield f"{problem.detail} ({offer.key} has none)"
+            continue
+        length = materials.sms_length(text)
+        if kind == "sms" and length.segments > materials.MAX_SEGMENTS:
+            yield f"takes {length.segments} messages in {language}, {materials.MAX_SEGMENTS} at most"
 
 
-def text_of(script: ScriptView, language: Language, values: Mapping[Language, Mapping[str, Value]]) -> str:
+def _with_offer(offer: OfferView) -> Values:
+    """Samples, but for the offer's own values."""
+    return {
+        language: {
+            **{name: value for name, value in SAMPLES[language].items() if not name.startswith("offer.")},
+            **offer_values(offer, language),
+        }
+        for language in LANGUAGES
+    }
+
+
+def text_of(script: ScriptView, language: Language, values: Values) -> str:
     """Its steps, one below the other. Unprocessable names a value that is not known."""
     return "\n\n".join(getattr(step.text, language) for step in rendered_steps(script, values))
 

@@ -1,12 +1,14 @@
 """Scripts and materials: their texts, what is wrong with them, and how they read with values."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from services.campaign.domain import materials, script_graph
 from services.campaign.domain.compliance import Text, Wording
 from services.campaign.domain.template_grammar import TemplateError
 from services.campaign.domain.template_values import LANGUAGES, Language, Value, samples
 from services.campaign.domain.templates import RenderError, declare, render
+from shared.contracts.campaign.catalogue import OfferView
 from shared.contracts.campaign.materials import (
     LocalBody,
     MaterialView,
@@ -115,6 +117,22 @@ def rendered_steps(script: ScriptWrite, values: Values) -> list[RenderedStep]:
         )
         for index, step in enumerate(script.steps)
     ]
+
+
+def offer_values(offer: OfferView, language: Language) -> dict[str, Value]:
+    """What texts may say of an offer."""
+    values: dict[str, Any] = {
+        "name": getattr(offer.name, language),
+        "product": offer.product,
+        "risk": offer.risk,
+        "terms": getattr(offer.terms.text, language),
+        "rate": offer.terms.rate,
+        "minimum": offer.terms.minimum,
+        "currency": offer.currency,
+        "tenor_days": offer.terms.tenor_days,
+        "valid_until": offer.valid_until,
+    }
+    return {f"offer.{name}": value for name, value in values.items() if value is not None}
 
 
 def rendered_body(material: MaterialWrite, values: Values) -> LocalRendered | None:

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.domain.messages import text_of
 from services.campaign.domain.plan import plan_of
 from services.campaign.domain.template_values import LANGUAGES, Language, Value, salutation
+from services.campaign.domain.wording import offer_values
 from services.campaign.models import Campaign
 from services.campaign.queries.campaigns import content_of
 from services.campaign.queries.catalogue import get_offer, get_script
-from services.campaign.queries.task_scripts import offer_values
 from shared import clock
 from shared.contracts.base import LocalText
 from shared.contracts.campaign import ScriptView

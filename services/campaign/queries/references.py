@@ -176,8 +176,11 @@ def _unsendable(pointer: str, arm: Arm, found: References) -> Iterator[FieldErro
     channel, script = found.channels[arm.channel], found.scripts.get(arm.script)
     if arm.materials:
         yield FieldError(f"{pointer}/materials", "a message is its script and nothing else")
-    if script is not None:
-        yield from (FieldError(f"{pointer}/script", said) for said in text_faults(script, channel.kind))
+    offer = found.offers.get(arm.offer)
+    if script is not None and offer is not None:
+        yield from (
+            FieldError(f"{pointer}/script", said) for said in text_faults(script, channel.kind, offer)
+        )
 
 
 def closed_channels(content: CampaignContent, found: References) -> list[FieldError]:

@@ -1,7 +1,6 @@
 """What to say in one contact: the script and its materials with the values of this customer and offer."""
 
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -10,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.domain.template_values import LANGUAGES, Language, Value, salutation
 from services.campaign.domain.wording import (
     material_wording,
+    offer_values,
     rendered_material,
     rendered_steps,
     script_wording,
@@ -20,7 +20,7 @@ from services.campaign.queries.catalogue import get_offer, get_script, materials
 from services.campaign.queries.tasks import find_task
 from shared import clock
 from shared.auth import Principal, Role
-from shared.contracts.campaign import OfferView, TaskView
+from shared.contracts.campaign import TaskView
 from shared.contracts.campaign.scripts import TaskScript
 from shared.contracts.customer import CustomerView
 from shared.errors import Unavailable
@@ -76,22 +76,6 @@ async def _known(
         }
         for language in LANGUAGES
     }
-
-
-def offer_values(offer: OfferView, language: Language) -> dict[str, Value]:
-    """What texts may say of an offer."""
-    values: dict[str, Any] = {
-        "name": getattr(offer.name, language),
-        "product": offer.product,
-        "risk": offer.risk,
-        "terms": getattr(offer.terms.text, language),
-        "rate": offer.terms.rate,
-        "minimum": offer.terms.minimum,
-        "currency": offer.currency,
-        "tenor_days": offer.terms.tenor_days,
-        "valid_until": offer.valid_until,
-    }
-    return {f"offer.{name}": value for name, value in values.items() if value is not None}
 
 
 async def _salutation(

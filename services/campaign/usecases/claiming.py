@@ -24,10 +24,13 @@ from services.campaign.usecases.forgetting import hold_off_erasures
 from services.campaign.usecases.reservations import release, reserve_costs
 from services.campaign.usecases.withdrawal import expire_contacts
 from shared import clock
+from shared.audit import audit
+from shared.auth import Principal
 from shared.contracts.campaign import SuppressionReason
 from shared.db import fetch
 
 _BY = "system:sender"
+_SYSTEM = Principal(id=_BY, roles=frozenset(), org="hq")
 _MINUTE = timedelta(minutes=1)
 
 _ROOM = """
@@ -52,7 +55,8 @@ _POSTPONE = "UPDATE message SET due_at = %(until)s WHERE id = ANY(%(ids)b::uuid[
 _SOLD_OUT = "SELECT FROM offer_quota WHERE offer = %(offer)s AND reserved + sold >= units"
 _PROVE = """
 UPDATE contact c SET evidence = t.evidence::jsonb
-FROM unnest(%(ids)b::uuid[], %(evidence)b::text[]) AS t(id, evidence) WHERE c.id = t.id
+FROM unnest(%(ids)b::uuid[], %(evidence)b::text[]) AS t(id, evidence)
+WHERE c.id = t.id AND c.state = 'expired' AND c.reason = %(rule)s
 """
 _GIVE_BACK = """
 UPDATE message m SET state = 'planned', lease_until = NULL, due_at = %(until)s
@@ -105,16 +109,20 @@ async def give_back(session: AsyncSession, claims: Sequence[Claim], *, wait: tim
     await release(session, [row[0] for row in rows])
 
 
-async def refuse(session: AsyncSession, refused: Mapping[UUID, Refusal]) -> None:
+async def refuse(session: AsyncSession, channel: str, refused: Mapping[UUID, Refusal]) -> None:
     """Closes these contacts, each with the rule that forbids it and what the rule rests on."""
-    by_rule: dict[SuppressionReason, list[UUID]] = {}
+    by_rule: dict[SuppressionReason, dict[UUID, str | None]] = {}
     for contact, refusal in refused.items():
-        by_rule.setdefault(refusal.rule, []).append(contact)
-    for rule, contacts in by_rule.items():
-        await expire_contacts(session, Contact.id.in_(contacts), at=clock.now(), by=_BY, reason=rule)
-    proven = {contact: refusal.evidence for contact, refusal in refused.items() if refusal.evidence}
-    evidence = [orjson.dumps(each).decode() for each in proven.values()]
-    await fetch(session, _PROVE, {"ids": list(proven), "evidence": evidence})
+        proof = orjson.dumps(refusal.evidence).decode() if refusal.evidence else None
+        by_rule.setdefault(refusal.rule, {})[contact] = proof
+    closed: dict[str, object] = {}
+    for rule, evidence in by_rule.items():
+        which = Contact.id.in_(evidence)
+        closed[rule] = await expire_contacts(session, which, at=clock.now(), by=_BY, reason=rule)
+        proofs = {"ids": list(evidence), "evidence": list(evidence.values()), "rule": rule}
+        await fetch(session, _PROVE, proofs)
+    if closed:
+        await audit(session, _SYSTEM, "refuse_contacts", f"channel/{channel}", closed)
 
 
 async def _room(session: AsyncSession, channel: Channel, now: datetime) -> int:
@@ -156,7 +164,7 @@ async def _ready(
     refused = await refusals_now(
         session, settings, contacts, campaign_id=campaign_id, plan=plan, offer=offer, rules=rules
     )
-    await refuse(session, refused)
+    await refuse(session, channel.key, refused)
     free = [contact for contact in contacts if contact not in refused]
     paid = await reserve_costs(session, settings, campaign_id, offer.key, channel.cost, free)
     await _postpone(session, free[paid:], now + _MINUTE)

@@ -186,7 +186,7 @@ async def _apply(session: AsyncSession, changes: Sequence[_Change], cost: Decima
 
 
 def _recorded(row: Sequence[Any], at: datetime) -> ContactRecorded:
-    contact_id, campaign_id, customer_id, version, outcome, cost, _ = row
+    contact_id, campaign_id, customer_id, version, outcome, cost, first = row
     return ContactRecorded(
         campaign_id=campaign_id,
         contact_id=contact_id,
@@ -194,7 +194,8 @@ def _recorded(row: Sequence[Any], at: datetime) -> ContactRecorded:
         version=version,
         state="done",
         disposition=outcome,
-        cost=cost,
+        # Told once: whoever adds up what was told adds up what was spent.
+        cost=cost if first else None,
         recorded_at=at,
         recorded_by=_BY,
     )

@@ -7,10 +7,9 @@ it becomes `unknown`. As many are marked at once as are submitted at once.
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -26,6 +25,7 @@ from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.claiming import Claim, claim, give_back, refuse
 from services.campaign.usecases.message_outcomes import end_leases, record_answers
 from shared import clock
+from shared.bus import to_its_end
 from shared.contracts.campaign import SuppressionReason
 from shared.contracts.customer.addresses import CustomerAddress, NoAddress
 from shared.db import fetch
@@ -51,14 +51,16 @@ SELECT n.key FROM channel n WHERE n.state = 'enabled' AND EXISTS (
   SELECT FROM message m WHERE m.channel = n.key AND m.state = 'planned' AND m.due_at <= %(now)s)
 ORDER BY n.key
 """
-# A campaign that was paused meanwhile sends nothing more; the lock on its row makes pausing wait for this.
+# A campaign that was paused meanwhile sends nothing more, nor does a channel that was disabled; the lock on
+# the campaign's row makes pausing wait for this.
 _SUBMIT = """
 UPDATE message m SET state = 'submitting', attempts = m.attempts + 1, submitted_at = %(now)s,
   lease_until = %(lease)s
 FROM (
   SELECT m.id FROM message m JOIN unnest(%(ids)b::uuid[], %(fences)b::int[]) AS t(id, fence) USING (id, fence)
-  JOIN campaign k ON k.id = m.campaign_id
-  WHERE m.state = 'claimed' AND k.status = 'running' ORDER BY m.id FOR UPDATE OF m FOR SHARE OF k
+  JOIN campaign k ON k.id = m.campaign_id JOIN channel n ON n.key = m.channel
+  WHERE m.state = 'claimed' AND k.status = 'running' AND n.state = 'enabled'
+  ORDER BY m.id FOR UPDATE OF m FOR SHARE OF k
 ) AS mine WHERE m.id = mine.id RETURNING m.id
 """
 
@@ -99,11 +101,12 @@ async def _send(runtime: Runtime, settings: CampaignSettings, channel_key: str) 
     prepared, refused = _prepare(settings, channel, claims, wordings, found)
     if refused:
         async with runtime.db.transaction() as session:
-            await refuse(session, refused)
+            await refuse(session, channel_key, refused)
     connector = connector_for(channel, runtime)
     sent = 0
     for part in _slices(prepared, connector.batch * _AT_ONCE):
-        sent += await _to_the_end(_submit(runtime, settings, channel, connector, part))
+        # A sender that is asked to stop waits for the answers to what it has submitted.
+        sent += await to_its_end(_submit(runtime, settings, channel, connector, part))
     return sent
 
 
@@ -194,13 +197,3 @@ async def _begin(session: AsyncSession, settings: CampaignSettings, claims: Sequ
 
 def _slices(of: Sequence[_Prepared], size: int) -> list[Sequence[_Prepared]]:
     return [of[first : first + size] for first in range(0, len(of), size)]
-
-
-async def _to_the_end(work: Coroutine[Any, Any, int]) -> int:
-    """A sender that is asked to stop waits for the answers to what it has submitted."""
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
