@@ -331,3 +331,22 @@ async def test_a_sender_that_dies_sends_nothing_twice(post: Post, monkeypatch: p
         await end_leases(session)
     states = {each["id"]: each["state"] for each in await post.messages(campaign_id)}
     assert (states[str(ids[0])], states[str(ids[1])]) == ("planned", "unknown")
+
+
+async def test_what_is_asked_wrongly_is_named(post: Post) -> None:
+    nobody = str(new_id())
+    async with post.bank.strategist() as author:
+        campaign = (await author.post("/v1/campaigns", json=campaign_body())).json()["id"]
+        for path, status, pointer in (
+            (f"/v1/campaigns/{campaign}/messages?state=lost", 422, "/query/state"),
+            (f"/v1/campaigns/{campaign}/messages?cursor=x", 400, None),
+            (f"/v1/campaigns/{nobody}/messages", 404, None),
+            (f"/v1/campaigns/{nobody}/message-counts", 404, None),
+        ):
+            answer = await author.get(path)
+            assert answer.status_code == status, answer.text
+            assert pointer in {None, *(error["pointer"] for error in answer.json().get("errors", []))}
+        resolved = await author.post(f"/v1/messages/{nobody}:resolve", json={"outcome": "perhaps"})
+        assert (resolved.status_code, resolved.json()["errors"][0]["pointer"]) == (422, "/outcome")
+        resolved = await author.post(f"/v1/messages/{nobody}:resolve", json={"outcome": "delivered"})
+        assert resolved.status_code == 404
