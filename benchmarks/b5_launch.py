@@ -5,19 +5,17 @@ suitability, the cap over earlier contacts, hold-outs), cuts the arms by hash, a
 and events. The reference copies the finished lines, as text, into a table without index, fsync on.
 """
 
-import asyncio
 import time
 from typing import Any
 from uuid import UUID
 
-import httpx
 import psycopg
 
+from benchmarks.campaigns import desk
 from benchmarks.figure import at_most
 from benchmarks.workplace import Workplace
-from shared.auth import Role
 from shared.ids import new_id
-from tests.campaign.conftest import OFFER, SCRIPT, a_scheme, an_arm, campaign_body
+from tests.campaign.conftest import a_scheme, an_arm, campaign_body
 
 TARGET = 4.0
 _MANAGERS = 1_000
@@ -77,38 +75,18 @@ async def _fill(place: Workplace, size: int) -> None:
 
 
 async def _launch(place: Workplace, url: str) -> tuple[float, UUID]:
-    clients = (
-        httpx.AsyncClient(
-            base_url=f"{url}/v1",
-            timeout=600,
-            headers={"Authorization": f"Bearer {place.token(role, staff=staff)}"},
+    async with desk(place, url) as people:
+        path = await people.draft(
+            campaign_body(
+                scheme=a_scheme(an_arm("first", 0.45), an_arm("second", 0.45), hold_out=0.1),
+                audience={"include": ["wanted"], "exclude": ["unwanted"]},
+                budget=None,
+            )
         )
-        for role, staff in ((Role.strategist, "S1"), (Role.approver, "S2"))
-    )
-    author, checker = clients
-    async with author, checker:
-        await _done(author, "/offers", OFFER)
-        script = await _done(author, "/scripts", SCRIPT)
-        await _done(checker, f"/scripts/{script['ref']}:approve", {})
-        body = campaign_body(
-            scheme=a_scheme(an_arm("first", 0.45), an_arm("second", 0.45), hold_out=0.1),
-            audience={"include": ["wanted"], "exclude": ["unwanted"]},
-            budget=None,
-        )
-        campaign_id = (await _done(author, "/campaigns", body))["id"]
-        path = f"/campaigns/{campaign_id}"
-        await _done(author, f"{path}:submit", None)
-        await _done(checker, f"{path}:approve", {})
+        await people.approve(path)
         began = time.perf_counter()
-        await _done(author, f"{path}:launch", None)
-        while (await author.get(path)).json()["status"] != "running":  # noqa: ASYNC110 - a benchmark may look
-            await asyncio.sleep(0.1)
-        return time.perf_counter() - began, UUID(campaign_id)
-
-
-async def _done(client: httpx.AsyncClient, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-    answer = await client.post(path, json=body)
-    return dict(answer.raise_for_status().json())
+        await people.launch(path)
+        return time.perf_counter() - began, UUID(path.rpartition("/")[2])
 
 
 async def _copy(place: Workplace, campaign_id: UUID) -> tuple[float, int]:
