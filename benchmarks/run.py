@@ -29,7 +29,7 @@ BENCHMARKS = {
     "b3": ("benchmarks.b3_incremental", "event to SegmentUpdated and to a task against a bare loop"),
     "b4": ("benchmarks.b4_ensemble", "cluster ensemble against as many k-means"),
     "b5": ("benchmarks.b5_launch", "launch of a campaign against COPY of its ledger"),
-    "b6": ("benchmarks.b6_optimise", "contact optimiser against its bound and HiGHS"),
+    "b6": ("benchmarks.b6_optimise", "contact optimiser against its bound, HiGHS and PDLP"),
     "b8": ("benchmarks.b8_customer_360", "customer 360 against SELECT 1"),
     "b9": ("benchmarks.b9_import", "bulk import of customers against COPY"),
 }

@@ -50,6 +50,12 @@ class Choice:
         self._fill()
         return self
 
+    def follow(self, rows: Integers, options: Integers) -> "Choice":
+        """Takes contacts that were chosen elsewhere, as far as they fit, and fills."""
+        self._take(rows, options, self._block.value[rows, options])
+        self._fill()
+        return self
+
     def _seed(self, prices: Prices) -> None:
         """What is worth its price, the best first, as far as it fits."""
         picks = candidates(self._problem, self._block, prices.of_options(self._problem))

@@ -1,19 +1,22 @@
 """Contact optimisation: the most value within what managers, channels, offers and the budget allow.
 
 Method: Lagrangian relaxation with a primal repair (Fisher, *Management Science* 27, 1981). Time and memory
-are linear in the number of options.
+are linear in the number of options. Where options are few, and the plan is not as good as its bound promises,
+the best plan itself is looked for (`exact_choice`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from services.campaign.domain.contact_choice import SMALL, Choice
-from services.campaign.domain.contact_prices import block_of, find_prices, penalty_of
+from services.campaign.domain.contact_choice import Choice
+from services.campaign.domain.contact_prices import Block, block_of, find_prices, penalty_of
 from services.campaign.domain.contact_problem import Flags, Floats, Integers, Prices, Problem, Progress
+from services.campaign.domain.exact_choice import FEW, best_choice
 
 _PRICED = 0.85
-_STARTS = 4
+_ENOUGH = 1e-3
+"""Share of the bound up to which a plan of few options is not looked at again."""
 _SAFE = 1e-6
 """Share added to the bound for what single precision may have lost."""
 
@@ -46,17 +49,9 @@ def optimise(problem: Problem, progress: Progress = lambda _share: None) -> Plan
     prices = find_prices(problem, block, lambda share: progress(_PRICED * share))
     penalty = penalty_of(problem)
     choice = Choice(problem, block, prices, penalty).make(prices)
-    if problem.value.size <= SMALL:
-        # Where few contacts are chosen, rounding weighs: begun from other prices it falls out differently.
-        rng = np.random.default_rng(0)
-        for _ in range(_STARTS):
-            limits, minutes = (
-                each * rng.uniform(0.7, 1.2, each.size) for each in (prices.limits, prices.minutes)
-            )
-            other = replace(prices, limits=limits, minutes=minutes)
-            choice = max(
-                choice, Choice(problem, block, other, penalty).make(other), key=lambda each: each.score
-            )
+    bound = prices.bound
+    if problem.value.size <= FEW and choice.score < bound - _ENOUGH * abs(bound):
+        choice, bound = _better(problem, block, prices, penalty, choice)
     progress(1.0)
     chosen = np.zeros_like(choice.chosen)
     chosen[order] = choice.chosen
@@ -66,7 +61,7 @@ def optimise(problem: Problem, progress: Progress = lambda _share: None) -> Plan
     minutes = chosen @ problem.minutes
     spent = np.bincount(problem.manager, weights=minutes, minlength=problem.manager_minutes.size)
     # The prices bound the value less the penalty for what is missing.
-    bound = prices.bound + penalty * float(missing.sum())
+    bound += penalty * float(missing.sum())
     return Plan(
         chosen,
         choice.value,
@@ -77,3 +72,14 @@ def optimise(problem: Problem, progress: Progress = lambda _share: None) -> Plan
         problem.manager_minutes - spent,
         choice.limits,
     )
+
+
+def _better(
+    problem: Problem, block: Block, prices: Prices, penalty: float, choice: Choice
+) -> tuple[Choice, float]:
+    """The best plan, if it is found, and how much better one there could be at most."""
+    best = best_choice(problem, block, penalty)
+    if best is None:
+        return choice, prices.bound
+    other = Choice(problem, block, prices, penalty).follow(best.rows, best.options)
+    return max(choice, other, key=lambda each: each.score), min(prices.bound, best.bound)
