@@ -47,6 +47,11 @@ async def _reassign(bank: Bank, absence: dict[str, Any], *, dry_run: bool) -> di
     return dict(answer.json())
 
 
+async def _shown(bank: Bank, absence: dict[str, Any]) -> dict[str, Any]:
+    async with bank.client(Role.branch_head, org=PUDONG, staff="H1") as head:
+        return dict((await head.get(f"/v1/absences/{absence['id']}")).json())
+
+
 async def _cancel(bank: Bank, absence: dict[str, Any], code: str = "A") -> None:
     async with bank.manager(code, PUDONG) as manager:
         headers = {"If-Match": f'"v{absence["version"]}"'}
@@ -140,17 +145,19 @@ async def test_tasks_go_back_when_it_is_over_and_only_to_who_still_looks_after_t
 
 
 async def test_planning_gives_the_work_to_whoever_is_there(empty_bank: Bank) -> None:
-    """Of each pair: primary there; away with a substitute; away with a backup; everybody away; away briefly."""
-    pairs = [("A", "B"), ("S", "B"), ("N", "B"), ("X", "Y"), ("K", "B")]
+    """Of each pair: primary there; away with a substitute; away with a backup, twice; everybody away; away
+    briefly. What nobody has touched goes back with the absence.
+    """
+    pairs = [("A", "B"), ("S", "B"), ("N", "B"), ("N", "B"), ("X", "Y"), ("K", "B")]
     people = [
         somebody(number, org=PUDONG, primary_manager=pair[0], backup_manager=pair[1])
         for number, pair in enumerate(pairs)
     ]
     await empty_bank.add_customers(people)
     await empty_bank.add_segment(SEGMENT, [state.customer_id for state in people])
-    await _enter(empty_bank, away(60, substitute="A"), "S")
+    absences = {"S": await _enter(empty_bank, away(60, substitute="A"), "S")}
     for code in ("N", "X", "Y"):
-        await _enter(empty_bank, away(60), code)
+        absences[code] = await _enter(empty_bank, away(60), code)
     await _enter(empty_bank, away(2), "K")
     campaign_id = await empty_bank.approved(scheme=EVERYBODY)
     async with empty_bank.strategist() as author:
@@ -164,11 +171,27 @@ async def test_planning_gives_the_work_to_whoever_is_there(empty_bank: Bank) -> 
         ("A", "assigned"),
         ("A", "assigned"),
         ("B", "assigned"),
+        ("B", "assigned"),
         ("X", "returned"),
         ("K", "assigned"),
     ]
     briefly = next(task for task in tasks if task["manager"] == "K")
     assert briefly["due_on"] > (clock.today() + timedelta(days=2)).isoformat()
+
+    touched = next(task for task in tasks if task["customer_id"] == str(people[2].customer_id))
+    async with empty_bank.manager("B", PUDONG) as manager:
+        assert (await manager.post(f"/v1/tasks/{touched['id']}:accept")).status_code == 200
+    assert [(await _shown(empty_bank, absences[code]))["moved"] for code in "SNXY"] == [1, 1, 1, 0]
+    for code in "SNX":
+        await _cancel(empty_bank, absences[code], code)
+    tasks = await empty_bank.all_of("/v1/tasks")
+    whose = {task["customer_id"]: (task["manager"], task["state"]) for task in tasks}
+    assert [whose[str(state.customer_id)] for state in people[1:5]] == [
+        ("S", "assigned"),
+        ("B", "accepted"),
+        ("N", "assigned"),
+        ("X", "assigned"),
+    ]
 
 
 async def test_absences_are_the_managers_own_or_of_the_branch(desk: Desk) -> None:

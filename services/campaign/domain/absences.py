@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from uuid import UUID
 
 from shared.contracts.campaign.absences import AbsenceState
 from shared.errors import FieldError
@@ -19,6 +20,7 @@ class Away:
     starts_on: date
     ends_on: date
     substitute: str | None = None
+    id: UUID | None = None
 
     def covers(self, day: date) -> bool:
         return self.starts_on <= day <= self.ends_on
@@ -27,11 +29,12 @@ class Away:
 @dataclass(frozen=True)
 class StandIn:
     """Who works for an absent manager: `substitute` for customers of `org`; for others, and without one,
-    whoever else looks after the customer.
+    whoever else looks after the customer. `absence`: with whose end the work goes back.
     """
 
     org: str | None = None
     substitute: str | None = None
+    absence: UUID | None = None
 
 
 def working_days(start: date, end: date, works: Callable[[date], bool]) -> list[date]:
@@ -55,9 +58,9 @@ def stand_ins(absences: Iterable[Away], days: Collection[date], share: float) ->
             named[absence.manager] = absence
     away = {manager for manager, lost in missed.items() if len(lost) > share * len(days)}
     return {
-        manager: StandIn(named[manager].org, named[manager].substitute)
+        manager: StandIn(named[manager].org, named[manager].substitute, named[manager].id)
         if named[manager].substitute and named[manager].substitute not in away
-        else StandIn()
+        else StandIn(absence=named[manager].id)
         for manager in away
     }
 

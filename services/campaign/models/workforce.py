@@ -25,7 +25,7 @@ class Absence(Base):
     created_at: Mapped[datetime]
     created_by: Mapped[str]
     cancelled_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None] = mapped_column(doc="When what had been moved went back")
+    ended_at: Mapped[datetime | None] = mapped_column(doc="When all that others had for it went back")
     __table_args__ = (
         CheckConstraint("ends_on >= starts_on", "period"),
         CheckConstraint("substitute <> manager", "substitute"),
@@ -34,8 +34,8 @@ class Absence(Base):
 
 
 class AbsenceMove(Base):
-    """A task that was moved for an absence, with where it stood: as long as its version is the one the move
-    left, nobody has touched it since.
+    """A task that was moved for an absence, or given to whoever stands in from the beginning, with where it
+    stood or would have: as long as its version is the one the move left, nobody has touched it since.
     """
 
     __tablename__ = "absence_move"

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, func, or_, select
+from sqlalchemy import ColumnElement, Row, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.absences import Away, StandIn, stand_ins, state_of
@@ -74,6 +74,8 @@ async def list_absences(
 
 
 def _of(principal: Principal) -> ColumnElement[bool]:
+    if principal.staff is None:
+        return false()
     return or_(Absence.manager == principal.staff, Absence.substitute == principal.staff)
 
 
@@ -144,7 +146,12 @@ async def away_from(session: AsyncSession, days: Collection[date], share: float)
     """Who is away on more than `share` of `days`, and who stands in."""
     found = await session.execute(
         select(
-            Absence.manager, Absence.org_path, Absence.starts_on, Absence.ends_on, Absence.substitute
+            Absence.manager,
+            Absence.org_path,
+            Absence.starts_on,
+            Absence.ends_on,
+            Absence.substitute,
+            Absence.id,
         ).where(Absence.cancelled_at.is_(None), Absence.starts_on <= max(days), Absence.ends_on >= min(days))
     )
     return stand_ins([Away(*row) for row in found], days, share)

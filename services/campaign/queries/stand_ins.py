@@ -1,13 +1,25 @@
 """Whose work a contact is, while managers are away."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Text, case, column, func, literal
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    Uuid,
+    case,
+    column,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.campaign.domain.absences import StandIn
-from services.campaign.models import Customer
+from services.campaign.models import Absence, Customer
 
 Joins = list[tuple[FromClause, ColumnElement[bool]]]
 
@@ -31,13 +43,53 @@ def manager_there(
     return func.coalesce(*there, *columns), joins
 
 
+MOVE_COLUMNS = (
+    "absence_id",
+    "task_id",
+    "moved_from",
+    "moved_to",
+    "owned",
+    "task_state",
+    "task_version",
+    "moved_at",
+)
+
+
+def moves_of(
+    opened: FromClause, away: Mapping[str, StandIn], at: datetime, *, use_backup: bool
+) -> Select[Any]:
+    """Rows of `MOVE_COLUMNS` for those of the tasks `opened` (id, customer_id, manager, version) that are not
+    whose they would be, were that manager there: with the absence they go back, as if moved for it.
+    """
+    first, _ = manager_there({}, use_backup=use_backup)
+    absent = _absent(away, "handed_over")
+    return (
+        select(
+            absent.c.absence,
+            opened.c.id,
+            absent.c.manager,
+            case((opened.c.manager != absent.c.manager, opened.c.manager)),
+            literal(value=True),
+            literal("assigned"),
+            opened.c.version,
+            literal(at),
+        )
+        .select_from(opened)
+        .join(Customer, Customer.id == opened.c.customer_id)
+        .join(absent, absent.c.manager == first)
+        .join(Absence, Absence.id == absent.c.absence)
+        .where(Absence.ended_at.is_(None), Absence.cancelled_at.is_(None))
+    )
+
+
 def _absent(away: Mapping[str, StandIn], name: str) -> FromClause:
-    """Rows of manager, org and substitute."""
+    """Rows of manager, org, substitute and absence."""
     lists: tuple[list[str | None], ...] = (
         list(away),
         [each.org for each in away.values()],
         [each.substitute for each in away.values()],
     )
-    rows = func.unnest(*(literal(each, ARRAY(Text)) for each in lists))
+    absences = literal([each.absence for each in away.values()], ARRAY(Uuid))
+    rows = func.unnest(*(literal(each, ARRAY(Text)) for each in lists), absences)
     columns = (column(each, Text) for each in ("manager", "org", "substitute"))
-    return rows.table_valued(*columns, name=name).render_derived(name=name)
+    return rows.table_valued(*columns, column("absence", Uuid), name=name).render_derived(name=name)

@@ -2,12 +2,13 @@
 
 A task goes to the substitute if its customer is of the substitute's branch, else to whoever else looks after
 the customer, if they are there on the day it is due; without either it is returned, for the branch head to
-give to somebody. Whatever nobody has touched goes back when the absence is over or taken back.
+give to somebody. Whatever nobody has touched goes back when the absence is over or taken back, and so does
+what a release gave to whoever stood in.
 """
 
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.absences import period_errors
@@ -99,6 +100,7 @@ WITH back AS (
 )
 SELECT count(*)::int FROM tasks
 """
+_HOLD = "SELECT FROM manager_absence WHERE ended_at IS NULL ORDER BY id FOR SHARE"
 _FORGET_MOVES = "DELETE FROM absence_move WHERE absence_id = ANY(%(ids)b::uuid[])"
 
 
@@ -187,10 +189,12 @@ def _lost(changes: dict[str, object], name: str) -> bool:
 async def cancel_absence(
     session: AsyncSession, principal: Principal, absence_id: UUID, version: int
 ) -> Absence:
-    """Also one that has begun: whoever is back sooner is there again."""
+    """Also one that has begun: whoever is back sooner is there again. Tasks that the principal does not see
+    go back a moment later, by `follow_absences`.
+    """
     absence = await _lock(session, principal, absence_id)
     check_version(absence.version, version)
-    absence.cancelled_at = absence.ended_at = clock.now()
+    absence.cancelled_at = clock.now()
     absence.version += 1
     await session.flush()
     back = await _give_back(session, [absence.id])
@@ -234,12 +238,20 @@ def _outcome(rows: list[tuple[str | None, int]], *, dry_run: bool) -> Reassigned
     )
 
 
+async def hold_absences(session: AsyncSession) -> None:
+    """Until the transaction ends no absence ends: what is given to stand-ins meanwhile would not go back."""
+    await fetch(session, _HOLD)
+
+
 async def follow_absences(session: AsyncSession) -> None:
-    """Those that are over by now: what nobody has touched goes back."""
+    """Those that are over by now or were taken back: what nobody has touched goes back."""
     over = list(
         await session.scalars(
             select(Absence)
-            .where(Absence.ended_at.is_(None), Absence.ends_on < clock.today())
+            .where(
+                Absence.ended_at.is_(None),
+                or_(Absence.ends_on < clock.today(), Absence.cancelled_at.is_not(None)),
+            )
             .order_by(Absence.id)
             .limit(_BATCH)
             .with_for_update(skip_locked=True)

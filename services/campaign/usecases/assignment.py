@@ -7,8 +7,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.plan import Plan
-from services.campaign.models import ManagerDay, Task
+from services.campaign.models import AbsenceMove, ManagerDay, Task
 from services.campaign.queries.policy import Policy
+from services.campaign.queries.stand_ins import MOVE_COLUMNS, moves_of
 from services.campaign.queries.timetable import Timetable, day_of, room
 from shared import clock
 from shared.db import fetch
@@ -83,10 +84,16 @@ def open_tasks(decided: CTE, campaign_id: UUID, plan: Plan, policy: Policy, by: 
                 literal(policy.as_of),
             ).outerjoin(has, has.c.manager == work.c.manager),
         )
-        .returning(Task.manager, Task.due_on, Task.planned_minutes)
+        .returning(Task.id, Task.customer_id, Task.manager, Task.version, Task.due_on, Task.planned_minutes)
         .cte("opened")
     )
-    return [opened, _add_to_days(opened)]
+    moves = [_stood_in(opened, policy)] if policy.stand_ins else []
+    return [opened, _add_to_days(opened), *moves]
+
+
+def _stood_in(opened: CTE, policy: Policy) -> CTE:
+    rows = moves_of(opened, policy.stand_ins, policy.as_of, use_backup=policy.use_backup)
+    return insert(AbsenceMove).from_select(MOVE_COLUMNS, rows).cte("stood_in")
 
 
 def _add_to_days(opened: CTE) -> CTE:

@@ -28,6 +28,7 @@ from services.campaign.queries.contact_policies import rules_of
 from services.campaign.queries.policy import Policy, decisions, facts, policy_of
 from services.campaign.queries.timetable import timetable_of
 from services.campaign.settings import CampaignSettings
+from services.campaign.usecases.absences import hold_absences
 from services.campaign.usecases.assignment import count_days_anew, open_tasks
 from services.campaign.usecases.forgetting import hold_off_erasures
 from shared import clock
@@ -135,10 +136,10 @@ async def decide_on(
     """Lines of the ledger and tasks for `members` (customer_id, wave, segment), told to everybody. The
     caller holds the campaign, and `await_other_decisions`.
     """
+    await hold_absences(session)
     policy = await release_policy(session, settings, plan, as_of)
-    rows = await _write(session, settings, members, campaign_id, plan, policy)
-    await emit(session, *_assigned(rows, campaign_id, plan, wave, as_of))
-    return rows
+    decision = decisions(facts(members, campaign_id, policy), campaign_id, policy, plan.cut)
+    return await write_lines(session, settings, decision, campaign_id, plan, policy, wave)
 
 
 async def release_policy(

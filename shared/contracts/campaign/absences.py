@@ -39,7 +39,7 @@ class AbsenceView(Schema):
     substitute: Code | None
     state: AbsenceState
     due: int = Field(description="Open tasks of the manager that are due while away")
-    moved: int = Field(description="Tasks that were moved for it and nobody has touched since")
+    moved: int = Field(description="Tasks that others have for it and nobody has touched since")
     created_at: Timestamp
     created_by: str
     version: int
