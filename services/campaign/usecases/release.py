@@ -138,8 +138,9 @@ async def decide_on(
     """
     await hold_absences(session)
     policy = await release_policy(session, settings, plan, as_of)
-    decision = decisions(facts(members, campaign_id, policy), campaign_id, policy, plan.cut)
-    return await write_lines(session, settings, decision, campaign_id, plan, policy, wave)
+    rows = await _write(session, settings, members, campaign_id, plan, policy)
+    await emit(session, *_assigned(rows, campaign_id, plan, wave, as_of))
+    return rows
 
 
 async def release_policy(
