@@ -1,6 +1,6 @@
 """Absences and capacity with numbers."""
 
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.campaign.domain.absences import Away, StandIn, period_errors, stand_ins, state_of, working_days
-from services.campaign.domain.capacity import beyond, day_of, slots
+from services.campaign.domain.capacity import Sending, beyond, day_of, sending, slots
+from services.campaign.domain.contact_rules import ContactRules
 from services.campaign.domain.feedback import JudgedArm, judged_arm, require_legal
 from shared.errors import Conflict, Unprocessable
 
@@ -110,3 +111,42 @@ def test_closed_feedback_stays_closed() -> None:
     require_legal("answered", "close")
     with pytest.raises(Conflict):
         require_legal("closed", "answer")
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "room", "late", "expected"),
+    [
+        ([8, 0, 0], [3, 3, 3], 0, Sending(3, 0)),
+        ([8, 0, 0], [3, 0, 3], 0, Sending(3, 2)),
+        ([2, 0, 2], [3, 3, 3], 0, Sending(3, 0)),
+        ([0, 0, 0], [3, 3, 3], 0, Sending(0, 0)),
+        ([9, 0], [3, 3], 4, Sending(5, 7)),
+        ([], [], 0, Sending(0, 0)),
+    ],
+)
+def test_messages_are_sent_day_by_day(
+    arrivals: list[int], room: list[int], late: int, expected: Sending
+) -> None:
+    assert sending(arrivals, room, late=late, per_day=3) == expected
+
+
+def test_a_channel_that_takes_nothing_never_ends() -> None:
+    assert sending([5], [0], late=0, per_day=0) == Sending(None, 5)
+
+
+@pytest.mark.parametrize(
+    ("quiet", "since", "expected"),
+    [
+        (None, time(0), 1440),
+        ((time(21), time(8)), time(0), 13 * 60),
+        ((time(21), time(8)), time(20, 30), 30),
+        ((time(12), time(14)), time(13), 10 * 60),
+        ((time(8), time(8)), time(0), 0),
+    ],
+)
+def test_minutes_in_which_contacts_may_begin(
+    quiet: tuple[time, time] | None, since: time, expected: int
+) -> None:
+    rules = ContactRules("p@1", cap=1, cap_days=1, quiet=quiet, rest_days=frozenset({MONDAY}))
+    assert rules.open_minutes(MONDAY + timedelta(days=1), since) == expected
+    assert rules.open_minutes(MONDAY) == 0

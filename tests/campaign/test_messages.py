@@ -209,6 +209,48 @@ async def test_a_text_that_cannot_be_sent_is_refused_at_submission(post: Post) -
     assert "steady-r2 has none" in said
 
 
+async def test_a_simulation_tells_what_channels_can_carry_and_what_it_costs(post: Post) -> None:
+    """Two days of three messages each, behind eight of a campaign that waits."""
+    waits = await post.planned()
+    waiting = len(await post.messages(waits))
+    begins = clock.today() + timedelta(days=1)
+    schedule = {"start": begins.isoformat(), "end": (begins + timedelta(days=1)).isoformat()}
+    arms = (an_arm("sms", 0.5, channel="sms", script="text@1"), an_arm("call", 0.5))
+    body = campaign_body(
+        scheme=a_scheme(*arms, hold_out=0), schedule=schedule, budget={"amount": "0.01", "currency": "CNY"}
+    )
+    async with post.bank.strategist() as author:
+        limited = await author.patch(
+            "/v1/channels/sms", json={"daily_capacity": 3}, headers={"If-Match": await _etag(author)}
+        )
+        assert limited.status_code == 200, limited.text
+        draft = (await author.post("/v1/campaigns", json=body)).json()["id"]
+        simulated = (await author.post(f"/v1/campaigns/{draft}:simulate")).json()
+        dearer = await author.patch(
+            "/v1/channels/sms", json={"currency": "USD"}, headers={"If-Match": limited.headers["etag"]}
+        )
+        assert dearer.status_code == 200, dearer.text
+        mixed = (await author.post(f"/v1/campaigns/{draft}:simulate")).json()
+        refused = await author.post(f"/v1/campaigns/{draft}:submit")
+    (need,) = simulated["channels"]
+    messages, calls = simulated["arms"]["sms"], simulated["arms"]["call"]
+    assert (need["channel"], need["messages"], need["waiting"]) == ("sms", messages, waiting)
+    assert (need["per_day"], need["days"], need["enabled"]) == (3, 2, False)
+    assert need["days_needed"] == -(-(messages + waiting) // 3)
+    assert need["beyond_capacity"] == min(messages, messages + waiting - 6)
+    assert Decimal(need["cost"]) == messages * Decimal("0.05")
+    cost = Decimal(need["cost"]) + calls * 6 * Decimal("1.50")
+    assert Decimal(simulated["cost"]["amount"]) == cost
+    assert Decimal(simulated["cost"]["over"]) == cost - Decimal("0.01")
+    assert simulated["expected_value"] is None
+    assert mixed["cost"] is None
+    assert "/budget/currency" in {error["pointer"] for error in refused.json()["errors"]}
+
+
+async def _etag(author: httpx.AsyncClient) -> str:
+    return (await author.get("/v1/channels/sms")).headers["etag"]
+
+
 async def _nothing_personal(post: Post) -> None:
     phones = [orjson.loads(each.body)["recipient"] for each in post.receiver.received]
     async with post.bank.campaign.runtime.db.transaction() as session:

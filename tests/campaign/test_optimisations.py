@@ -301,6 +301,9 @@ async def test_a_launch_contacts_whom_the_run_chose_and_nobody_else(market: tupl
         drawn["assigned"],
     )
     assert simulated["hold_out"] == drawn["held_out"]
+    worth = sum(each["value"] for each in contacts if UUID(each["customer_id"]) != refusing)
+    assert simulated["expected_value"]["customers"] == drawn.total()
+    assert float(simulated["expected_value"]["amount"]) == pytest.approx(worth, abs=0.01)
 
 
 def _may(customer: UUID) -> bool:

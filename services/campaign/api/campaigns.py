@@ -187,7 +187,7 @@ async def simulate_campaign(
     found = await load_references(session, content)
     require_known(content, found)
     policy = await release_policy(session, settings, plan, clock.now())
-    return await simulate(session, settings, campaign.id, plan, found, policy)
+    return await simulate(session, settings, campaign.id, plan, found, policy, content.budget)
 
 
 @router.get("/campaigns/{campaign_id}/reviews", summary="List reviews", responses=problem_responses(400, 404))

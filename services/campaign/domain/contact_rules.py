@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 _SATURDAY = 5
 _FARTHEST_DAYS = 800
+_DAY_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,24 @@ class ContactRules:
     def rests(self, day: date) -> bool:
         return day in self.rest_days or (self.rest_on_weekends and day.weekday() >= _SATURDAY)
 
+    def open_minutes(self, day: date, since: time = time.min) -> int:
+        """Of the day from `since` on, those in which a contact may begin."""
+        if self.rests(day):
+            return 0
+        begins = _minute(since)
+        return sum(max(until - max(start, begins), 0) for start, until in self._open_spans())
+
+    @property
+    def minutes_a_day(self) -> int:
+        """In which contacts may begin, of a day that is not rested."""
+        return sum(until - start for start, until in self._open_spans())
+
+    def _open_spans(self) -> list[tuple[int, int]]:
+        if self.quiet is None:
+            return [(0, _DAY_MINUTES)]
+        start, end = map(_minute, self.quiet)
+        return [(0, start), (end, _DAY_MINUTES)] if start < end else [(end, start)]
+
     def _quiet_until(self, local: datetime, zone: ZoneInfo) -> datetime | None:
         if self.quiet is None:
             return None
@@ -48,6 +67,10 @@ class ContactRules:
         if now >= start:
             return _at(today + timedelta(days=1), end, zone)
         return _at(today, end, zone) if now < end else None
+
+
+def _minute(at: time) -> int:
+    return at.hour * 60 + at.minute
 
 
 def _at(day: date, hour: time, zone: ZoneInfo) -> datetime:

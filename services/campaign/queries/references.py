@@ -192,6 +192,18 @@ def closed_channels(content: CampaignContent, found: References) -> list[FieldEr
     ]
 
 
+def foreign_channels(content: CampaignContent, found: References) -> list[FieldError]:
+    """A budget pays for messages at what they cost, which is no number of another currency."""
+    if content.budget is None:
+        return []
+    others = sorted(
+        {each.key for each in found.channels.values() if each.currency != content.budget.currency}
+    )
+    return [
+        FieldError("/budget/currency", f"{key} counts in {found.channels[key].currency}") for key in others
+    ]
+
+
 async def refused_words(
     session: AsyncSession, content: CampaignContent, found: References, day: date
 ) -> list[FieldError]:

@@ -13,6 +13,7 @@ from services.campaign.queries.campaigns import content_of, select_visible
 from services.campaign.queries.references import (
     closed_channels,
     expired_offers,
+    foreign_channels,
     load_references,
     refused_words,
     require_usable,
@@ -103,6 +104,7 @@ async def submit_campaign(session: AsyncSession, principal: Principal, campaign_
         *unknown(content, found),
         *unusable(content, found),
         *closed_channels(content, found),
+        *foreign_channels(content, found),
         *await refused_words(session, content, found, clock.today()),
         *expired_offers(content, found, plan.schedule.end),
         *stale_choice(campaign.key, content, found),

@@ -1,20 +1,36 @@
 """What a launch would do with the audience as it stands: asked for before anybody is contacted."""
 
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
 from markupsafe import Markup
 from nicegui import ui
 
 from services.console.api import segment
-from services.console.formats import NOTHING, moment, whole
+from services.console.formats import NOTHING, exact_money, moment, whole
 from services.console.view import View
-from services.console.widgets.html import Cell, facts, html
+from services.console.widgets.fields import Places
+from services.console.widgets.html import Cell, facts, html, tag
 from services.console.widgets.states import skeleton
 from shared.auth import Role
 from shared.contracts.campaign import CampaignView, Simulation
+from shared.contracts.campaign.simulation import ChannelNeed, ExpectedCost, ExpectedValue
 
 
 def draw_simulation(view: View, campaign: CampaignView) -> None:
     if campaign.missing or not view.user.has(Role.strategist):
         return
+
+    async def asked() -> UUID:
+        return campaign.id
+
+    simulation_panel(view, asked)
+
+
+def simulation_panel(
+    view: View, asked: Callable[[], Awaitable[UUID | None]], places: Callable[[], Places] = dict
+) -> None:
+    """`asked`: which campaign, or none, having said why. `places`: those of its form, for what is wrong."""
     t = view.t
     with ui.element("section").classes("panel"):
         with ui.element("div").classes("panel-head"):
@@ -23,12 +39,15 @@ def draw_simulation(view: View, campaign: CampaignView) -> None:
         shown = ui.element("div").props('aria-live="polite"')
 
     async def run() -> None:
+        campaign_id = await asked()
+        if campaign_id is None:
+            return
         button.disable()
         shown.clear()
         with shown:
             skeleton(80)
-        path = f"/v1/campaigns/{segment(campaign.id)}:simulate"
-        found = await view.attempt(view.api.post("campaign", path, Simulation))
+        path = f"/v1/campaigns/{segment(campaign_id)}:simulate"
+        found = await view.attempt(view.api.post("campaign", path, Simulation), places())
         button.enable()
         shown.clear()
         if found is not None:
@@ -65,6 +84,9 @@ def _outcome(view: View, found: Simulation) -> list[tuple[str, Cell]]:
         ),
         (t("simulation.beyond"), _beyond(view, found.beyond_capacity)),
         (t("simulation.away"), _away(view, found)),
+        *((t("simulation.channel", name=_name(view, each)), _channel(view, each)) for each in found.channels),
+        (t("simulation.cost"), _cost(view, found.cost)),
+        (t("simulation.value"), _value(view, found.expected_value)),
         (
             t("simulation.smallest"),
             NOTHING if smallest is None else t("simulation.deviations", n=f"{smallest:.2f}"),
@@ -80,3 +102,56 @@ def _away(view: View, found: Simulation) -> str:
     if not found.away:
         return NOTHING
     return view.t("simulation.away.of", managers=whole(found.away), nobody=whole(found.nobody_there))
+
+
+def _name(view: View, need: ChannelNeed) -> str:
+    return view.t.local(need.name)
+
+
+def _channel(view: View, need: ChannelNeed) -> Markup:
+    t = view.t
+    words = [
+        t(
+            "simulation.channel.of",
+            messages=whole(need.messages),
+            day=whole(need.per_day),
+            minute=whole(need.per_minute),
+            needed=whole(need.days_needed),
+            days=whole(need.days),
+            cost=exact_money(need.cost, need.currency),
+        )
+    ]
+    if need.waiting:
+        words.append(t("simulation.channel.waiting", n=whole(need.waiting)))
+    marks = [
+        *(
+            [tag(t("simulation.channel.beyond", n=whole(need.beyond_capacity)), "warn")]
+            if need.beyond_capacity
+            else []
+        ),
+        *([] if need.enabled else [tag(t("channel_state.disabled"), "warn")]),
+    ]
+    return Markup(" ").join([Markup("{}").format(" · ".join(words)), *marks])
+
+
+def _cost(view: View, cost: ExpectedCost | None) -> Markup:
+    t = view.t
+    if cost is None:
+        return Markup("{}").format(t("simulation.cost.mixed"))
+    amount = exact_money(cost.amount, cost.currency)
+    if cost.budget is None:
+        return Markup("{}").format(t("simulation.cost.free", amount=amount))
+    said = t("simulation.cost.of", amount=amount, budget=exact_money(cost.budget, cost.currency))
+    if not cost.over:
+        return Markup("{}").format(said)
+    return Markup("{} {}").format(
+        said, tag(t("simulation.cost.over", amount=exact_money(cost.over, cost.currency)), "warn")
+    )
+
+
+def _value(view: View, value: ExpectedValue | None) -> str:
+    t = view.t
+    if value is None:
+        return t("simulation.value.unknown")
+    amount = exact_money(value.amount, value.currency)
+    return t("simulation.value.of", amount=amount, n=whole(value.customers))

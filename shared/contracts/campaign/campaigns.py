@@ -22,6 +22,7 @@ from shared.contracts.campaign.fixes import (
     CampaignContent,
     ContactChoice,
 )
+from shared.contracts.campaign.simulation import ChannelNeed, ExpectedCost, ExpectedValue
 from shared.contracts.campaign.triggers import TriggerEstimate, TriggerProgress
 from shared.contracts.campaign.vocabulary import (
     CampaignStatus,
@@ -161,6 +162,13 @@ class Simulation(Schema):
     away: int = Field(0, description="Managers who are away for most of the days: others stand in for them")
     nobody_there: int = Field(
         0, description="Contacts all of whose managers are away: the branch head's to give to somebody"
+    )
+    channels: list[ChannelNeed] = Field(default_factory=list, description="Those that carry messages")
+    cost: ExpectedCost | None = Field(
+        None, description="Null where channels and budget count in different currencies"
+    )
+    expected_value: ExpectedValue | None = Field(
+        None, description="Null where no optimisation chose the customers: nobody has said what to expect"
     )
     minimum_detectable_effect: float | None = Field(
         description="Smallest difference, in standard deviations of the primary metric, that the smallest "
