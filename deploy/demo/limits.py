@@ -106,11 +106,13 @@ PRICES: dict[str, Json] = {
 
 
 async def bind_the_bank(scene: Scene) -> Result:
-    """The contact policy that campaigns name, and the price list that quotes are made by."""
+    """The contact policy that campaigns name, and the price list that quotes are made by, once approved."""
     who, remembered = scene.strategist, scene.memory.key
     policy = await who.post("campaign/v1/contact-policies", CONTACT_POLICY, key=remembered("contact policy"))
     prices = {**PRICES[scene.plot.currency], "value_model": MODEL}
     written = await who.post("campaign/v1/price-lists", prices, key=remembered("prices"))
+    approval = f"campaign/v1/price-lists/{written['ref']}:approve"
+    await scene.approver.post(approval, {}, key=remembered("prices-approval"))
     return {"contact_policy": policy["key"], "price_list": written["ref"]}
 
 

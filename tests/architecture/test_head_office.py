@@ -61,6 +61,8 @@ BANK_WIDE = {
         POST /quotas
         PATCH /quotas/{offer}
         POST /price-lists
+        POST /price-lists/{ref}:approve
+        POST /price-lists/{ref}:reject
         POST /opportunity-stages
         POST /channels
         PATCH /channels/{key}

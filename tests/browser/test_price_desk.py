@@ -19,6 +19,9 @@ def test_a_quote_is_worked_out_submitted_and_approved_by_another(
     prices = {**PRICES, "key": key, "name": {"zh": f"价目 {key}", "en": f"Prices {key}"}, "value_model": None}
     base = f"{stack.base_url}/api/campaign/v1"
     assert httpx.post(f"{base}/price-lists", json=prices, headers=headers).status_code == 201
+    checker = {"Authorization": f"Bearer {stack.token('approver')}"}
+    approved = httpx.post(f"{base}/price-lists/{key}@1:approve", json={}, headers=checker)
+    assert approved.status_code == 200, approved.text
     customer = bank.get("/customers", params={"limit": 1, "status": "active"}).json()["items"][0]["id"]
 
     watched.sign_in("Admin")
@@ -59,7 +62,7 @@ def test_a_quote_is_worked_out_submitted_and_approved_by_another(
     assert watched.outside == []
 
 
-def test_a_price_list_is_written_and_gets_its_next_version(
+def test_a_price_list_is_proposed_approved_by_another_and_changed(
     watched: Watched, demonstration: Demonstration
 ) -> None:
     key, stack = f"desk-{new_id().hex[:12]}", demonstration.stack
@@ -85,18 +88,43 @@ def test_a_price_list_is_written_and_gets_its_next_version(
     dialog.get_by_text("定价亏本").wait_for(state="detached")
     dialog.get_by_label("客户经理最多优惠").fill("5")
     dialog.get_by_role("button", name="保存").click()
+    proposed = page.locator(".proposal", has_text=f"{key}@1")
+    proposed.locator("tr", has_text="客户经理").get_by_text("5%").wait_for()
+    assert page.get_by_role("button", name="批准价目").count() == 0
+    _decide(watched, f"{key}@1", "批准价目")
     line = page.locator(".actions", has_text=f"{key}@1")
     line.get_by_text("客户经理 5%").wait_for()
 
+    watched.sign_in("Strategist")
+    watched.open("/prices")
     line.get_by_role("button", name="修改价目").click()
     dialog.get_by_label("每笔定价").fill("6")
-    dialog.locator("tr", has_text="TRANSFER").get_by_text("6", exact=True).wait_for()
+    dialog.locator("tr", has_text="TRANSFER").get_by_text("6", exact=True).first.wait_for()
     dialog.get_by_role("button", name="保存").click()
-    page.locator(".actions", has_text=f"{key}@2").wait_for()
+    second = page.locator(".proposal", has_text=f"{key}@2")
+    row = second.locator("tr", has_text="定价").last
+    row.get_by_text("5", exact=True).wait_for()
+    row.get_by_text("6", exact=True).wait_for()
+    _decide(watched, f"{key}@2", "驳回价目", "不降价")
+    line.wait_for()
     base = f"{stack.base_url}/api/campaign/v1"
     written = httpx.get(f"{base}/price-lists/{key}@2", headers=headers).json()
     terms = written["products"][0]
     assert (terms["kind"], terms["list_price"], terms["unit_cost"]) == ("fee", "6", "1.2")
+    assert (written["state"], written["comment"]) == ("rejected", "不降价")
     assert written["authority"] == [{"role": "manager", "discount": "0.05", "reach": "cost"}]
     assert [each for each in watched.errors if "422" not in each] == []
     assert watched.outside == []
+
+
+def _decide(watched: Watched, ref: str, verb: str, reason: str = "") -> None:
+    """As the approver."""
+    watched.sign_in("Approver")
+    watched.open("/prices")
+    page = watched.page
+    page.locator(".proposal", has_text=ref).get_by_role("button", name=verb).click()
+    dialog = page.get_by_role("dialog")
+    if reason:
+        dialog.get_by_role("textbox").fill(reason)
+    dialog.get_by_role("button", name=verb).click()
+    page.locator(".proposal", has_text=ref).wait_for(state="detached")

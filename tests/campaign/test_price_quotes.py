@@ -76,6 +76,23 @@ class Counter:
         assert answer.status_code == status, answer.text
         return answer.json()  # type: ignore[no-any-return]
 
+    async def propose(self, body: dict[str, Any] = PRICES, *, who: str = "S1") -> str:
+        answer = await self.call(who, "POST", "/price-lists", body)
+        assert (answer.status_code, answer.json()["state"]) == (201, "in_review"), answer.text
+        return str(answer.json()["ref"])
+
+    async def decide(self, who: str, ref: str, verb: str = "approve", *, status: int = 200) -> dict[str, Any]:
+        body = {"comment": "as agreed"} if verb == "approve" else {"reason": "too cheap"}
+        answer = await self.call(who, "POST", f"/price-lists/{ref}:{verb}", body)
+        assert answer.status_code == status, answer.text
+        return answer.json()  # type: ignore[no-any-return]
+
+    async def price(self, body: dict[str, Any] = PRICES) -> str:
+        """The list at a version that is in force."""
+        ref = await self.propose(body)
+        await self.decide("A1", ref)
+        return ref
+
     async def tell(self, *events: Any) -> None:
         await self.bank.campaign.publish(*events)
         bus = self.bank.campaign.runtime.bus
@@ -93,8 +110,7 @@ async def counter(campaign: Running) -> Counter:
     people = [a_customer(number, org=PUDONG) for number in range(2)]
     await bank.add_customers(people)
     counter = Counter(bank, *people)
-    answer = await counter.call("S1", "POST", "/price-lists", PRICES)
-    assert answer.status_code == 201, answer.text
+    await counter.price()
     return counter
 
 
@@ -162,7 +178,7 @@ async def test_a_manager_grants_a_small_discount_alone_and_it_stays(counter: Cou
     edited = await counter.call("M1", "PATCH", path, {"months": 6}, version=granted["version"])
     assert (edited.status_code, edited.json()["type"]) == (409, "/problems/illegal-transition")
     await refused_by_the_database(counter, "UPDATE price_quote SET note = 'x'")
-    entries = await audited(counter, quote["id"])
+    entries = await audited(counter, f"price_quote/{quote['id']}")
     assert entries == [("create_quote", "draft"), ("submit_quote", "approved")]
 
 
@@ -205,9 +221,68 @@ async def test_whoever_made_it_does_not_decide_on_it_even_as_administrator(count
     await refused_by_the_database(counter, "UPDATE price_list SET content = '{}'")
 
 
+async def test_prices_hold_once_somebody_else_has_approved_them(counter: Counter) -> None:
+    loan, _, transfer = PRICES["products"]
+    authority = [{"role": "manager", "discount": "0.1"}, *PRICES["authority"][1:]]
+    body = {**PRICES, "products": [{**loan, "pd": "0.02"}, transfer], "authority": authority, "bundles": []}
+    second, third = await counter.propose(body, who="ADM"), await counter.propose({**body, "hurdle": "0.1"})
+    quote = await counter.draft("0.0415")
+    assert quote["price_list"] == "corporate@1"
+    changed = (await counter.call("A1", "GET", f"/price-lists/{second}/preview")).json()
+    assert (changed["ref"], changed["base"], changed["dropped"]) == (second, "corporate@1", ["TD-1Y"])
+    told = [
+        (each["part"], each["key"], each["term"], each["before"], each["after"])
+        for each in changed["changes"]
+    ]
+    assert told[:2] == [
+        ("product", "LOAN-WC", "pd", "0.012", "0.02"),
+        ("authority", "manager", "discount", "0.05", "0.1"),
+    ]
+    assert {each[:3] for each in told[2:] if each[4] is None} >= {
+        ("product", "TD-1Y", "list_price"),
+        ("bundle", "settlement", "monthly_fee"),
+        ("bundle_price", "settlement/TRANSFER", "price"),
+    }
+    for who in ("M1", "B1", "S1"):
+        await counter.decide(who, second, status=403)
+    own = await counter.decide("ADM", second, status=403)
+    assert own["type"] == "/problems/maker-is-checker"
+    for statement in (
+        "UPDATE price_list SET state = 'approved', decided_by = created_by WHERE version = 2",
+        "UPDATE price_list SET state = 'approved' WHERE version = 2",
+        "UPDATE price_list SET state = 'retired' WHERE version = 1",
+    ):
+        await refused_by_the_database(counter, statement)
+    approved = await counter.decide("A1", third)
+    assert (approved["state"], approved["decided_by"], approved["comment"]) == (
+        "approved",
+        "user:A1",
+        "as agreed",
+    )
+    late = await counter.decide("A1", second, status=409)
+    assert late["type"] == "/problems/price-list-superseded"
+    assert (await counter.decide("A1", second, "reject"))["state"] == "rejected"
+    again = await counter.decide("ADM", third, "reject", status=409)
+    assert again["type"] == "/problems/illegal-transition"
+    superseded = await counter.act("M1", quote, "submit", status=409)
+    assert superseded["type"] == "/problems/price-list-superseded"
+    in_force = (await counter.call("M1", "GET", "/price-lists?newest=true")).json()["items"]
+    assert [each["ref"] for each in in_force] == ["corporate@3"]
+    rejected = (await counter.call("M1", "GET", "/price-lists?state=rejected")).json()["items"]
+    assert [(each["ref"], each["comment"]) for each in rejected] == [("corporate@2", "too cheap")]
+    entries = await audited(counter, f"price_list/{third}")
+    assert [action for action, _ in entries] == ["create_price_list", "approve_price_list"]
+
+
+async def test_a_list_that_was_never_approved_prices_nothing(counter: Counter) -> None:
+    await counter.propose({**PRICES, "key": "small"})
+    answer = await counter.call("M1", "POST", "/price-quotes", counter.body("0.04", price_list="small"))
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/price_list")
+
+
 async def test_nobody_may_approve_what_the_list_gives_nobody(counter: Counter) -> None:
     written = {**PRICES, "authority": [{"role": "manager", "discount": "0.05"}]}
-    assert (await counter.call("S1", "POST", "/price-lists", written)).json()["ref"] == "corporate@2"
+    assert await counter.price(written) == "corporate@2"
     refused = await counter.act("M1", await counter.draft("0.0200"), "submit", status=422)
     assert refused["type"] == "/problems/beyond-authority"
 
@@ -216,9 +291,7 @@ async def test_new_prices_make_open_quotes_stale(counter: Counter) -> None:
     draft, waiting = await counter.draft("0.0415"), await counter.draft("0.0400")
     waiting = await counter.act("M1", waiting, "submit")
     dearer = [{**PRICES["products"][0], "funding_rate": "0.03"}, *PRICES["products"][1:]]
-    assert (
-        await counter.call("S1", "POST", "/price-lists", {**PRICES, "products": dearer})
-    ).status_code == 201
+    await counter.price({**PRICES, "products": dearer})
     for who, quote, verb in (("M1", draft, "submit"), ("A1", waiting, "approve")):
         refused = await counter.act(who, quote, verb, status=409)
         assert refused["type"] == "/problems/price-list-superseded"
@@ -242,7 +315,7 @@ async def test_a_preview_says_what_new_prices_change_and_writes_nothing(counter:
     answer = await counter.call("S1", "POST", "/price-lists:preview", body)
     assert answer.status_code == 200, answer.text
     found = answer.json()
-    assert (found["ref"], found["dropped"]) == ("corporate@2", ["TD-1Y"])
+    assert (found["ref"], found["base"], found["dropped"]) == ("corporate@2", "corporate@1", ["TD-1Y"])
     assert [(each["list_price"], each["before"], each["floor_price"]) for each in found["products"]] == [
         ("0.03", "0.0435", "0.037650"),
         ("5", "5", "1.200000"),
@@ -379,8 +452,8 @@ async def refused_by_the_database(counter: Counter, statement: str) -> None:
             await session.execute(text(statement))
 
 
-async def audited(counter: Counter, quote_id: str) -> list[tuple[str, str]]:
+async def audited(counter: Counter, named: str) -> list[tuple[str, str]]:
     query = text("SELECT action, detail->>'status' FROM audit_log WHERE object = :object ORDER BY seq")
     async with counter.bank.campaign.runtime.db.transaction() as session:
-        rows = await session.execute(query, {"object": f"price_quote/{quote_id}"})
+        rows = await session.execute(query, {"object": named})
         return [(row[0], row[1]) for row in rows]

@@ -5,10 +5,17 @@ from uuid import UUID
 
 from fastapi import Body, Query, Response
 
-from services.campaign.api.access import BankPlanner, QuoteApprover, Quoter, QuoteTrier, Reader
+from services.campaign.api.access import (
+    BankApprover,
+    BankPlanner,
+    QuoteApprover,
+    Quoter,
+    QuoteTrier,
+    Reader,
+)
 from services.campaign.models import PriceQuote
 from services.campaign.queries import prices as queries
-from services.campaign.queries.price_lists import preview_list
+from services.campaign.queries.price_lists import preview_list, preview_written
 from services.campaign.queries.price_simulation import simulate_quote
 from services.campaign.usecases import prices as lists
 from services.campaign.usecases import quotes as usecases
@@ -17,6 +24,7 @@ from shared.contracts.campaign import CommentRequest, ReasonRequest
 from shared.contracts.campaign.price_lists import (
     PriceListPreview,
     PriceListRef,
+    PriceListState,
     PriceListView,
     PriceListWrite,
 )
@@ -43,7 +51,10 @@ def _view(response: Response, quote: PriceQuote) -> QuoteView:
 
 @router.post("/price-lists", status_code=201, summary="Write a price list's next version")
 async def create_price_list(session: Session, principal: BankPlanner, body: PriceListWrite) -> PriceListView:
-    """Terms and costs of every product, bundles, and who may grant which discount. No version changes."""
+    """Terms and costs of every product, bundles, and who may grant which discount. No version changes.
+
+    It waits for review: quotes go on by the list in force until somebody else has approved it.
+    """
     return await lists.create_price_list(session, principal, body)
 
 
@@ -51,7 +62,7 @@ async def create_price_list(session: Session, principal: BankPlanner, body: Pric
 async def preview_price_list(
     session: Session, principal: BankPlanner, body: PriceListWrite
 ) -> PriceListPreview:
-    """What each product costs and what changes against the newest version; nothing is kept."""
+    """What each product costs and what changes against the list in force; nothing is kept."""
     return await preview_list(session, body)
 
 
@@ -61,17 +72,52 @@ async def list_price_lists(
     principal: Reader,
     page: PageParams,
     list_key: Annotated[Key | None, Query(alias="key", description="Only versions of this list")] = None,
+    state: Annotated[PriceListState | None, Query(description="Only versions in this state")] = None,
     *,
-    newest: Annotated[bool, Query(description="Only the newest version of each list")] = False,
+    newest: Annotated[
+        bool, Query(description="Only the newest of each list: approved, unless `state` says otherwise")
+    ] = False,
 ) -> Page[PriceListView]:
-    """In the order of keys and versions."""
-    return await queries.list_price_lists(session, page, list_key, newest=newest)
+    """In the order of keys and versions. With `newest` alone, those in force."""
+    return await queries.list_price_lists(session, page, list_key, state, newest=newest)
 
 
 @router.get("/price-lists/{ref}", summary="Read a price list", responses=problem_responses(404))
 async def get_price_list(session: Session, principal: Reader, ref: PriceListRef) -> PriceListView:
     """At a version, as quotes name it: `corporate-2026@2`."""
-    return await queries.get_price_list(session, ref)
+    return queries.list_view(await queries.find_price_list(session, ref))
+
+
+@router.get(
+    "/price-lists/{ref}/preview", summary="Preview a written price list", responses=problem_responses(404)
+)
+async def preview_written_price_list(
+    session: Session, principal: Reader, ref: PriceListRef
+) -> PriceListPreview:
+    """What it changes against the list that was in force before it: what its approval is about."""
+    return await preview_written(session, ref)
+
+
+@router.post(
+    "/price-lists/{ref}:approve", summary="Approve a price list", responses=problem_responses(404, 409)
+)
+async def approve_price_list(
+    session: Session, principal: BankApprover, ref: PriceListRef, body: CommentRequest
+) -> PriceListView:
+    """By somebody else than its author; it is in force from now on. 409 `price-list-superseded` when a newer
+    version is in force already.
+    """
+    return await lists.decide_price_list(session, principal, ref, "approve", body.comment)
+
+
+@router.post(
+    "/price-lists/{ref}:reject", summary="Reject a price list", responses=problem_responses(404, 409)
+)
+async def reject_price_list(
+    session: Session, principal: BankApprover, ref: PriceListRef, body: ReasonRequest
+) -> PriceListView:
+    """For good: what is better is its next version."""
+    return await lists.decide_price_list(session, principal, ref, "reject", body.reason)
 
 
 @router.post("/price-quotes:simulate", summary="Price a quote without saving it")
@@ -84,7 +130,7 @@ async def simulate_price_quote(session: Session, principal: QuoteTrier, body: Qu
 async def create_price_quote(
     session: Session, principal: Quoter, response: Response, body: QuoteWrite
 ) -> QuoteView:
-    """Priced by the newest version of its list."""
+    """Priced by its list in force."""
     quote = await usecases.create_quote(session, principal, body)
     response.headers["Location"] = f"/v1/price-quotes/{quote.id}"
     return _view(response, quote)

@@ -8,11 +8,15 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Numeric, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.contracts.campaign.price_lists import PriceListState
 from shared.db import Base
 
 
 class PriceList(Base):
-    """One version; it never changes."""
+    """One version; it never changes, and is in force from its approval until a newer one is approved.
+
+    A trigger lets nothing but its decision be written, once and by somebody else than its author.
+    """
 
     __tablename__ = "price_list"
     key: Mapped[str] = mapped_column(primary_key=True)
@@ -20,6 +24,14 @@ class PriceList(Base):
     content: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
     created_by: Mapped[str]
+    state: Mapped[PriceListState] = mapped_column(Text, server_default="in_review")
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None]
+    comment: Mapped[str | None]
+    __table_args__ = (
+        CheckConstraint("state IN ('in_review', 'approved', 'rejected')", "state"),
+        CheckConstraint("decided_by <> created_by", "two_people"),
+    )
 
 
 class PriceQuote(Base):

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.domain.price_authority import decide
 from services.campaign.domain.pricing import allowed_subsidy, alternatives, price_quote
 from services.campaign.models import Customer, PriceList
-from services.campaign.queries.prices import content_of, measured_contribution, newest_list
+from services.campaign.queries.prices import content_of, list_in_force, measured_contribution
 from shared.auth import Principal, Role
 from shared.contracts.campaign.price_lists import PriceListWrite, PriceRole
 from shared.contracts.campaign.quotes import PriceSimulation, QuoteWrite
@@ -39,13 +39,13 @@ def roles_of(principal: Principal) -> list[PriceRole]:
 async def simulate_quote(
     session: AsyncSession, principal: Principal, request: QuoteWrite, quote_id: UUID | None = None
 ) -> Pricing:
-    """By the newest version of the list, with the authority of `principal` and what the customer is measured
+    """By the list in force, with the authority of `principal` and what the customer is measured
     to contribute; `quote_id` names the saved quote this is, so that it does not count against itself.
     """
     await require_customer(session, request.customer_id)
-    row = await newest_list(session, request.price_list)
+    row = await list_in_force(session, request.price_list)
     if row is None:
-        missing = FieldError("/price_list", f"there is no price list {request.price_list}")
+        missing = FieldError("/price_list", f"there is no approved price list {request.price_list}")
         raise Unprocessable("the quote refers to what does not exist", errors=[missing])
     prices = content_of(row)
     measured = await measured_contribution(session, request.customer_id, prices, quote_id)

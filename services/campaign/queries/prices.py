@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.price_authority import VERBS
 from services.campaign.models import KnownContribution, PriceList, PriceQuote
+from services.campaign.queries.catalogue import version_of
 from services.campaign.queries.families import of_family
 from shared import clock
 from shared.contracts.base import Page
-from shared.contracts.campaign.price_lists import PriceListView, PriceListWrite
+from shared.contracts.campaign.price_lists import PriceListState, PriceListView, PriceListWrite
 from shared.contracts.campaign.quotes import (
     MeasuredContribution,
     PriceSimulation,
@@ -24,6 +25,7 @@ from shared.errors import NotFound
 from shared.pagination import PageRequest, paginate
 
 _NOTHING = Decimal("0.00")
+_OF_ROW = ("created_at", "created_by", "state", "decided_at", "decided_by", "comment")
 
 
 def list_view(row: PriceList) -> PriceListView:
@@ -32,8 +34,7 @@ def list_view(row: PriceList) -> PriceListView:
             **row.content,
             "version": row.version,
             "ref": f"{row.key}@{row.version}",
-            "created_at": row.created_at,
-            "created_by": row.created_by,
+            **{name: getattr(row, name) for name in _OF_ROW},
         }
     )
 
@@ -42,21 +43,29 @@ def content_of(row: PriceList) -> PriceListWrite:
     return PriceListWrite.model_validate(row.content)
 
 
-async def newest_list(session: AsyncSession, key: str) -> PriceList | None:
+async def list_in_force(session: AsyncSession, key: str) -> PriceList | None:
+    """What quotes are priced by: the newest that is approved."""
+    return await newest_list(session, key, PriceList.state == "approved")
+
+
+async def newest_list(session: AsyncSession, key: str, *of: ColumnElement[bool]) -> PriceList | None:
     return await session.scalar(
-        select(PriceList).where(PriceList.key == key).order_by(PriceList.version.desc()).limit(1)
+        select(PriceList).where(PriceList.key == key, *of).order_by(PriceList.version.desc()).limit(1)
     )
 
 
 async def list_price_lists(
-    session: AsyncSession, page: PageRequest, key: str | None, *, newest: bool
+    session: AsyncSession, page: PageRequest, key: str | None, state: PriceListState | None, *, newest: bool
 ) -> Page[PriceListView]:
     query = select(PriceList)
     if key is not None:
         query = query.where(PriceList.key == key)
+    wanted: PriceListState | None = state or ("approved" if newest else None)
+    if wanted is not None:
+        query = query.where(PriceList.state == wanted)
     if newest:
-        last = select(PriceList.key, func.max(PriceList.version).label("version")).group_by(PriceList.key)
-        of = last.subquery("last")
+        last = select(PriceList.key, func.max(PriceList.version).label("version"))
+        of = last.where(PriceList.state == wanted).group_by(PriceList.key).subquery("last")
         query = query.join(of, (of.c.key == PriceList.key) & (of.c.version == PriceList.version))
     return await paginate(
         session,
@@ -67,12 +76,11 @@ async def list_price_lists(
     )
 
 
-async def get_price_list(session: AsyncSession, ref: str) -> PriceListView:
-    key, _, version = ref.partition("@")
-    row = await session.get(PriceList, (key, int(version)))
+async def find_price_list(session: AsyncSession, ref: str) -> PriceList:
+    row = await session.get(PriceList, version_of(ref))
     if row is None:
         raise NotFound(f"no price list {ref}")
-    return list_view(row)
+    return row
 
 
 def shown_status() -> ColumnElement[str]:

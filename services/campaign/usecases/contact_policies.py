@@ -1,10 +1,10 @@
 """Contact policies are written once; the next text of a key is its next version, and holds from then on."""
 
-from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.models import ContactPolicy
 from services.campaign.queries.contact_policies import policy_view
+from services.campaign.usecases.versions import next_version
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -14,17 +14,11 @@ from shared.contracts.campaign.contact_policies import ContactPolicyView, Contac
 async def create_policy(
     session: AsyncSession, principal: Principal, request: ContactPolicyWrite
 ) -> ContactPolicyView:
-    """The next version of the key. Two writers at once wait for each other rather than collide."""
-    await session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 2))"), {"key": request.key}
-    )
-    last = await session.scalar(
-        select(func.max(ContactPolicy.version)).where(ContactPolicy.key == request.key)
-    )
+    """The next version of the key."""
     quiet = request.quiet_hours
     policy = ContactPolicy(
         key=request.key,
-        version=(last or 0) + 1,
+        version=await next_version(session, ContactPolicy, request.key),
         name=request.name.model_dump(),
         cap=request.cap.contacts,
         cap_days=request.cap.days,

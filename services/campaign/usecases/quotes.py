@@ -10,7 +10,7 @@ from services.campaign.domain.price_authority import require_checker, require_ve
 from services.campaign.domain.pricing import given_away
 from services.campaign.models import PriceQuote
 from services.campaign.queries.price_simulation import Pricing, require_customer, roles_of, simulate_quote
-from services.campaign.queries.prices import newest_list, status_of
+from services.campaign.queries.prices import list_in_force, status_of
 from services.campaign.usecases.forgetting import hold_off_erasures
 from shared import clock
 from shared.audit import audit
@@ -46,7 +46,7 @@ async def create_quote(session: AsyncSession, principal: Principal, request: Quo
 async def edit_quote(
     session: AsyncSession, principal: Principal, quote_id: UUID, version: int, patch: QuotePatch
 ) -> PriceQuote:
-    """Priced anew by the list's newest version; a submission or refusal is void afterwards."""
+    """Priced anew by the list in force; a submission or refusal is void afterwards."""
     quote = await _lock(session, quote_id, version, "edit")
     changes = patch.model_dump(exclude_unset=True)
     lost = [FieldError(f"/{name}", "is required") for name in changes if _is_lost(name, changes[name])]
@@ -95,7 +95,7 @@ async def approve_quote(
     quote = await _lock(session, quote_id, version, "approve")
     _require_checker(principal, quote)
     await require_customer(session, quote.customer_id)
-    newest = await newest_list(session, quote.price_list)
+    newest = await list_in_force(session, quote.price_list)
     _require_newest(quote, newest.version if newest else None)
     return await _decide(session, principal, quote, comment, approved=True)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.compliance import Wording, refusals, too_short
@@ -18,6 +18,7 @@ from services.campaign.domain.wording import (
 from services.campaign.models import ComplianceList, Material, Script
 from services.campaign.queries.catalogue import material_view, script_view, version_of
 from services.campaign.queries.compliance import affected_by, hits_in, list_view, lists_in_force
+from services.campaign.usecases.versions import next_version
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -34,7 +35,7 @@ async def create_script(session: AsyncSession, principal: Principal, request: Sc
     require_sound(script_faults(request))
     await _require_sayable(session, script_wording(request))
     script = Script(
-        version=await _next_version(session, Script, request.key),
+        version=await next_version(session, Script, request.key),
         personalised=True,
         state="in_review",
         **request.model_dump(include={"key", "minutes", "products"}),
@@ -55,7 +56,7 @@ async def create_material(
     await _require_sayable(session, material_wording(request))
     sha256, size = fingerprint(request)
     material = Material(
-        version=await _next_version(session, Material, request.key),
+        version=await next_version(session, Material, request.key),
         state="in_review",
         **request.model_dump(mode="json"),
         sha256=sha256,
@@ -95,7 +96,7 @@ async def create_compliance_list(
     """The list's next version, checked against all that is approved."""
     require_sound(too_short(request.words))
     created = ComplianceList(
-        version=await _next_version(session, ComplianceList, request.key),
+        version=await next_version(session, ComplianceList, request.key),
         **request.model_dump(include={"key", "channels", "products", "valid_from"}),
         **request.model_dump(mode="json", include={"name", "words"}),
         created_at=clock.now(),
@@ -144,13 +145,3 @@ async def _decided(
         version.decided_at, version.decided_by = clock.now(), principal.id
     await session.flush()
     return version
-
-
-async def _next_version(
-    session: AsyncSession, table: type[Script] | type[Material] | type[ComplianceList], key: str
-) -> int:
-    """Two writers at once wait for each other rather than collide."""
-    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 1))")
-    await session.execute(lock, {"name": f"{table.__tablename__}/{key}"})
-    last = await session.scalar(select(func.max(table.version)).where(table.key == key))
-    return (last or 0) + 1

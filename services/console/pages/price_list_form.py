@@ -1,4 +1,4 @@
-"""Writing a price list's next version: terms, packages and authorities, and beside them what they mean."""
+"""Proposing a price list's next version: terms, packages and authorities, and beside them what they mean."""
 
 from functools import partial
 from typing import Any, get_args
@@ -7,9 +7,8 @@ from markupsafe import Markup
 from nicegui import ui
 
 from services.console.api import ApiProblem
-from services.console.formats import NOTHING, whole
-from services.console.pages.price_figures import price_text
 from services.console.pages.price_list_parts import AuthorityFields, BundleFields, TermsFields
+from services.console.pages.price_list_review import draw_preview
 from services.console.view import View
 from services.console.widgets.dialogs import form
 from services.console.widgets.fields import (
@@ -23,11 +22,10 @@ from services.console.widgets.fields import (
     show_problems,
     text_field,
 )
-from services.console.widgets.html import Cell, html, table, tag, two_lines
+from services.console.widgets.html import html
 from services.console.widgets.numbers import hundredth, per_cent
 from shared.contracts.campaign.price_lists import (
     DiscountAuthority,
-    PreviewedTerms,
     PriceKind,
     PriceListPreview,
     PriceListView,
@@ -147,23 +145,7 @@ class _Form:
         clear_problems(self._places())
         self._preview.clear()
         with self._preview:
-            self._show(found)
-
-    def _show(self, found: PriceListPreview) -> None:
-        t = self._view.t
-        names = ("product", "list_price", "before", "cost_price", "volume")
-        columns = [t(f"price_lists.column.{name}") for name in names]
-        html(Markup("<p><b>{}</b></p>").format(found.ref))
-        html(
-            table(
-                columns,
-                [_row(one, t("price_lists.below_cost")) for one in found.products],
-                right=(1, 2, 3, 4),
-            )
-        )
-        if found.dropped:
-            text = t("price_lists.dropped", products=t("comma").join(found.dropped))
-            html(Markup('<p class="bad">{}</p>').format(text))
+            draw_preview(self._view, found)
 
     async def save(self) -> PriceListView | None:
         sent = self._view.api.post("campaign", "/v1/price-lists", PriceListView, self._body())
@@ -172,15 +154,3 @@ class _Form:
 
 def _level(levels: dict[PriceRole, DiscountAuthority], role: PriceRole) -> DiscountAuthority | None:
     return levels.get(role)
-
-
-def _row(one: PreviewedTerms, below: str) -> list[Cell]:
-    loses = one.list_price > one.floor_price if one.kind == "deposit" else one.list_price < one.floor_price
-    cost: Cell = price_text(one.kind, one.floor_price)
-    return [
-        one.product,
-        price_text(one.kind, one.list_price),
-        NOTHING if one.before is None else price_text(one.kind, one.before),
-        two_lines(cost, tag(below, "bad")) if loses else cost,
-        whole(one.volume),
-    ]

@@ -1,4 +1,4 @@
-"""The newest version of every price list, and the button that writes its next one."""
+"""Every price list in force, what is proposed for it, and the button that proposes its next version."""
 
 from collections.abc import Awaitable, Callable
 
@@ -7,16 +7,18 @@ from nicegui import ui
 
 from services.console.formats import moment, percent, whole
 from services.console.pages.price_list_form import write_price_list
+from services.console.pages.price_list_review import Reload, draw_proposals
 from services.console.view import View
 from services.console.widgets.html import html
 from shared.auth import Role
 from shared.contracts.campaign.price_lists import PriceListView
 
-Reload = Callable[[], Awaitable[None]]
 
-
-def draw_price_lists(view: View, lists: list[PriceListView], again: Reload) -> None:
+def draw_price_lists(
+    view: View, lists: list[PriceListView], proposals: list[PriceListView], again: Reload
+) -> None:
     t = view.t
+    draw_proposals(view, proposals, again)
     writes = view.user.has(Role.strategist)
     if not lists and not writes:
         return

@@ -10,7 +10,8 @@ from services.console.api import segment
 from services.console.formats import day, exact_money, moment
 from services.console.frame import heading
 from services.console.pages.price_form import Calculator
-from services.console.pages.price_lists import Reload, draw_price_lists
+from services.console.pages.price_list_review import Reload
+from services.console.pages.price_lists import draw_price_lists
 from services.console.pages.words import state_tag
 from services.console.view import View, page
 from services.console.widgets.html import Cell, html, link, table, two_lines
@@ -21,6 +22,7 @@ from shared.contracts.campaign.price_lists import PriceListView
 from shared.contracts.campaign.quotes import QuoteSummary, QuoteView
 
 _QUOTES = 50
+_LISTS = 200
 SELLERS = (Role.manager, Role.branch_head)
 _TRIERS = (*SELLERS, Role.strategist, Role.approver)
 
@@ -28,6 +30,8 @@ _TRIERS = (*SELLERS, Role.strategist, Role.approver)
 @dataclass(frozen=True)
 class Desk:
     lists: list[PriceListView]
+    """In force."""
+    proposals: list[PriceListView]
     quote: QuoteView | None
 
 
@@ -36,13 +40,10 @@ async def prices_page(view: View, quote: str = "", customer: str = "") -> None:
     t = view.t
 
     async def fetch() -> Desk:
-        lists, known = await asyncio.gather(
-            view.api.get(
-                "campaign", "/v1/price-lists", Page[PriceListView], {"limit": 200, "newest": "true"}
-            ),
-            _quote(view, quote),
+        lists, proposals, known = await asyncio.gather(
+            _lists(view, {"newest": "true"}), _lists(view, {"state": "in_review"}), _quote(view, quote)
         )
-        return Desk(lists.items, known)
+        return Desk(lists, proposals, known)
 
     async def quotes() -> Page[QuoteSummary]:
         return await view.api.get("campaign", "/v1/price-quotes", Page[QuoteSummary], {"limit": _QUOTES})
@@ -58,6 +59,11 @@ async def prices_page(view: View, quote: str = "", customer: str = "") -> None:
         view.section(quotes, lambda found: _quotes(view, found.items), height=200)
 
 
+async def _lists(view: View, which: dict[str, str]) -> list[PriceListView]:
+    found = await view.api.get("campaign", "/v1/price-lists", Page[PriceListView], {"limit": _LISTS, **which})
+    return found.items
+
+
 async def _quote(view: View, quote: str) -> QuoteView | None:
     if not quote:
         return None
@@ -66,7 +72,7 @@ async def _quote(view: View, quote: str) -> QuoteView | None:
 
 def _desk(view: View, desk: Desk, customer: str, again: Reload) -> None:
     _calculator(view, desk, customer)
-    draw_price_lists(view, desk.lists, again)
+    draw_price_lists(view, desk.lists, desk.proposals, again)
 
 
 def _calculator(view: View, desk: Desk, customer: str) -> None:

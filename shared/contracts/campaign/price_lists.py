@@ -11,6 +11,8 @@ from shared.contracts.customer.value import Fraction, Rate
 PriceKind = Literal["loan", "deposit", "fee"]
 PriceRole = Literal["manager", "branch_head", "strategist", "approver"]
 PriceReach = Literal["cost", "floor", "any"]
+PriceListState = Literal["in_review", "approved", "rejected"]
+PricePart = Literal["list", "product", "bundle", "bundle_price", "authority"]
 PriceListRef = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,79}@[1-9][0-9]{0,5}$"),
@@ -179,6 +181,10 @@ class PriceListView(PriceListWrite):
     ref: PriceListRef
     created_at: Timestamp
     created_by: str
+    state: PriceListState = Field(description="Quotes are priced by the newest that is approved")
+    decided_at: Timestamp | None = None
+    decided_by: str | None = Field(None, description="Never who wrote it")
+    comment: str | None = Field(None, description="Of whoever decided")
 
 
 class PreviewedTerms(Schema):
@@ -189,11 +195,25 @@ class PreviewedTerms(Schema):
     kind: PriceKind
     volume: Money
     list_price: Number
-    before: Number | None = Field(description="In the newest version; null where it was not sold")
+    before: Number | None = Field(description="In the list in force; null where it was not sold")
     floor_price: Number = Field(description="The price that just covers its cost; of a deposit the highest")
 
 
+class PriceChange(Schema):
+    """One term that differs. Of a part that is new or gone only what it does not leave at its default."""
+
+    part: PricePart
+    key: str = Field(
+        description="Product, package or role; package/product for a package price; of the list itself empty"
+    )
+    term: str = Field(examples=["list_price"])
+    before: str | None
+    after: str | None
+
+
 class PriceListPreview(Schema):
-    ref: PriceListRef = Field(description="The version it would become")
+    ref: PriceListRef = Field(description="The version it would become, or is")
+    base: PriceListRef | None = Field(description="The list in force that it is compared with")
     products: list[PreviewedTerms]
-    dropped: list[Code] = Field(description="Products of the newest version that it sells no more")
+    dropped: list[Code] = Field(description="Products of the list in force that it sells no more")
+    changes: list[PriceChange] = Field(description="All that it changes")
