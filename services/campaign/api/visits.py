@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
-from services.campaign.api.access import OpportunityWorker, TaskReader
+from services.campaign.api.access import OpportunityWorker, ServiceSettings, TaskReader
 from services.campaign.queries import visits as queries
 from services.campaign.usecases import visits as usecases
 from shared.contracts.base import Code, OrgPath, Page, Timestamp
@@ -33,10 +33,18 @@ async def _view(session: Session, response: Response, visit_id: UUID) -> VisitVi
 
 @router.post("/visits", status_code=201, summary="Plan a visit")
 async def plan_visit(
-    session: Session, principal: OpportunityWorker, response: Response, body: VisitWrite
+    session: Session,
+    principal: OpportunityWorker,
+    settings: ServiceSettings,
+    response: Response,
+    body: VisitWrite,
 ) -> VisitView:
-    """It is yours. One that nobody had planned is planned at the time it was made, then recorded."""
-    visit_id = await usecases.plan_visit(session, principal, body)
+    """It is yours. One that nobody had planned is planned at the time it was made, then recorded.
+
+    422 `service-only` when the contact policy lets nobody contact the customer then, or the customer is held
+    out, and the visit is not for service.
+    """
+    visit_id = await usecases.plan_visit(session, principal, settings, body)
     response.headers["Location"] = f"/v1/visits/{visit_id}"
     return await _view(session, response, visit_id)
 
@@ -70,13 +78,14 @@ async def get_visit(
 async def edit_visit(
     session: Session,
     principal: OpportunityWorker,
+    settings: ServiceSettings,
     response: Response,
     visit_id: UUID,
     expected: IfMatch,
     body: VisitPatch,
 ) -> VisitView:
-    """When, what for and with whom."""
-    await usecases.edit_visit(session, principal, visit_id, expected, body)
+    """When, what for and with whom; refused as planning is."""
+    await usecases.edit_visit(session, principal, settings, visit_id, expected, body)
     return await _view(session, response, visit_id)
 
 
@@ -84,13 +93,14 @@ async def edit_visit(
 async def record_visit(
     session: Session,
     principal: OpportunityWorker,
+    settings: ServiceSettings,
     response: Response,
     visit_id: UUID,
     expected: IfMatch,
     body: VisitRecord,
 ) -> VisitView:
-    """It was made: what came of it, and what is next."""
-    await usecases.record_visit(session, principal, visit_id, expected, body)
+    """It was made: what came of it, and what is next. It counts against the contact cap."""
+    await usecases.record_visit(session, principal, settings, visit_id, expected, body)
     return await _view(session, response, visit_id)
 
 

@@ -87,6 +87,7 @@ class Visit(Base):
     manager: Mapped[str]
     state: Mapped[VisitState] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(doc="When it is to be; once made, when it was")
+    for_service: Mapped[bool] = mapped_column(server_default=text("false"), doc="Nothing is offered")
     purpose: Mapped[str]
     participants: Mapped[list[str]]
     opportunity_id: Mapped[UUID | None] = mapped_column(ForeignKey("opportunity.id"))

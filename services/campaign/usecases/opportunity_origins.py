@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.models import CampaignArm, Contact, Customer, Offer, Opportunity, Referral, Task
+from services.campaign.queries.arms import arm_of_contact
 from shared.auth import Principal, Role
 from shared.contracts.campaign.opportunities import OpportunitySource, OpportunityWrite
 from shared.errors import Conflict, FieldError, Forbidden, Unprocessable
@@ -50,10 +51,7 @@ async def _of_contact(session: AsyncSession, principal: Principal, contact_id: U
         await session.execute(
             select(Contact, Task.manager, CampaignArm.offer, Customer.merged_into)
             .join(Task, Task.id == Contact.id)
-            .join(
-                CampaignArm,
-                (CampaignArm.campaign_id == Contact.campaign_id) & (CampaignArm.key == Contact.arm),
-            )
+            .join(CampaignArm, arm_of_contact())
             .outerjoin(Customer, Customer.id == Contact.customer_id)
             .where(Contact.id == contact_id)
         )
@@ -154,4 +152,4 @@ async def subject_of(
 
 
 def wrong(pointer: str, why: str) -> Unprocessable:
-    return Unprocessable("the opportunity cannot be so", errors=[FieldError(pointer, why)])
+    return Unprocessable("this cannot be so", errors=[FieldError(pointer, why)])

@@ -1,6 +1,8 @@
 """What managers do by hand: counted with the contacts of campaigns, while any cap looks back so far."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,12 +30,17 @@ DELETE FROM outside_contact WHERE id IN (
 
 async def store_outside_contacts(session: AsyncSession, event: CustomersContacted) -> None:
     await hold_off_erasures(session)
-    columns = {
-        "ids": [each.interaction_id for each in event.interactions],
-        "customers": [each.customer_id for each in event.interactions],
-        "at": [each.at for each in event.interactions],
-    }
-    await fetch(session, _STORE, {**columns, "since": clock.now() - _KEPT})
+    told = [(each.interaction_id, each.customer_id, each.at) for each in event.interactions]
+    await count_contacts(session, told)
+
+
+async def count_contacts(session: AsyncSession, made: Sequence[tuple[UUID, UUID, datetime]]) -> None:
+    """Each once, however often it is told: its id, the file it was recorded for, and when it was. After
+    `hold_off_erasures`.
+    """
+    ids, customers, at = (list(column) for column in zip(*made, strict=True))
+    parameters = {"ids": ids, "customers": customers, "at": at, "since": clock.now() - _KEPT}
+    await fetch(session, _STORE, parameters)
 
 
 async def forget_old_contacts(session: AsyncSession) -> None:

@@ -11,6 +11,7 @@ from services.campaign.models import Customer, Suppression
 from services.campaign.queries.suppressions import suppression_view
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.forgetting import hold_off_erasures
+from services.campaign.usecases.visits import call_off_sales
 from services.campaign.usecases.withdrawal import withdraw_customer
 from shared import clock
 from shared.audit import audit
@@ -37,6 +38,7 @@ async def suppress(session: AsyncSession, principal: Principal, request: Suppres
     session.add(entry)
     await session.flush()
     await withdraw_customer(session, request.customer_id, at=now, by=principal.id, channel=request.channel)
+    await call_off_sales(session, principal, request.customer_id, request.channel, request.until)
     await audit(session, principal, "suppress_customer", f"customer/{request.customer_id}")
     return suppression_view(entry)
 
@@ -68,3 +70,4 @@ async def suppress_from_task(
         .on_conflict_do_nothing(index_elements=["contact_id"])
     )
     await withdraw_customer(session, customer_id, at=now, by=principal.id)
+    await call_off_sales(session, principal, customer_id, None, until)

@@ -160,6 +160,10 @@ class VisitWrite(Schema):
     customer_id: UUID
     at: Timestamp
     purpose: ShortText
+    for_service: bool = Field(
+        False,
+        description="Nothing is offered: also for customers who are not to be contacted, or are held out",
+    )
     participants: Participants = Field(default_factory=list)
     opportunity_id: UUID | None = None
 
@@ -169,6 +173,7 @@ class VisitPatch(Schema):
 
     at: Timestamp | None = None
     purpose: ShortText | None = None
+    for_service: bool | None = None
     participants: Participants | None = None
 
 
@@ -193,6 +198,7 @@ class VisitView(Schema):
     state: VisitState
     at: Timestamp
     overdue: bool = Field(description="Planned, and its time has passed")
+    for_service: bool
     purpose: str
     participants: list[str]
     opportunity_id: UUID | None
