@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from shared import clock
 from shared.auth import Role
-from shared.contracts.events import CustomerErased, ReferralAnswered, ReferralMade
+from shared.contracts.events import CustomerErased, HandoverCompleted, ReferralAnswered, ReferralMade
 from shared.ids import new_id
 from tests.campaign.conftest import OFFER
 from tests.campaign.desk import EVERYBODY, JINGAN, PUDONG, Desk, desk, merged, ref, somebody, unmerged
@@ -355,3 +356,52 @@ async def test_success_leads_to_what_else_suits(two: Two) -> None:
     assert (await bank.get(path))["offers"] == []
     async with two.who("N") as stranger:
         assert (await stranger.get(path)).status_code == 404
+
+
+def _handover(staff: str, *, undone: bool = False, **receivers: int) -> HandoverCompleted:
+    return HandoverCompleted(
+        handover_id=new_id(),
+        staff=staff,
+        customers=sum(receivers.values()),
+        receivers=receivers,
+        undone=undone,
+        completed_at=clock.now(),
+    )
+
+
+async def test_open_referrals_of_who_left_go_to_a_successor_and_come_back(two: Two) -> None:
+    waiting, taken = await two.made(), await two.made(offer=None, category="payroll")
+    taken = await two.does("N", "accept", taken)
+    assigned = await two.made(to=ANYBODY)
+    assigned = await two.does("J", "assign", assigned, {"manager": "N"})
+    own = await two.made(to={"line": "personal", "org": JINGAN, "manager": "O"}, offer=None, category="loan")
+    # Most customers went to somebody of another branch, who cannot take a referral of this one.
+    await two.desk.tell(_handover("N", B=9, O=2))
+    moved = {each["id"]: each for each in await two.seen("O", side="received")}
+    assert set(moved) == {waiting["id"], taken["id"], assigned["id"], own["id"]}
+    assert {each["receiver"] for each in moved.values()} == {"O"}
+    assert [moved[each["id"]]["taken_from"] for each in (waiting, taken, assigned, own)] == [
+        "N",
+        "N",
+        "N",
+        None,
+    ]
+    assert moved[waiting["id"]]["to"]["manager"] == "N"
+    assert await two.ids("N", side="received") == set()
+    (told,) = await two.desk.audited("move_referrals")
+    assert told["receivers"] == {each["id"]: "O" for each in (waiting, taken, assigned)}
+    await two.does("O", "accept", moved[waiting["id"]])
+    await two.desk.tell(_handover("N", undone=True, O=2))
+    assert await two.ids("N", side="received") == {taken["id"], assigned["id"]}
+    assert await two.ids("O", side="received") == {waiting["id"], own["id"]}
+
+
+async def test_without_a_successor_the_branch_takes_what_was_not_accepted(two: Two) -> None:
+    waiting, taken = await two.made(), await two.made(offer=None, category="payroll")
+    await two.does("N", "accept", taken)
+    await two.desk.tell(_handover("N", B=9))
+    assert await two.ids("O", side="received") == {waiting["id"]}
+    (left,) = await two.seen("J", state="accepted")
+    assert (left["receiver"], left["taken_from"]) == ("N", None)
+    await two.does("J", "assign", left, {"manager": "O"})
+    assert await two.ids("O", side="received") == {waiting["id"], taken["id"]}

@@ -28,6 +28,9 @@ class Referral(Base):
     to_org: Mapped[str]
     to_manager: Mapped[str | None] = mapped_column(doc="As addressed; null: any of the branch")
     receiver: Mapped[str | None] = mapped_column(doc="Who sees to it")
+    taken_from: Mapped[str | None] = mapped_column(
+        doc="Who saw to it and left, until somebody answers or assigns"
+    )
     offer: Mapped[str | None] = mapped_column(ForeignKey("offer.key"))
     category: Mapped[ProductCategory | None] = mapped_column(Text)
     note: Mapped[str | None] = mapped_column(doc="Null: blanked with its customer")

@@ -193,7 +193,7 @@ async def assign_referral(
     )
     if wrong:
         raise Unprocessable("the referral stays in its branch", errors=[FieldError("/manager", wrong)])
-    referral.receiver = manager
+    referral.receiver, referral.taken_from = manager, None
     return await _save(session, principal, referral, "assign_referral")
 
 
@@ -203,7 +203,7 @@ async def accept_referral(
     """Whoever it is for sees to it: the manager named, or else who accepts. A result is due from now on."""
     referral = await _lock(session, principal, referral_id, version, "accept")
     now = clock.now()
-    referral.receiver = referral.receiver or principal.staff
+    referral.receiver, referral.taken_from = referral.receiver or principal.staff, None
     referral.due_at = settings.office_hours.after(now, settings.referral_result_hours, clock.ZONE)
     referral.answered_at, referral.answered_by = now, principal.id
     return await _answer(session, principal, referral, "accept", now)

@@ -1,5 +1,5 @@
 """Open tasks follow their customers to new owners, and go back when the change is taken back; opportunities,
-account plans and visits go with them.
+account plans and visits go with them, and the referrals of somebody who left.
 
 A task of a manager who no longer looks after the customer goes to the primary manager, or else the backup;
 without either it is returned, for the branch head to give to somebody. Accepted and begun work starts anew
@@ -16,7 +16,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.usecases import account_takeovers
+from services.campaign.usecases import account_takeovers, referral_takeovers
+from services.campaign.usecases.forgetting import hold_off_erasures
 from services.campaign.usecases.withdrawal import reopen_contacts, withdraw_contacts
 from shared import clock
 from shared.audit import audit
@@ -138,6 +139,7 @@ async def complete_handover(session: AsyncSession, event: HandoverCompleted) -> 
     """The customers' own changes have moved nearly all. What remains with who left, because somebody had
     given it to them by hand, goes to the customer's managers too; what went so comes back when it is undone.
     """
+    await hold_off_erasures(session)
     parameters = {"staff": event.staff}
     if event.undone:
         found = await fetch(session, _TAKEN, parameters)
@@ -147,6 +149,7 @@ async def complete_handover(session: AsyncSession, event: HandoverCompleted) -> 
         rows = [(id_, org, event.staff, None, org, *owners, "handover") for id_, org, *owners in left]
     await _apply(session, rows, f"handover/{event.handover_id}")
     await account_takeovers.complete_handover(session, event)
+    await referral_takeovers.complete_handover(session, event)
 
 
 async def _apply(session: AsyncSession, rows: Sequence[tuple[Any, ...]], origin: str) -> None:

@@ -113,7 +113,8 @@ class ReferralView(Schema):
     from_org: OrgPath
     referrer: Code
     to: ReferralTarget
-    receiver: Code | None = Field(description="Who sees to it: as addressed, assigned or accepted")
+    receiver: Code | None = Field(description="Who sees to it: addressed, assigned, accepted or taken over")
+    taken_from: Code | None = Field(description="Who saw to it and left, until it is answered or assigned")
     offer: Key | None
     category: ProductCategory | None
     note: str | None = Field(description="null: blanked when the customer was erased")
