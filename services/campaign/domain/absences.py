@@ -9,6 +9,7 @@ from shared.contracts.campaign.absences import AbsenceState
 from shared.errors import FieldError
 
 LONGEST_DAYS = 3 * 366
+"""Of an absence; and nobody's work is planned for longer."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,11 @@ class StandIn:
 
 
 def working_days(start: date, end: date, works: Callable[[date], bool]) -> list[date]:
-    """Days that are worked from start to end, both included; every day where none is."""
-    days = [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
+    """Days that are worked from start to end, both included; every day where none is. At most the first
+    `LONGEST_DAYS` are looked at.
+    """
+    length = min((end - start).days + 1, LONGEST_DAYS)
+    days = [start + timedelta(days=offset) for offset in range(length)]
     return [day for day in days if works(day)] or days
 
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 _SATURDAY = 5
 _FARTHEST_DAYS = 800
-_DAY_MINUTES = 24 * 60
+DAY_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class ContactRules:
 
     def _open_spans(self) -> list[tuple[int, int]]:
         if self.quiet is None:
-            return [(0, _DAY_MINUTES)]
+            return [(0, DAY_MINUTES)]
         start, end = map(_minute, self.quiet)
-        return [(0, start), (end, _DAY_MINUTES)] if start < end else [(end, start)]
+        return [(0, start), (end, DAY_MINUTES)] if start < end else [(end, start)]
 
     def _quiet_until(self, local: datetime, zone: ZoneInfo) -> datetime | None:
         if self.quiet is None:

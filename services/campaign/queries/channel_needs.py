@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.campaign.domain.absences import LONGEST_DAYS
 from services.campaign.domain.capacity import sending
-from services.campaign.domain.contact_rules import ContactRules
+from services.campaign.domain.contact_rules import DAY_MINUTES, ContactRules
 from services.campaign.domain.plan import Plan
 from services.campaign.models import Channel
 from services.campaign.queries.references import References
@@ -70,10 +71,12 @@ async def _taken(
 class _Days:
     """From the first on which messages may go to the schedule's last; `minutes` of each in which they may."""
 
-    begins: datetime
+    begins: int
+    """Minute of the first of them."""
     minutes: Sequence[int]
     minutes_a_day: int
-    gap: timedelta
+    gap: int
+    """Minutes from wave to wave."""
     today: bool
 
     @classmethod
@@ -84,16 +87,17 @@ class _Days:
         if not today:
             begins = datetime.combine(start, time.min, clock.ZONE)
         first = begins.date()
-        days = [first + timedelta(days=offset) for offset in range((end - first).days + 1)]
+        length = min((end - first).days + 1, LONGEST_DAYS)
+        days = [first + timedelta(days=offset) for offset in range(length)]
         minutes = [rules.open_minutes(day, begins.time() if day == first else time.min) for day in days]
-        gap = timedelta(minutes=plan.schedule.wave_gap_minutes)
-        return cls(begins, minutes, rules.minutes_a_day, gap, today)
+        minute = begins.hour * 60 + begins.minute
+        return cls(minute, minutes, rules.minutes_a_day, plan.schedule.wave_gap_minutes, today)
 
     def arrivals(self, waves: Mapping[int, int]) -> tuple[list[int], int]:
         """What becomes due on each of the days, and behind them."""
         by_day, late = [0] * len(self.minutes), 0
         for wave, contacts in waves.items():
-            day = ((self.begins + self.gap * (wave - 1)).date() - self.begins.date()).days
+            day = (self.begins + self.gap * (wave - 1)) // DAY_MINUTES
             if day < len(by_day):
                 by_day[day] += contacts
             else:
