@@ -1,13 +1,14 @@
-"""NATS JetStream: connect for ever, publish with acknowledgement, consume durably, dead-letter.
+"""NATS JetStream: connect for ever, publish with acknowledgement, pull and follow, dead-letter.
 
-The only module, with `shared.batches`, that speaks nats-py's message API. Delivery is at least once; the
-inbox (for PostgreSQL effects) and the watermark (for DuckDB stores) make the effect exactly once.
+With `shared.consuming`, `shared.batches` and `shared.pushed` all that speaks nats-py's message API. Delivery
+is at least once; the inbox (for PostgreSQL effects) and the watermark (for DuckDB stores) make the effect
+exactly once.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -21,17 +22,15 @@ from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from opentelemetry import context, propagate, trace
 
 from shared import together
 from shared.contracts.events import EVENTS, EventData
 from shared.settings import Settings
 from shared.telemetry import DELIVERIES, FEED_POSITION
-from shared.topology import DURABLES, MAX_ATTEMPTS, Durable, ensure_durable, ensure_streams
+from shared.topology import DURABLES, ensure_durable, ensure_streams
 
 logger = structlog.get_logger()
 T = TypeVar("T")
-tracer = trace.get_tracer("huanying.bus")
 
 _FETCH_SECONDS = 5.0
 _FEED_IDLE_SECONDS = 1.0
@@ -175,40 +174,6 @@ class Bus:
         spec = DURABLES[durable]
         info = await self.js.consumer_info(spec.stream, durable)
         return (info.num_pending or 0) + (info.num_ack_pending or 0)
-
-    async def consume(self, name: str, handle: Callable[[Delivery], Awaitable[None]]) -> None:
-        """Hand every message of the durable to `handle`, one after another, until cancelled.
-
-        `handle` must have committed when it returns. Its failure naks with growing delay and, after
-        `MAX_ATTEMPTS`, moves the message with its error to the dead-letter queue.
-        """
-        durable = DURABLES[name]
-        async for messages in self.pull_durable(name):
-            for message in messages:
-                await to_its_end(self._work(message, durable, handle))
-
-    async def _work(
-        self, message: Msg, durable: Durable, handle: Callable[[Delivery], Awaitable[None]]
-    ) -> None:
-        attempt = message.metadata.num_delivered or 1
-        try:
-            if attempt > MAX_ATTEMPTS:
-                raise PoisonError(f"gave up after {MAX_ATTEMPTS} attempts")  # noqa: TRY301 - one exit for poison
-            with _span(durable.name, message):
-                await handle(decode(message))
-            await message.ack_sync(timeout=10)
-            DELIVERIES.labels(durable.name, "done").inc()
-        except PoisonError as error:
-            await self.bury(message, durable.stream, durable.name, error)
-        except NatsError as error:
-            logger.warning("ack_failed", durable=durable.name, error=str(error))
-        except Exception as error:
-            logger.exception("handler_failed", durable=durable.name, attempt=attempt)
-            if attempt >= MAX_ATTEMPTS:
-                await self.bury(message, durable.stream, durable.name, error)
-            else:
-                DELIVERIES.labels(durable.name, "retried").inc()
-                await message.nak(delay=RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1])
 
     async def pull_durable(self, name: str, batch: int = 32) -> AsyncIterator[list[Msg]]:
         """What waits in the durable, as it comes; each message is the caller's to acknowledge."""
@@ -361,14 +326,17 @@ async def to_its_end(work: Coroutine[None, None, T]) -> T:
         raise
 
 
-@contextlib.contextmanager
-def _span(durable: str, message: Msg) -> Iterator[None]:
-    try:
-        parent = propagate.extract({"traceparent": str(orjson.loads(message.data).get("traceparent") or "")})
-    except orjson.JSONDecodeError:
-        parent = context.get_current()
-    with tracer.start_as_current_span(f"consume {durable}", context=parent, kind=trace.SpanKind.CONSUMER):
-        yield
+def within_bytes(messages: Sequence[Msg], most: int) -> list[list[Msg]]:
+    """In as few batches of at most so many bytes as their order allows; a larger message is its own."""
+    batches: list[list[Msg]] = []
+    size = 0
+    for message in messages:
+        if not batches or size + len(message.data) > most:
+            batches.append([])
+            size = 0
+        batches[-1].append(message)
+        size += len(message.data)
+    return batches
 
 
 async def _log_error(error: Exception) -> None:

@@ -8,7 +8,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from shared.bus import RETRY_SECONDS, Bus, to_its_end
+from shared.bus import RETRY_SECONDS, Bus, to_its_end, within_bytes
 from shared.problems import is_passing
 from shared.telemetry import DELIVERIES
 from shared.topology import MAX_ATTEMPTS, inbox_of, source_of
@@ -47,7 +47,7 @@ class PushedConsumer:
 
     async def run(self) -> None:
         async for messages in self.bus.pull_durable(self.durable, _FETCH):
-            for batch in _within_bytes(messages):
+            for batch in within_bytes(messages, _BATCH_BYTES):
                 await to_its_end(self._work(batch))
 
     async def _work(self, messages: Sequence[Msg]) -> None:
@@ -126,15 +126,3 @@ def _reply_subject(message: Msg) -> str | None:
     tail = reply.removeprefix(own)
     sane = reply.isascii() and reply.isprintable() and not set(reply) & set(" *>")
     return reply if reply.startswith(own) and sane and all(tail.split(".")) else None
-
-
-def _within_bytes(messages: Sequence[Msg]) -> list[list[Msg]]:
-    batches: list[list[Msg]] = []
-    size = _BATCH_BYTES
-    for message in messages:
-        if size + len(message.data) > _BATCH_BYTES:
-            batches.append([])
-            size = 0
-        batches[-1].append(message)
-        size += len(message.data)
-    return batches

@@ -24,6 +24,20 @@ Resource = TypeVar("Resource")
 Handler = Callable[[AsyncSession, Any, "Runtime"], Awaitable[None]]
 """Works on one event inside the transaction {inbox row, effects, outbox rows}."""
 
+
+@dataclass(frozen=True)
+class InBatches:
+    """Works on events of one type inside one transaction, as if they came one by one in their order.
+
+    Only for what locks rows in one order whatever the events are, and so little that others may wait for all
+    of a batch: with it the whole durable is worked on in batches.
+    """
+
+    handle: Callable[[AsyncSession, Sequence[Any], "Runtime"], Awaitable[None]]
+
+
+AnyHandler = Handler | InBatches
+
 Task = Callable[["JobRun"], Awaitable[dict[str, Any]]]
 """A background job; its result is shown to the caller. May run twice after a crash: make it resumable."""
 
@@ -47,7 +61,7 @@ class Service:
     description: str
     settings: type[Settings]
     routers: Sequence[APIRouter]
-    handlers: Mapping[str, Mapping[type[EventData], Handler]] = field(default_factory=dict)
+    handlers: Mapping[str, Mapping[type[EventData], AnyHandler]] = field(default_factory=dict)
     tasks: Mapping[str, Task] = field(default_factory=dict)
     resources: Callable[["Runtime"], AbstractAsyncContextManager[Mapping[type, object]]] | None = None
     """Opens what the process holds besides database and broker, e.g. its DuckDB store."""

@@ -7,14 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import structlog
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy.dialects.postgresql import insert
 
-from shared.bus import Delivery, PoisonError
-from shared.db import Inbox
+from shared.consuming import consumer
 from shared.jobs import run_jobs
 from shared.logging import configure_logging
 from shared.relay import Relay
-from shared.service import Handler, Runtime, Service
+from shared.service import Runtime, Service
 from shared.webhooks.deliverer import Deliverer
 
 logger = structlog.get_logger()
@@ -57,7 +55,7 @@ def _worker_tasks(runtime: Runtime) -> dict[str, Callable[[], Awaitable[None]]]:
         "jobs": lambda: run_jobs(runtime),
     }
     for durable in runtime.service.handlers:
-        tasks[f"consumer {durable}"] = _consumer(runtime, durable)
+        tasks[f"consumer {durable}"] = consumer(runtime, durable)
     tasks |= Deliverer(runtime).tasks()
     for number, work in enumerate(runtime.service.background):
         tasks[f"background {number}"] = _bound(work, runtime)
@@ -66,31 +64,6 @@ def _worker_tasks(runtime: Runtime) -> dict[str, Callable[[], Awaitable[None]]]:
 
 def _bound(work: Callable[[Runtime], Awaitable[None]], runtime: Runtime) -> Callable[[], Awaitable[None]]:
     return lambda: work(runtime)
-
-
-def _consumer(runtime: Runtime, durable: str) -> Callable[[], Awaitable[None]]:
-    handlers = runtime.service.handlers[durable]
-
-    async def handle(delivery: Delivery) -> None:
-        handler = handlers.get(type(delivery.data))
-        if handler is None:
-            raise PoisonError(f"{durable} has no handler for {delivery.type}")
-        await apply_once(runtime, durable, delivery, handler)
-
-    return lambda: runtime.bus.consume(durable, handle)
-
-
-async def apply_once(runtime: Runtime, durable: str, delivery: Delivery, handler: Handler) -> None:
-    """Inbox row, effects and outbox rows in one transaction; a second delivery changes nothing."""
-    async with runtime.db.transaction() as session:
-        fresh = await session.scalar(
-            insert(Inbox)
-            .values(durable=durable, event_id=delivery.event_id)
-            .on_conflict_do_nothing()
-            .returning(Inbox.event_id)
-        )
-        if fresh is not None:
-            await handler(session, delivery.data, runtime)
 
 
 async def _endless(name: str, run: Callable[[], Awaitable[None]]) -> None:

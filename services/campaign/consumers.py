@@ -1,6 +1,6 @@
 """Which event leads to which use case."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +20,7 @@ from shared.contracts.events import (
     SegmentUpdated,
     ValuesCalculated,
 )
-from shared.service import Handler, Runtime
+from shared.service import AnyHandler, InBatches, Runtime
 
 
 async def on_customers_changed(session: AsyncSession, event: CustomersChanged, _runtime: Runtime) -> None:
@@ -31,8 +31,10 @@ async def on_segment_published(session: AsyncSession, event: SegmentPublished, _
     await readmodel.store_segment(session, event)
 
 
-async def on_segment_updated(session: AsyncSession, event: SegmentUpdated, _runtime: Runtime) -> None:
-    await readmodel.store_members(session, event)
+async def on_segments_updated(
+    session: AsyncSession, events: Sequence[SegmentUpdated], _runtime: Runtime
+) -> None:
+    await readmodel.store_members(session, *events)
 
 
 async def on_campaign_evaluated(session: AsyncSession, event: CampaignEvaluated, _runtime: Runtime) -> None:
@@ -73,7 +75,7 @@ async def on_customers_contacted(session: AsyncSession, event: CustomersContacte
     await outside_contacts.store_outside_contacts(session, event)
 
 
-HANDLERS: Mapping[str, Mapping[type[EventData], Handler]] = {
+HANDLERS: Mapping[str, Mapping[type[EventData], AnyHandler]] = {
     "campaign__customers": {CustomersChanged: on_customers_changed},
     "campaign__customer_file": {
         CustomersMerged: on_customers_merged,
@@ -84,7 +86,10 @@ HANDLERS: Mapping[str, Mapping[type[EventData], Handler]] = {
     },
     "campaign__interactions": {CustomersContacted: on_customers_contacted},
     "campaign__values": {ValuesCalculated: on_values_calculated},
-    "campaign__segments": {SegmentPublished: on_segment_published, SegmentUpdated: on_segment_updated},
+    "campaign__segments": {
+        SegmentPublished: on_segment_published,
+        SegmentUpdated: InBatches(on_segments_updated),
+    },
     "campaign__reviews": {
         CampaignEvaluated: on_campaign_evaluated,
         RecommendationIssued: on_recommendation_issued,

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from services.campaign.domain.split import GLOBAL_SALT, contact_key, position, salt_of, slot_of, slots
 from services.campaign.models import Campaign, Contact, Task, TriggerEntry
@@ -212,8 +212,10 @@ async def test_segments_of_one_move_are_waited_for(town: Town) -> None:
     await town.bank.add_customers([late, never])
     campaign_id = await town.opened()
     await town.tell(town.change([late.customer_id, never.customer_id]))
-    await town.decided(trigger_settle_seconds=0.001)
+    await town.decided()
     await town.tell(town.change([late.customer_id], key=SEGMENT))
+    async with town.bank.campaign.runtime.db.transaction() as session:
+        await session.execute(update(TriggerEntry).values(due_at=clock.now()))
 
     async def settled() -> bool:
         await town.decided()

@@ -1,7 +1,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from deploy.cli import app
 from deploy.embedded.nats import NatsServer
 from shared import clock
 from shared.bus import Bus, Delivery, PoisonError
+from shared.consuming import consume
 from shared.contracts.events import CampaignPaused
 from shared.dlq import dead_letter_queue
 from shared.errors import NotFound, Unavailable
@@ -51,10 +52,10 @@ class Consumer:
         self.broken = True
         self.seen: list[Delivery] = []
 
-    async def handle(self, delivery: Delivery) -> None:
+    async def handle(self, deliveries: Sequence[Delivery]) -> None:
         if self.broken:
             raise PoisonError("the column is missing")
-        self.seen.append(delivery)
+        self.seen += deliveries
 
 
 async def publish(bus: Bus, event: CampaignPaused) -> str:
@@ -96,7 +97,7 @@ async def huanying(server: NatsServer, *arguments: str) -> str:
 async def test_a_dead_letter_is_shown_and_replayed(settings: Settings, server: NatsServer) -> None:
     consumer = Consumer()
     async with connected(settings) as bus:
-        running = asyncio.create_task(bus.consume(DURABLE, consumer.handle))
+        running = asyncio.create_task(consume(bus, DURABLE, consumer.handle))
         event_id = await publish(bus, CampaignPaused(campaign_id=new_id(), at=clock.now()))
         await until_count(settings, 1)
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import TableValuedAlias, Uuid, column, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy import TableValuedAlias, column, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.campaign.domain.moves import Moves
 from services.campaign.domain.suitability import rating
-from services.campaign.models import Customer, ErasedCustomer, Review, Segment, SegmentMember
+from services.campaign.models import Customer, ErasedCustomer, Review, Segment
 from services.campaign.usecases.forgetting import hold_off_erasures
 from services.campaign.usecases.triggers import await_openings, note_moves
 from shared.contracts.campaign import EvaluationSummary, RecommendationView
@@ -21,6 +22,30 @@ from shared.contracts.events import (
     SegmentPublished,
     SegmentUpdated,
 )
+from shared.db import fetch
+
+# Rows in one order everywhere: two batches that share some then cannot lock each other out.
+_STORE_SIZES = """
+INSERT INTO known_segment AS known (id, key, version, size, evaluated_at)
+SELECT * FROM unnest(%(segment)b::uuid[], %(key)b::text[], %(version)b::int[], %(size)b::int[],
+  %(at)b::timestamptz[]) AS told(id, key, version, size, evaluated_at)
+ORDER BY told.id
+ON CONFLICT (id) DO UPDATE SET version = greatest(known.version, excluded.version),
+  size = CASE WHEN known.evaluated_at > excluded.evaluated_at THEN known.size ELSE excluded.size END,
+  evaluated_at = greatest(known.evaluated_at, excluded.evaluated_at)
+"""
+# The last word on each customer and segment is the newest, of several at one time the last one told.
+_STORE_MEMBERS = """
+INSERT INTO segment_member AS known (segment_id, customer_id, member, changed_at, cause)
+SELECT DISTINCT ON (told.segment, told.customer) told.segment, told.customer, told.joined, told.at, told.cause
+FROM unnest(%(segment)b::uuid[], %(customer)b::uuid[], %(joined)b::bool[], %(at)b::timestamptz[],
+  %(cause)b::text[]) WITH ORDINALITY AS told(segment, customer, joined, at, cause, n)
+WHERE NOT EXISTS (SELECT 1 FROM erased_customer x WHERE x.id = told.customer)
+ORDER BY told.segment, told.customer, told.at DESC, told.n DESC
+ON CONFLICT (segment_id, customer_id) DO UPDATE
+SET member = excluded.member, changed_at = excluded.changed_at, cause = excluded.cause
+WHERE known.changed_at <= excluded.changed_at
+"""
 
 
 async def store_customers(session: AsyncSession, event: CustomersChanged) -> None:
@@ -74,6 +99,7 @@ def _customer_row(state: CustomerState) -> dict[str, JsonValue]:
 
 
 async def store_segment(session: AsyncSession, event: SegmentPublished) -> None:
+    await hold_off_erasures(session)  # members may follow in the same transaction
     upsert = insert(Segment).values(
         id=event.segment_id,
         key=event.key,
@@ -92,52 +118,36 @@ async def store_segment(session: AsyncSession, event: SegmentPublished) -> None:
     )
 
 
-async def store_members(session: AsyncSession, event: SegmentUpdated) -> None:
-    """One part of one run. Members may be customers not heard of yet, and parts may come in any order."""
+async def store_members(session: AsyncSession, *changes: SegmentUpdated) -> None:
+    """Parts of runs, of one segment or many, in any order; members may be customers not heard of yet.
+
+    Together they leave what one after another would have left.
+    """
     await hold_off_erasures(session)
     await await_openings(session)
-    upsert = insert(Segment).values(
-        id=event.segment_id,
-        key=event.key,
-        version=event.version,
-        size=event.size,
-        evaluated_at=event.evaluated_at,
-    )
-    await session.execute(
-        upsert.on_conflict_do_update(
-            index_elements=["id"],
-            set_={
-                "version": func.greatest(Segment.version, upsert.excluded.version),
-                "size": upsert.excluded.size,
-                "evaluated_at": upsert.excluded.evaluated_at,
-            },
-            where=or_(Segment.evaluated_at.is_(None), Segment.evaluated_at <= upsert.excluded.evaluated_at),
-        )
-    )
-    await _store_members(session, event, event.joined, member=True)
-    await _store_members(session, event, event.left, member=False)
-    await note_moves(session, event)
+    await fetch(session, _STORE_SIZES, _newest(changes))
+    moves = Moves.of(changes)
+    if moves.customer:
+        await fetch(session, _STORE_MEMBERS, moves.columns)
+        await note_moves(session, moves)
 
 
-async def _store_members(
-    session: AsyncSession, event: SegmentUpdated, customers: Sequence[UUID], *, member: bool
-) -> None:
-    if not customers:
-        return
-    ids = func.unnest(literal(sorted(set(customers)), ARRAY(Uuid))).column_valued("id")
-    upsert = insert(SegmentMember).from_select(
-        ["segment_id", "customer_id", "member", "changed_at", "cause"],
-        select(
-            literal(event.segment_id), ids, literal(member), literal(event.evaluated_at), literal(event.cause)
-        ).where(ids.not_in(select(ErasedCustomer.id))),
-    )
-    await session.execute(
-        upsert.on_conflict_do_update(
-            index_elements=["segment_id", "customer_id"],
-            set_={name: upsert.excluded[name] for name in ("member", "changed_at", "cause")},
-            where=SegmentMember.changed_at <= upsert.excluded.changed_at,
-        )
-    )
+def _newest(changes: Sequence[SegmentUpdated]) -> dict[str, list[object]]:
+    """Of each segment the newest evaluation, the last one told of several at one time."""
+    newest: dict[UUID, SegmentUpdated] = {}
+    versions: dict[UUID, int] = {}
+    for change in changes:
+        known = newest.get(change.segment_id)
+        if known is None or known.evaluated_at <= change.evaluated_at:
+            newest[change.segment_id] = change
+        versions[change.segment_id] = max(versions.get(change.segment_id, 0), change.version)
+    return {
+        "segment": list(newest),
+        "key": [change.key for change in newest.values()],
+        "version": list(versions.values()),
+        "size": [change.size for change in newest.values()],
+        "at": [change.evaluated_at for change in newest.values()],
+    }
 
 
 async def store_evaluation(session: AsyncSession, event: CampaignEvaluated) -> None:

@@ -9,13 +9,13 @@ from uuid import UUID
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.campaign.domain.moves import Moves
 from services.campaign.domain.triggers import MOVES
 from services.campaign.models import Campaign, CampaignTrigger
 from services.campaign.queries.campaigns import content_of
 from services.campaign.queries.references import References
 from shared import clock
 from shared.contracts.campaign.triggers import Trigger
-from shared.contracts.events import SegmentUpdated
 from shared.db import fetch
 
 MOVED = "moved"
@@ -27,16 +27,18 @@ _OPENS = text("SELECT pg_advisory_xact_lock(hashtext('huanying.triggers'))")
 
 _NOTE = """
 INSERT INTO trigger_entry (campaign_id, customer_id, moved_at, due_at)
-SELECT t.campaign_id, m.id, %(at)s, %(now)s
-FROM campaign_trigger t JOIN campaign c ON c.id = t.campaign_id
-CROSS JOIN LATERAL unnest(
-  CASE t.moves WHEN 'enter' THEN %(joined)b::uuid[] ELSE %(leaving)b::uuid[] END) AS m(id)
-WHERE t.segment_id = %(segment)s AND t.version = %(version)s AND t.opened_at <= %(at)s
-  AND NOT %(at)s::timestamptz <@ t.closed
-  AND c.status IN ('launching', 'running', 'paused') AND c.ends_on >= %(day)s
+SELECT t.campaign_id, m.customer, m.at, %(now)s
+FROM unnest(%(segment)b::uuid[], %(version)b::int[], %(customer)b::uuid[], %(joined)b::bool[],
+  %(at)b::timestamptz[], %(cause)b::text[]) AS m(segment, version, customer, joined, at, cause)
+JOIN campaign_trigger t ON t.segment_id = m.segment AND t.version = m.version
+  AND (t.moves = 'enter') = m.joined AND t.opened_at <= m.at AND NOT m.at <@ t.closed
+JOIN campaign c ON c.id = t.campaign_id
+WHERE m.cause = ANY(%(causes)s) AND c.status IN ('launching', 'running', 'paused')
+  AND c.ends_on >= (m.at AT TIME ZONE %(zone)s)::date
   AND NOT EXISTS (
-    SELECT 1 FROM audience_member a WHERE a.campaign_id = t.campaign_id AND a.customer_id = m.id)
-  AND NOT EXISTS (SELECT 1 FROM erased_customer x WHERE x.id = m.id)
+    SELECT 1 FROM audience_member a WHERE a.campaign_id = t.campaign_id AND a.customer_id = m.customer)
+  AND NOT EXISTS (SELECT 1 FROM erased_customer x WHERE x.id = m.customer)
+ORDER BY t.campaign_id, m.customer, m.at
 ON CONFLICT DO NOTHING RETURNING 1
 """
 
@@ -65,24 +67,12 @@ async def await_openings(session: AsyncSession) -> None:
     await session.execute(_STORES)
 
 
-async def note_moves(session: AsyncSession, event: SegmentUpdated) -> None:
+async def note_moves(session: AsyncSession, moves: Moves) -> None:
     """Entries for all campaigns that wait for such a move. A repetition changes nothing."""
-    if event.cause not in MOVES:
+    if MOVES.isdisjoint(moves.cause):
         return
-    noted = await fetch(
-        session,
-        _NOTE,
-        {
-            "segment": event.segment_id,
-            "version": event.version,
-            "at": event.evaluated_at,
-            "day": event.evaluated_at.astimezone(clock.ZONE).date(),
-            "now": clock.now(),
-            "joined": sorted(set(event.joined)),
-            "leaving": sorted(set(event.left)),
-        },
-    )
-    if noted:
+    when = {"causes": sorted(MOVES), "zone": str(clock.ZONE), "now": clock.now()}
+    if await fetch(session, _NOTE, {**moves.columns, **when}):
         await session.execute(select(func.pg_notify(MOVED, "")))
 
 
