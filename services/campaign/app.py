@@ -12,6 +12,7 @@ from services.campaign.api import (
     compliance,
     contact_policies,
     feedback,
+    journeys,
     ledger,
     materials,
     messages,
@@ -29,7 +30,14 @@ from services.campaign.api import (
 )
 from services.campaign.channels.carriers import open_carriers
 from services.campaign.consumers import HANDLERS
-from services.campaign.jobs import TASKS, follow_the_clock, follow_triggers, send_messages, tell_receipts
+from services.campaign.jobs import (
+    TASKS,
+    follow_journeys,
+    follow_the_clock,
+    follow_triggers,
+    send_messages,
+    tell_receipts,
+)
 from services.campaign.settings import CampaignSettings
 from shared.service import Service
 from shared.web import create_app
@@ -48,6 +56,7 @@ service = Service(
         campaigns.router,
         calendar.router,
         ledger.router,
+        journeys.router,
         tasks.router,
         absences.router,
         workload.router,
@@ -69,6 +78,6 @@ service = Service(
     handlers=HANDLERS,
     tasks=TASKS,
     resources=open_carriers,
-    background=[follow_the_clock, follow_triggers, send_messages, tell_receipts],
+    background=[follow_journeys, follow_the_clock, follow_triggers, send_messages, tell_receipts],
 )
 app = create_app(service)

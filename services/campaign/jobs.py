@@ -9,7 +9,10 @@ from uuid import UUID
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.absences import follow_absences
 from services.campaign.usecases.assignment import count_days_anew
+from services.campaign.usecases.draining import follow_draining
 from services.campaign.usecases.escalation import escalate_overdue
+from services.campaign.usecases.forgetting import hold_off_erasures
+from services.campaign.usecases.journeys import advance_journeys
 from services.campaign.usecases.launch import LAUNCH_TASK, launch, release_due_waves, start_and_expire
 from services.campaign.usecases.optimisations import OPTIMISE_TASK, run_optimisation
 from services.campaign.usecases.outside_contacts import forget_old_contacts
@@ -21,6 +24,7 @@ from services.campaign.usecases.sandbox import tell_sandbox_receipts
 from services.campaign.usecases.sending import send_due
 from services.campaign.usecases.triggered import decide_triggered
 from services.campaign.usecases.triggers import MOVED
+from services.campaign.usecases.waking import WOKEN
 from shared import clock
 from shared.jobs import JobRun
 from shared.notices import listening, wait_for_notice
@@ -47,6 +51,9 @@ async def follow_the_clock(runtime: Runtime) -> None:
         async with runtime.db.transaction() as session:
             await start_and_expire(session)
             await follow_absences(session)
+        async with runtime.db.transaction(statement_timeout_ms=_COUNT_TIMEOUT_MS) as session:
+            await hold_off_erasures(session)
+            await follow_draining(session)
         await release_due_waves(runtime.db, settings)
         async with runtime.db.transaction() as session:
             await release_lapsed(session)
@@ -77,6 +84,16 @@ async def follow_triggers(runtime: Runtime) -> None:
     async with listening(runtime.db.conninfo, MOVED) as listener:
         while True:
             await decide_triggered(runtime.db, settings)
+            await wait_for_notice(listener, settings.release_every_seconds)
+            await asyncio.sleep(settings.trigger_gather_seconds)
+
+
+async def follow_journeys(runtime: Runtime) -> None:
+    """Endless: carries on who was woken, or whose wait is over."""
+    settings = _settings(runtime)
+    async with listening(runtime.db.conninfo, WOKEN) as listener:
+        while True:
+            await advance_journeys(runtime.db, settings)
             await wait_for_notice(listener, settings.release_every_seconds)
             await asyncio.sleep(settings.trigger_gather_seconds)
 

@@ -14,6 +14,7 @@ from services.campaign.queries.simulation import simulate
 from services.campaign.usecases import campaigns as usecases
 from services.campaign.usecases.closing import abort_campaign as abort
 from services.campaign.usecases.closing import complete_campaign as complete
+from services.campaign.usecases.draining import drain_campaign as drain
 from services.campaign.usecases.launch import request_launch
 from services.campaign.usecases.release import release_policy
 from shared import clock
@@ -26,6 +27,7 @@ from shared.contracts.campaign import (
     CampaignWrite,
     CommentRequest,
     CompleteRequest,
+    PauseRequest,
     ReasonRequest,
     ReviewView,
     Simulation,
@@ -135,10 +137,12 @@ async def launch_campaign(
 
 @router.post("/campaigns/{campaign_id}:pause", summary="Pause", responses=_VERB)
 async def pause_campaign(
-    session: Session, principal: Planner, response: Response, campaign_id: UUID, body: ReasonRequest
+    session: Session, principal: Planner, response: Response, campaign_id: UUID, body: PauseRequest
 ) -> CampaignView:
-    """No task is started and no wave released until `:resume`; what happened may still be recorded."""
-    campaign = await usecases.pause_campaign(session, principal, campaign_id, body.reason)
+    """No task is started, no message sent and no wave released until `:resume`; what happened may still be
+    recorded. Waits of journeys are as much longer as the pause.
+    """
+    campaign = await usecases.pause_campaign(session, principal, campaign_id, body)
     return await _view(session, response, campaign)
 
 
@@ -148,6 +152,16 @@ async def resume_campaign(
 ) -> CampaignView:
     """Waves that came due meanwhile are released at once, and so are held moves."""
     return await _view(session, response, await usecases.resume_campaign(session, principal, campaign_id))
+
+
+@router.post("/campaigns/{campaign_id}:drain", summary="Drain", responses=_VERB)
+async def drain_campaign(
+    session: Session, principal: Planner, response: Response, campaign_id: UUID
+) -> CampaignView:
+    """Nobody new is contacted: waves to come are written off, moves count no more. Open contacts and journeys
+    go on; the campaign completes by itself with the last of them. After its last day it drains by itself.
+    """
+    return await _view(session, response, await drain(session, principal, campaign_id))
 
 
 @router.post("/campaigns/{campaign_id}:abort", summary="Abort", responses=_VERB)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from datetime import date
 
-from services.campaign.domain import triggers
+from services.campaign.domain import journeys, triggers
 from shared.contracts.base import OrgPath
 from shared.contracts.campaign import CampaignContent
 from shared.errors import FieldError
@@ -34,6 +34,7 @@ def contradictions(content: CampaignContent, today: date) -> list[FieldError]:
         *_in_orgs(content),
         *_in_audience(content),
         *triggers.contradictions(content),
+        *journeys.contradictions(content),
     ]
 
 

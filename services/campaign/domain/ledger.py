@@ -38,6 +38,10 @@ class Books:
     dispositions: Mapping[str, int] = field(default_factory=dict)
     open_work: int = 0
     """Tasks and messages that are not closed."""
+    follow_ups: Mapping[LedgerState, int] = field(default_factory=dict)
+    """Further contacts, made by journeys; in no other number."""
+    journeys: int = 0
+    """That have not ended."""
 
     def count(self, state: LedgerState) -> int:
         return self.states.get(state, 0)
@@ -50,6 +54,10 @@ class Books:
     def planned(self) -> int:
         return self.audience - self.count("suppressed") - self.count("held_out") - self.assigned
 
+    @property
+    def open_contacts(self) -> int:
+        return self.count("assigned") + self.follow_ups.get("assigned", 0)
+
     def totals(self) -> LedgerTotals:
         return LedgerTotals(
             audience=self.audience,
@@ -60,6 +68,7 @@ class Books:
             done=self.count("done"),
             expired=self.count("expired"),
             dispositions=dict(self.dispositions),
+            follow_ups=sum(self.follow_ups.values()),
         )
 
 
@@ -73,10 +82,8 @@ def imbalances(books: Books) -> list[str]:
             f"{books.count('suppressed')} suppressed, but the reasons add up to "
             f"{sum(books.suppressed.values())}"
         )
-    if books.open_work != books.count("assigned"):
-        found.append(
-            f"{books.count('assigned')} open contacts, but {books.open_work} open tasks and messages"
-        )
+    if books.open_work != books.open_contacts:
+        found.append(f"{books.open_contacts} open contacts, but {books.open_work} open tasks and messages")
     if sum(books.dispositions.values()) != books.count("done"):
         found.append(
             f"{books.count('done')} done, but the dispositions add up to {sum(books.dispositions.values())}"
@@ -84,10 +91,18 @@ def imbalances(books: Books) -> list[str]:
     return found
 
 
+def left_open(books: Books) -> list[str]:
+    """What keeps a campaign from completing: what does not add up, and what is open."""
+    found = imbalances(books)
+    if books.open_contacts:
+        found.append(f"{books.open_contacts} contacts are still open")
+    if books.journeys:
+        found.append(f"{books.journeys} customers are still on their journey")
+    return found
+
+
 def require_closed(books: Books) -> None:
     """A campaign completes only when nothing is open and everything adds up."""
-    found = imbalances(books)
-    if books.count("assigned"):
-        found.append(f"{books.count('assigned')} contacts are still open")
+    found = left_open(books)
     if found:
         raise Conflict("the ledger does not balance: " + "; ".join(found), slug="ledger-imbalance")

@@ -22,14 +22,17 @@ TRANSITIONS: Mapping[CampaignStatus, Mapping[CampaignVerb | SystemStep, Campaign
     },
     "scheduled": {"edit": "draft", "start": "launching", "expire": "expired", "abort": "aborted"},
     "launching": {"launch": "launching", "started": "running", "void": "draft", "abort": "aborted"},
-    "running": {"pause": "paused", "complete": "completed", "abort": "aborted"},
-    "paused": {"resume": "running", "complete": "completed", "abort": "aborted"},
+    "running": {"pause": "paused", "drain": "draining", "complete": "completed", "abort": "aborted"},
+    "paused": {"resume": "running", "drain": "draining", "complete": "completed", "abort": "aborted"},
+    "draining": {"complete": "completed", "abort": "aborted"},
     "completed": {},
     "aborted": {},
     "expired": {},
 }
 LIVE: frozenset[CampaignStatus] = frozenset({"launching", "running"})
 """Contacts are released in these states and in no other."""
+AT_WORK: frozenset[CampaignStatus] = frozenset({"running", "draining"})
+"""What was released is worked on: tasks and messages begin, journeys go on."""
 
 _VERBS = frozenset(get_args(CampaignVerb))
 

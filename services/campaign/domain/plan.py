@@ -1,11 +1,12 @@
 """A complete campaign, ready to be simulated, submitted or launched."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
 from services.campaign.domain.fixes import TASK_CHANNEL, missing
+from services.campaign.domain.journeys import contacts_of
 from services.campaign.domain.split import Slot, salt_of, slots
 from shared.contracts.campaign import (
     Audience,
@@ -16,6 +17,7 @@ from shared.contracts.campaign import (
     Schedule,
     Scheme,
 )
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.contracts.events import RegisteredArm, Registration
 from shared.errors import Unprocessable
 
@@ -40,6 +42,15 @@ class Plan:
     def task_arms(self) -> list[str]:
         """Keys of the arms that managers carry out; the others' channels do."""
         return [arm.key for arm in self.scheme.arms if arm.channel == TASK_CHANNEL]
+
+    def at_step(self, arm: str, step: str) -> "Plan":
+        """The plan of a journey's further contact: its arm alone, as the step has it. The first contact is
+        the plan itself, with all arms: what one of them needs, customers of every arm need.
+        """
+        if step == FIRST_STEP:
+            return self
+        treated = next(each for _, key, each in contacts_of(self.scheme) if (each.key, key) == (arm, step))
+        return replace(self, scheme=self.scheme.model_copy(update={"arms": [treated]}), optimisation=None)
 
     def wave_due(self, wave: int, launched_at: datetime) -> datetime:
         return launched_at + timedelta(minutes=self.schedule.wave_gap_minutes * (wave - 1))

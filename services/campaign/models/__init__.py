@@ -15,6 +15,7 @@ from services.campaign.models.customer import (
     Suppression,
 )
 from services.campaign.models.feedback import Feedback
+from services.campaign.models.journey import JourneyRun, JourneySegment
 from services.campaign.models.ledger import Attempt, AudienceMember, Contact, Task, Withdrawal
 from services.campaign.models.message import Message
 from services.campaign.models.opportunity import Opportunity, OpportunityMove, OpportunityStages
@@ -62,6 +63,8 @@ __all__ = [
     "Customer",
     "ErasedCustomer",
     "Feedback",
+    "JourneyRun",
+    "JourneySegment",
     "KnownContribution",
     "ManagerCapacity",
     "ManagerDay",

@@ -9,9 +9,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.campaign import CampaignStatus
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.db import Base
 
-_NEEDS_APPROVAL = "'approved', 'scheduled', 'launching', 'running', 'paused', 'completed'"
+_NEEDS_APPROVAL = "'approved', 'scheduled', 'launching', 'running', 'paused', 'draining', 'completed'"
 
 
 class Campaign(Base):
@@ -42,6 +43,7 @@ class Campaign(Base):
     approved_hash: Mapped[str | None]
     launched_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None] = mapped_column(doc="Since when, while it is paused")
     status_reason: Mapped[str | None]
     __table_args__ = (
         CheckConstraint(
@@ -75,16 +77,20 @@ class Approval(Base):
 
 
 class CampaignArm(Base):
-    """The arms as frozen at launch: what each contact offers, says and had as its chance."""
+    """The arms as frozen at launch: what each contact offers, says and had as its chance. One row for an
+    arm's own contact, and one for each further contact of its journey.
+    """
 
     __tablename__ = "campaign_arm"
     campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaign.id"), primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
+    step: Mapped[str] = mapped_column(primary_key=True, server_default=FIRST_STEP)
     share: Mapped[float]
     offer: Mapped[str] = mapped_column(ForeignKey("offer.key"))
     channel: Mapped[str]
     script: Mapped[str]
     materials: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    journey_start: Mapped[str | None] = mapped_column(doc="Step that follows the arm's own contact")
 
 
 class CampaignWave(Base):

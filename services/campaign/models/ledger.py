@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.campaign import LedgerState, SuppressionReason, TaskState
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.contracts.events import ContactOutcome, Disposition
 from shared.contracts.events.stewardship import OwnershipCause
 from shared.db import Base
@@ -40,12 +41,15 @@ class AudienceMember(Base):
 
 
 class Contact(Base):
-    """One line of the ledger: what was decided for one customer in one campaign, and what came of it."""
+    """One line of the ledger: what was decided for one customer at one step of a campaign, and what came of
+    it. The campaign's books are those of first contacts; a journey may make further ones.
+    """
 
     __tablename__ = "contact"
     id: Mapped[UUID] = mapped_column(primary_key=True)
     campaign_id: Mapped[UUID]
     customer_id: Mapped[UUID]
+    step: Mapped[str] = mapped_column(server_default=FIRST_STEP)
     wave: Mapped[int]
     segment: Mapped[str]
     org_path: Mapped[str]
@@ -65,7 +69,7 @@ class Contact(Base):
     closed_at: Mapped[datetime | None]
     __table_args__ = (
         # The promise that nobody is contacted twice rests here, not in any program.
-        UniqueConstraint("campaign_id", "customer_id"),
+        UniqueConstraint("campaign_id", "customer_id", "step"),
         CheckConstraint("state IN ('suppressed', 'held_out', 'assigned', 'done', 'expired')", "state"),
         CheckConstraint(
             "CASE state WHEN 'suppressed' THEN reason IS NOT NULL WHEN 'expired' THEN true"

@@ -15,6 +15,7 @@ from services.campaign.queries.suppressions import suppression_view
 from services.campaign.settings import CampaignSettings
 from shared import clock
 from shared.contracts.campaign import ContactDecision, ContactDecisions, RuleCheck
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.errors import NotFound
 
 _NO_CAMPAIGN = UUID(int=0)
@@ -85,7 +86,7 @@ async def _decisions(session: AsyncSession, customer_id: UUID) -> list[ContactDe
             & (Contact.customer_id == AudienceMember.customer_id),
         )
         .where(of_family(AudienceMember.customer_id.expression, customer_id))
-        .order_by(AudienceMember.campaign_id.desc())
+        .order_by(AudienceMember.campaign_id.desc(), Contact.decided_at.desc())
         .limit(200)
     )
     return [_decision(row) for row in rows]
@@ -99,6 +100,7 @@ def _decision(row: Row[*tuple[Any, ...]]) -> ContactDecision:
         campaign_key=row.campaign_key,
         wave=member.wave,
         contact_id=contact.id if contact else None,
+        step=contact.step if contact else FIRST_STEP,
         state=contact.state if contact else "planned",
         reason=contact.reason if contact else None,
         evidence=contact.evidence if contact else None,

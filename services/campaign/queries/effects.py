@@ -7,6 +7,7 @@ from sqlalchemy import Integer, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.models import CampaignArm, Contact
+from services.campaign.queries.arms import arm_of_contact
 from services.campaign.queries.catalogue import version_of
 from shared.contracts.campaign.scripts import ScriptEffect
 from shared.contracts.events import ContactOutcome
@@ -24,9 +25,7 @@ async def script_effects(session: AsyncSession, key: str) -> list[ScriptEffect]:
             Contact.minutes,
             Contact.outcome_amount,
         )
-        .join(
-            CampaignArm, (CampaignArm.campaign_id == Contact.campaign_id) & (CampaignArm.key == Contact.arm)
-        )
+        .join(CampaignArm, arm_of_contact())
         .where(func.starts_with(CampaignArm.script, f"{key}@"))
         .cte("used")
     )

@@ -9,13 +9,15 @@ from sqlalchemy import ColumnElement, Row, Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.ledger import Books, imbalances
-from services.campaign.models import AudienceMember, CampaignArm, Contact, Message, Task
+from services.campaign.models import AudienceMember, CampaignArm, Contact, JourneyRun, Message, Task
+from services.campaign.queries.arms import arm_of_contact
 from services.campaign.queries.triggers import trigger_progress
 from shared.contracts.base import Page
 from shared.contracts.campaign import (
     AudienceMember as AudienceMemberView,
 )
 from shared.contracts.campaign import CampaignProgress, LedgerEntry, LedgerState, SuppressionReason, Tally
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.pagination import PageRequest, paginate
 
 
@@ -23,15 +25,20 @@ async def read_books(session: AsyncSession, campaign_id: UUID) -> Books:
     audience = await session.scalar(
         select(func.count()).select_from(AudienceMember).where(AudienceMember.campaign_id == campaign_id)
     )
+    first = (Contact.step == FIRST_STEP).label("first")
     rows = await session.execute(
-        select(Contact.state, Contact.reason, Contact.disposition, func.count())
+        select(first, Contact.state, Contact.reason, Contact.disposition, func.count())
         .where(Contact.campaign_id == campaign_id)
-        .group_by(Contact.state, Contact.reason, Contact.disposition)
+        .group_by(first, Contact.state, Contact.reason, Contact.disposition)
     )
     states: Counter[LedgerState] = Counter()
+    follow_ups: Counter[LedgerState] = Counter()
     suppressed: Counter[SuppressionReason] = Counter()
     dispositions: Counter[str] = Counter()
-    for state, reason, disposition, count in rows:
+    for is_first, state, reason, disposition, count in rows:
+        if not is_first:
+            follow_ups[state] += count
+            continue
         states[state] += count
         if state == "suppressed" and reason is not None:
             suppressed[reason] += count
@@ -43,8 +50,15 @@ async def read_books(session: AsyncSession, campaign_id: UUID) -> Books:
     messages = select(func.count()).where(
         Message.campaign_id == campaign_id, Message.state.in_(("planned", "claimed", "submitting"))
     )
-    open_work = await session.scalar(select(tasks.scalar_subquery() + messages.scalar_subquery()))
-    return Books(audience or 0, states, suppressed, dispositions, open_work or 0)
+    running = select(func.count()).where(JourneyRun.campaign_id == campaign_id, JourneyRun.state != "ended")
+    open_work, journeys = (
+        await session.execute(
+            select(tasks.scalar_subquery() + messages.scalar_subquery(), running.scalar_subquery())
+        )
+    ).one()
+    return Books(
+        audience or 0, states, suppressed, dispositions, open_work, follow_ups=follow_ups, journeys=journeys
+    )
 
 
 async def read_progress(session: AsyncSession, campaign_id: UUID) -> CampaignProgress:
@@ -77,13 +91,14 @@ async def _tallies(session: AsyncSession, campaign_id: UUID, by: ColumnElement[A
     def counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
         return func.count(case((condition, 1)))
 
+    first = Contact.step == FIRST_STEP
     rows = await session.execute(
         select(
             by.label("key"),
-            func.count().label("assigned"),
-            counted(Contact.state == "assigned").label("open"),
-            counted(Contact.state == "done").label("done"),
-            counted(Contact.state == "expired").label("expired"),
+            counted(first).label("assigned"),
+            counted(first & (Contact.state == "assigned")).label("open"),
+            counted(first & (Contact.state == "done")).label("done"),
+            counted(first & (Contact.state == "expired")).label("expired"),
             counted(Contact.disposition == "accepted").label("accepted"),
         )
         .where(Contact.campaign_id == campaign_id, Contact.arm.is_not(None))
@@ -101,7 +116,8 @@ async def list_audience(
         .outerjoin(
             Contact,
             (Contact.campaign_id == AudienceMember.campaign_id)
-            & (Contact.customer_id == AudienceMember.customer_id),
+            & (Contact.customer_id == AudienceMember.customer_id)
+            & (Contact.step == FIRST_STEP),
         )
         .where(AudienceMember.campaign_id == campaign_id)
     )
@@ -123,7 +139,7 @@ def _member(row: Row[*tuple[Any, ...]]) -> AudienceMemberView:
 def select_entries() -> Select[Contact, str, str, str]:
     """Ledger lines with what their arm offers and says."""
     return select(Contact, CampaignArm.offer, CampaignArm.channel, CampaignArm.script).outerjoin(
-        CampaignArm, (CampaignArm.campaign_id == Contact.campaign_id) & (CampaignArm.key == Contact.arm)
+        CampaignArm, arm_of_contact()
     )
 
 
@@ -139,7 +155,9 @@ async def list_ledger(
         query = query.where(Contact.state == state)
     if arm is not None:
         query = query.where(Contact.arm == arm)
-    return await paginate(session, query, [Contact.customer_id.expression], page, _entry)
+    return await paginate(
+        session, query, [Contact.customer_id.expression, Contact.step.expression], page, _entry
+    )
 
 
 def _entry(row: Row[*tuple[Any, ...]]) -> LedgerEntry:

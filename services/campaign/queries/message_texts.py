@@ -55,9 +55,9 @@ class Wording:
         return text_of(self.script, language, values)
 
 
-async def wording_of(session: AsyncSession, campaign_id: UUID, arm_key: str) -> Wording:
+async def wording_of(session: AsyncSession, campaign_id: UUID, arm_key: str, step: str) -> Wording:
     content = content_of(await session.get_one(Campaign, campaign_id))
-    plan = plan_of(content)
+    plan = plan_of(content).at_step(arm_key, step)
     arm = next(each for each in plan.scheme.arms if each.key == arm_key)
     offer = await get_offer(session, arm.offer)
     values: dict[Language, dict[str, Value]] = {

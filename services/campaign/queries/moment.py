@@ -13,7 +13,7 @@ from services.campaign.domain.contact_rules import ContactRules
 from services.campaign.domain.plan import Plan
 from services.campaign.domain.suitability import required_rating
 from services.campaign.models import Contact, Customer
-from services.campaign.queries.arms import consents_of
+from services.campaign.queries.arms import consents_of, exits_of
 from services.campaign.queries.policy import evidence, facts, policy_of, refusals
 from services.campaign.settings import CampaignSettings
 from shared import clock
@@ -55,6 +55,7 @@ async def refusals_now(
         consents=await consents_of(session, plan.scheme),
         task_arms=plan.task_arms,
         orgs=plan.people.orgs,
+        exits=await exits_of(session, plan.scheme),
     )
     members = (
         select(

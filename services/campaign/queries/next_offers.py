@@ -3,11 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, exists, func, null, or_, select, union_all
+from sqlalchemy import Row, Select, exists, func, null, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.suitability import suitable_risks
 from services.campaign.models import Campaign, CampaignArm, Contact, Customer, Offer, OfferQuota, Referral
+from services.campaign.queries.arms import arm_of_contact
 from services.campaign.queries.catalogue import offer_view
 from services.campaign.queries.families import of_person
 from shared import clock
@@ -34,7 +35,7 @@ async def _successes(session: AsyncSession, person: UUID) -> list[Success]:
     contacts: Any = (
         select(CampaignArm.offer, null().label("category"), Contact.closed_at.label("at"))
         .select_from(Contact)
-        .join(CampaignArm, _arm_of_contact())
+        .join(CampaignArm, arm_of_contact())
         .where(
             of_person(Contact.customer_id.expression, person),
             Contact.arm.is_not(None),
@@ -51,10 +52,6 @@ async def _successes(session: AsyncSession, person: UUID) -> list[Success]:
         Success.model_validate({"kind": kind, "offer": row.offer, "category": row.category, "at": row.at})
         for kind, row in found[:_SHOWN]
     ]
-
-
-def _arm_of_contact() -> Any:
-    return and_(CampaignArm.campaign_id == Contact.campaign_id, CampaignArm.key == Contact.arm)
 
 
 async def _on_sale(session: AsyncSession, customer: Customer) -> list[OfferView]:
@@ -83,7 +80,7 @@ def _put_to(person: UUID) -> tuple[Select[Any], ...]:
     contacts = (
         select(CampaignArm.offer)
         .select_from(Contact)
-        .join(CampaignArm, _arm_of_contact())
+        .join(CampaignArm, arm_of_contact())
         .where(
             of_person(Contact.customer_id.expression, person),
             Contact.arm.is_not(None),
@@ -98,7 +95,7 @@ def _put_to(person: UUID) -> tuple[Select[Any], ...]:
         .where(
             of_person(Contact.customer_id.expression, person),
             Contact.state == "held_out",
-            Campaign.status.in_(("launching", "running", "paused")),
+            Campaign.status.in_(("launching", "running", "paused", "draining")),
         )
     )
     referrals = select(Referral.offer).where(

@@ -27,7 +27,14 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from services.campaign.domain.absences import StandIn
 from services.campaign.domain.contact_rules import ContactRules
 from services.campaign.domain.split import GLOBAL_SALT, Slot, salt_of
-from services.campaign.models import Contact, Customer, OptimisedContact, OutsideContact, Suppression
+from services.campaign.models import (
+    Contact,
+    Customer,
+    OptimisedContact,
+    OutsideContact,
+    SegmentMember,
+    Suppression,
+)
 from services.campaign.queries.audience import in_orgs, position
 from services.campaign.queries.families import heads_of_families, merged_customers
 from services.campaign.queries.stand_ins import manager_there
@@ -57,6 +64,8 @@ class Policy:
     """On which the contacts may be made, as far as they are worked."""
     stand_ins: Mapping[str, StandIn] = field(default_factory=dict)
     """Managers who are away for most of them."""
+    exits: Sequence[UUID] = ()
+    """Segments whose members need no contact any more."""
 
     @property
     def counts_from(self) -> datetime:
@@ -77,6 +86,7 @@ def policy_of(
     optimisation: UUID | None = None,
     days: Sequence[date] = (),
     stand_ins: Mapping[str, StandIn] | None = None,
+    exits: Sequence[UUID] = (),
 ) -> Policy:
     return Policy(
         as_of=as_of,
@@ -91,6 +101,7 @@ def policy_of(
         optimisation=optimisation,
         days=days,
         stand_ins=stand_ins or {},
+        exits=exits,
     )
 
 
@@ -98,9 +109,10 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
     """All that the rules look at, one row per member that is a known customer.
 
     `members` has customer_id, wave and segment; and contact_id where contacts ask that exist already, so that
-    the cap looks at the others.
+    the cap looks at the others; and run_id where journeys ask for further ones.
     """
     asks = members.c.get("contact_id")
+    also = [members.c[name] for name in ("contact_id", "run_id") if name in members.c]
     manager, absent = manager_there(policy.stand_ins, use_backup=policy.use_backup)
     heads = heads_of_families()
     # Few customers have more than one file: only for them it is asked what the others say.
@@ -110,7 +122,7 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
             members.c.customer_id,
             members.c.wave,
             members.c.segment,
-            *([] if asks is None else [asks]),
+            *also,
             Customer.org_path,
             Customer.status,
             Customer.merged_into,
@@ -125,6 +137,7 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
             _refused_lately(policy, has_family).label("refused_lately"),
             and_(has_family, _family_is_in(campaign_id)).label("family_is_in"),
             _chosen(policy, campaign_id, has_family).label("chosen"),
+            _converted(policy).label("converted"),
             position(GLOBAL_SALT, members.c.customer_id).label("global_at"),
             position(salt_of("arm", campaign_id), members.c.customer_id).label("at"),
         )
@@ -249,6 +262,16 @@ def _chosen(policy: Policy, campaign_id: UUID, has_family: ColumnElement[bool]) 
     return or_(own, and_(has_family, family))
 
 
+def _converted(policy: Policy) -> ColumnElement[bool]:
+    if not policy.exits:
+        return literal(False)
+    return exists().where(
+        SegmentMember.customer_id == Customer.id,
+        SegmentMember.segment_id.in_(policy.exits),
+        SegmentMember.member,
+    )
+
+
 def refusals(of: Subquery, policy: Policy) -> list[tuple[SuppressionReason, ColumnElement[bool]]]:
     """Each rule with the condition under which it refuses; the first that holds is the reason given."""
     rules: list[tuple[SuppressionReason, ColumnElement[bool]]] = [
@@ -258,6 +281,8 @@ def refusals(of: Subquery, policy: Policy) -> list[tuple[SuppressionReason, Colu
     if policy.orgs:
         rules.append(("moved", ~in_orgs(of.c.org_path, policy.orgs)))
     rules.append(("do_not_contact", of.c.blocked))
+    if policy.exits:
+        rules.append(("converted", of.c.converted))
     rules.append(("consent", ~of.c.consents.contains(list(policy.consents))))
     if policy.required_rating is not None:
         rules.append(("suitability", _unsuitable(of, policy.required_rating, policy.today)))
@@ -320,27 +345,51 @@ def decisions(of: Subquery, campaign_id: UUID, policy: Policy, cut: Sequence[Slo
 
     The split looks at nothing but the hash, so it is the same whoever else is in the audience.
     """
-    rules = refusals(of, policy)
-    reason = case(*((refuses, name) for name, refuses in rules), else_=None)
-    judged = select(of, reason.label("reason")).subquery("judged")
+    judged = _judged(of, refusals(of, policy))
     passed = judged.c.reason.is_(None)
     arm = case((~passed, None), *((judged.c.at < slot.upper, slot.arm) for slot in cut), else_=cut[-1].arm)
     state = case((~passed, "suppressed"), (arm.is_(None), "held_out"), else_="assigned")
+    key = func.contact_key(campaign_id, judged.c.wave, judged.c.customer_id)
+    propensity = case((passed, case(*((judged.c.at < slot.upper, slot.propensity) for slot in cut))))
+    return _lines(judged, policy, key, state, arm, propensity)
+
+
+def further_decisions(of: Subquery, policy: Policy, arm: str, step: str) -> Select[Any]:
+    """The same for one more contact of customers who have an arm, one row for each `run_id`. That the person
+    is in the campaign already refuses nothing here.
+    """
+    judged = _judged(of, [rule for rule in refusals(of, policy) if rule[0] != "merged"])
+    passed = judged.c.reason.is_(None)
+    state = case((passed, "assigned"), else_="suppressed")
+    key = func.follow_up_key(judged.c.run_id, step)
+    return _lines(judged, policy, key, state, case((passed, arm)), case((passed, 1.0)))
+
+
+def _judged(of: Subquery, rules: Sequence[tuple[SuppressionReason, ColumnElement[bool]]]) -> Subquery:
+    reason = case(*((refuses, name) for name, refuses in rules), else_=None)
+    return select(of, reason.label("reason")).subquery("judged")
+
+
+def _lines(
+    judged: Subquery,
+    policy: Policy,
+    key: ColumnElement[UUID],
+    state: ColumnElement[str],
+    arm: ColumnElement[str | None],
+    propensity: ColumnElement[float | None],
+) -> Select[Any]:
     facts_of = evidence(judged, policy)
+    proof = case(*((judged.c.reason == name, fact) for name, fact in facts_of.items()), else_=None)
     return select(
-        func.contact_key(campaign_id, judged.c.wave, judged.c.customer_id).label("id"),
+        key.label("id"),
         judged.c.customer_id,
         judged.c.wave,
         judged.c.segment,
         judged.c.org_path,
         state.label("state"),
         judged.c.reason,
-        type_coerce(
-            case(*((judged.c.reason == name, fact) for name, fact in facts_of.items()), else_=None), JSONB
-        ).label("evidence"),
+        type_coerce(proof, JSONB).label("evidence"),
         arm.label("arm"),
-        case((passed, case(*((judged.c.at < slot.upper, slot.propensity) for slot in cut)))).label(
-            "propensity"
-        ),
+        propensity.label("propensity"),
         case((arm.in_(policy.task_arms), judged.c.manager)).label("manager"),
     )

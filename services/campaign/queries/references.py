@@ -13,6 +13,7 @@ from services.campaign.domain.approval import content_hash
 from services.campaign.domain.compliance import refusals
 from services.campaign.domain.costs import task_cost
 from services.campaign.domain.fixes import TASK_CHANNEL
+from services.campaign.domain.journeys import contacts_of, segments_of
 from services.campaign.domain.messages import WORDING_OF, text_faults
 from services.campaign.domain.wording import material_wording, script_wording
 from services.campaign.models import Channel, Segment
@@ -20,6 +21,7 @@ from services.campaign.queries.catalogue import materials_by_ref, offers_by_key,
 from services.campaign.queries.compliance import hits_in, lists_in_force
 from services.campaign.queries.contact_policies import known_policies
 from shared.contracts.campaign import Arm, CampaignContent, OfferView, ScriptView
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.contracts.campaign.materials import MaterialView
 from shared.errors import Conflict, FieldError, Unprocessable
 
@@ -60,7 +62,7 @@ class References:
 
 
 async def load_references(session: AsyncSession, content: CampaignContent) -> References:
-    arms = content.scheme.arms if content.scheme else []
+    arms = [arm for _, _, arm in _contacts(content)]
     policies = [content.scheme.contact_policy] if content.scheme else []
     return References(
         offers=await offers_by_key(session, {arm.offer for arm in arms}),
@@ -72,12 +74,24 @@ async def load_references(session: AsyncSession, content: CampaignContent) -> Re
     )
 
 
+def _contacts(content: CampaignContent) -> Iterator[tuple[str, str, Arm]]:
+    """First contacts and those of journeys; of a draft without a scheme none."""
+    if content.scheme is not None:
+        yield from contacts_of(content.scheme)
+
+
+def _journey_segments(content: CampaignContent) -> Iterator[tuple[str, str]]:
+    if content.scheme is not None:
+        yield from segments_of(content.scheme)
+
+
 def _segment_keys(content: CampaignContent) -> list[str]:
+    keys = [key for _, key in _journey_segments(content)]
     audience = content.audience
     if audience is None:
-        return []
+        return keys
     trigger = [audience.trigger.segment] if audience.trigger else []
-    return [*audience.include, *audience.exclude, *trigger]
+    return [*audience.include, *audience.exclude, *trigger, *keys]
 
 
 async def _channels(session: AsyncSession, keys: Collection[str]) -> dict[str, Channel]:
@@ -109,18 +123,23 @@ def stale_choice(key: str, content: CampaignContent, found: References) -> list[
 def unknown(content: CampaignContent, found: References) -> list[FieldError]:
     """A pointer to every reference that leads nowhere."""
     errors = []
-    for index, arm in enumerate(content.scheme.arms if content.scheme else []):
-        if arm.offer not in found.offers:
-            errors.append(FieldError(f"/scheme/arms/{index}/offer", f"there is no offer {arm.offer}"))
+    for pointer, step, arm in _contacts(content):
+        if step == FIRST_STEP and arm.offer not in found.offers:
+            errors.append(FieldError(f"{pointer}/offer", f"there is no offer {arm.offer}"))
         if arm.channel != TASK_CHANNEL and arm.channel not in found.channels:
-            errors.append(FieldError(f"/scheme/arms/{index}/channel", f"there is no channel {arm.channel}"))
+            errors.append(FieldError(f"{pointer}/channel", f"there is no channel {arm.channel}"))
         if arm.script not in found.scripts:
-            errors.append(FieldError(f"/scheme/arms/{index}/script", f"there is no script {arm.script}"))
+            errors.append(FieldError(f"{pointer}/script", f"there is no script {arm.script}"))
         errors += [
-            FieldError(f"/scheme/arms/{index}/materials/{number}", f"there is no material {ref}")
+            FieldError(f"{pointer}/materials/{number}", f"there is no material {ref}")
             for number, ref in enumerate(arm.materials)
             if ref not in found.materials
         ]
+    errors += [
+        FieldError(pointer, f"no published segment {key} is known here")
+        for pointer, key in _journey_segments(content)
+        if key not in found.segments
+    ]
     if content.scheme and content.scheme.contact_policy not in found.contact_policies:
         detail = f"there is no contact policy {content.scheme.contact_policy}"
         errors.append(FieldError("/scheme/contact_policy", detail))
@@ -151,7 +170,7 @@ def _unfit_trigger(content: CampaignContent, found: References) -> list[FieldErr
 def unusable(content: CampaignContent, found: References) -> list[FieldError]:
     """Versions that nobody approved or somebody retired, and scripts that are meant for other products."""
     errors = []
-    for index, arm in enumerate(content.scheme.arms if content.scheme else []):
+    for pointer, _, arm in _contacts(content):
         used: list[tuple[str, ScriptView | MaterialView | None]] = [
             ("script", found.scripts.get(arm.script)),
             *((f"materials/{number}", found.materials.get(ref)) for number, ref in enumerate(arm.materials)),
@@ -166,9 +185,9 @@ def unusable(content: CampaignContent, found: References) -> list[FieldError]:
                 detail = f"{version.ref} is not meant for {offer.product}"
             else:
                 continue
-            errors.append(FieldError(f"/scheme/arms/{index}/{place}", detail))
+            errors.append(FieldError(f"{pointer}/{place}", detail))
         if arm.channel in found.channels:
-            errors += _unsendable(f"/scheme/arms/{index}", arm, found)
+            errors += _unsendable(pointer, arm, found)
     return errors
 
 
@@ -186,8 +205,8 @@ def _unsendable(pointer: str, arm: Arm, found: References) -> Iterator[FieldErro
 def closed_channels(content: CampaignContent, found: References) -> list[FieldError]:
     """Channels that carry nothing now. Asked at submission only: later one may be closed for an hour."""
     return [
-        FieldError(f"/scheme/arms/{index}/channel", f"{arm.channel} is disabled")
-        for index, arm in enumerate(content.scheme.arms if content.scheme else [])
+        FieldError(f"{pointer}/channel", f"{arm.channel} is disabled")
+        for pointer, _, arm in _contacts(content)
         if arm.channel in found.channels and found.channels[arm.channel].state == "disabled"
     ]
 
@@ -210,7 +229,7 @@ async def refused_words(
     """What the compliance lists in force refuse for the very products that are offered."""
     lists = await lists_in_force(session, day)
     errors = []
-    for index, arm in enumerate(content.scheme.arms if content.scheme else []):
+    for pointer, _, arm in _contacts(content):
         offer, script = found.offers.get(arm.offer), found.scripts.get(arm.script)
         wordings = {"script": script_wording(script)} if script else {}
         for number, ref in enumerate(arm.materials):
@@ -221,7 +240,7 @@ async def refused_words(
             if arm.channel in found.channels:
                 said = replace(said, channel=WORDING_OF[found.channels[arm.channel].kind])
             errors += [
-                FieldError(f"/scheme/arms/{index}/{place}", f"{error.pointer}: {error.detail}")
+                FieldError(f"{pointer}/{place}", f"{error.pointer}: {error.detail}")
                 for error in refusals(await hits_in(said, lists))
             ]
     return errors

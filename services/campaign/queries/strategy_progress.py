@@ -12,6 +12,7 @@ from services.campaign.queries.campaigns import select_visible, visible_to
 from services.campaign.queries.strategies import commitment, strategy_content
 from shared.auth import Principal
 from shared.contracts.base import Page
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.contracts.campaign.strategies import StrategyCampaign, StrategyMoney, StrategyProgress
 from shared.pagination import PageRequest, paginate
 
@@ -24,14 +25,15 @@ def _books() -> LateralFromClause:
     def counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
         return func.count(case((condition, 1)))
 
+    first = Contact.step == FIRST_STEP
     return (
         select(
             func.coalesce(func.sum(Contact.cost), 0).label("spent"),
             func.coalesce(func.sum(Contact.minutes), 0).label("minutes"),
             func.coalesce(func.sum(Contact.outcome_amount), 0).label("outcome_amount"),
-            func.count(Contact.arm).label("assigned"),
-            counted(Contact.state == "assigned").label("open"),
-            counted(Contact.state == "done").label("done"),
+            counted(first & Contact.arm.is_not(None)).label("assigned"),
+            counted(first & (Contact.state == "assigned")).label("open"),
+            counted(first & (Contact.state == "done")).label("done"),
             counted(Contact.disposition == "accepted").label("accepted"),
         )
         .where(Contact.campaign_id == Campaign.id)

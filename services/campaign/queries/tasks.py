@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.tasks import OPEN
 from services.campaign.models import Attempt, Campaign, CampaignArm, Contact, Customer, Task
+from services.campaign.queries.arms import arm_of_contact
 from services.campaign.queries.catalogue import get_offer
 from services.campaign.queries.families import of_family
 from shared import clock
@@ -59,8 +60,8 @@ def select_tasks() -> Any:
             Customer.merged_into.label("survivor"),
         )
         .join(Campaign, Campaign.id == Task.campaign_id)
-        .join(CampaignArm, (CampaignArm.campaign_id == Task.campaign_id) & (CampaignArm.key == Task.arm))
         .join(Contact, Contact.id == Task.id)
+        .join(CampaignArm, arm_of_contact())
         .outerjoin(Customer, Customer.id == Task.customer_id)
     )
 

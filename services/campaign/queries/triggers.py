@@ -24,6 +24,7 @@ from services.campaign.models import (
 from services.campaign.queries.audience import live_audience
 from services.campaign.queries.campaigns import content_of
 from shared.contracts.base import Page
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.contracts.campaign.triggers import Trigger, TriggeredContact, TriggerEstimate, TriggerProgress
 from shared.pagination import PageRequest, paginate
 
@@ -115,7 +116,8 @@ async def list_triggered(
         .join(
             Contact,
             (Contact.campaign_id == AudienceMember.campaign_id)
-            & (Contact.customer_id == AudienceMember.customer_id),
+            & (Contact.customer_id == AudienceMember.customer_id)
+            & (Contact.step == FIRST_STEP),
         )
         .where(AudienceMember.campaign_id == campaign_id, AudienceMember.moved_at.is_not(None))
     )

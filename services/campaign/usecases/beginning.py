@@ -38,7 +38,7 @@ async def start_task(
     rules.require_legal(work.task.state, "start")
     require_running(work)
     campaign = await session.get_one(Campaign, work.task.campaign_id)
-    plan = plan_of(content_of(campaign))
+    plan = plan_of(content_of(campaign)).at_step(work.task.arm, work.contact.step)
     contact_rules = await rules_of(session, settings, plan.scheme.contact_policy, clock.now())
     refused = await refusals_now(
         session,

@@ -24,10 +24,18 @@ from services.campaign.queries.references import (
 from services.campaign.queries.strategies import kept_version, version_now
 from services.campaign.usecases.strategy_binding import hold_to_strategy, with_strategy
 from services.campaign.usecases.triggers import pause_trigger, resume_trigger
+from services.campaign.usecases.waking import lengthen_waits
+from services.campaign.usecases.withdrawal import drop_contacts
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
-from shared.contracts.campaign import CampaignContent, CampaignPatch, CampaignVerb, CampaignWrite
+from shared.contracts.campaign import (
+    CampaignContent,
+    CampaignPatch,
+    CampaignVerb,
+    CampaignWrite,
+    PauseRequest,
+)
 from shared.contracts.campaign.fixes import ContactChoice
 from shared.contracts.events import CampaignApproved, CampaignPaused, CampaignResumed
 from shared.errors import FieldError, Forbidden, NotFound, Unprocessable
@@ -165,10 +173,13 @@ async def reject_campaign(
 
 
 async def pause_campaign(
-    session: AsyncSession, principal: Principal, campaign_id: UUID, reason: str
+    session: AsyncSession, principal: Principal, campaign_id: UUID, request: PauseRequest
 ) -> Campaign:
-    campaign = await _switch(session, principal, campaign_id, "pause", reason)
+    campaign = await _switch(session, principal, campaign_id, "pause", request.reason)
+    campaign.paused_at = clock.now()
     await pause_trigger(session, campaign)
+    if request.open_contacts == "drop":
+        await drop_contacts(session, campaign_id, at=campaign.paused_at, by=principal.id)
     await emit(session, CampaignPaused(campaign_id=campaign.id, at=clock.now()))
     await _save(session, principal, campaign, "pause_campaign")
     return campaign
@@ -177,6 +188,9 @@ async def pause_campaign(
 async def resume_campaign(session: AsyncSession, principal: Principal, campaign_id: UUID) -> Campaign:
     campaign = await _switch(session, principal, campaign_id, "resume", None)
     await resume_trigger(session, campaign)
+    if campaign.paused_at is not None:
+        await lengthen_waits(session, campaign.id, campaign.paused_at)
+        campaign.paused_at = None
     await emit(session, CampaignResumed(campaign_id=campaign.id, at=clock.now()))
     await _save(session, principal, campaign, "resume_campaign")
     return campaign

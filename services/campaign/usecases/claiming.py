@@ -42,14 +42,16 @@ FROM message WHERE channel = %(channel)s
   AND submitted_at >= least(%(midnight)s, %(now)s - interval '1 minute')
 """
 _DUE = """
-SELECT m.campaign_id, m.arm, m.id FROM message m JOIN campaign k ON k.id = m.campaign_id
+SELECT m.campaign_id, m.arm, c.step, m.id
+FROM message m JOIN campaign k ON k.id = m.campaign_id JOIN contact c ON c.id = m.id
 WHERE m.channel = %(channel)s AND m.state = 'planned' AND m.due_at <= %(now)s
-  AND k.status = 'running' AND k.ends_on >= %(today)s
+  AND k.status IN ('running', 'draining') AND k.ends_on >= %(today)s
 ORDER BY m.due_at, m.id LIMIT %(limit)s FOR UPDATE OF m SKIP LOCKED
 """
 _CLAIM = """
-UPDATE message SET state = 'claimed', fence = fence + 1, lease_until = %(lease)s
-WHERE id = ANY(%(ids)b::uuid[]) RETURNING id, campaign_id, customer_id, arm, fence
+UPDATE message m SET state = 'claimed', fence = m.fence + 1, lease_until = %(lease)s
+FROM contact c WHERE c.id = m.id AND m.id = ANY(%(ids)b::uuid[])
+RETURNING m.id, m.campaign_id, m.customer_id, m.arm, c.step, m.fence
 """
 _POSTPONE = "UPDATE message SET due_at = %(until)s WHERE id = ANY(%(ids)b::uuid[])"
 _SOLD_OUT = "SELECT FROM offer_quota WHERE offer = %(offer)s AND reserved + sold >= units"
@@ -73,6 +75,7 @@ class Claim:
     campaign_id: UUID
     customer_id: UUID
     arm: str
+    step: str
     fence: int
 
 
@@ -95,8 +98,9 @@ async def claim(session: AsyncSession, settings: CampaignSettings, channel_key: 
         session, _DUE, {"channel": channel_key, "now": now, "today": clock.today(), "limit": limit}
     )
     claimed: list[Claim] = []
-    for campaign_id, arm, contacts in _by_arm(due):
-        ready = await _ready(session, settings, channel, campaign_id, arm, contacts)
+    for (campaign_id, arm, step), contacts in _by_step(due).items():
+        plan = plan_of(content_of(await session.get_one(Campaign, campaign_id))).at_step(arm, step)
+        ready = await _ready(session, settings, channel, campaign_id, plan, arm, contacts)
         lease = now + timedelta(seconds=settings.message_lease_seconds)
         claimed += [Claim(*row) for row in await fetch(session, _CLAIM, {"ids": ready, "lease": lease})]
     return claimed
@@ -134,11 +138,11 @@ async def _room(session: AsyncSession, channel: Channel, now: datetime) -> int:
     return int(room)
 
 
-def _by_arm(due: Sequence[Sequence[object]]) -> list[tuple[UUID, str, list[UUID]]]:
-    groups: dict[tuple[UUID, str], list[UUID]] = {}
-    for campaign_id, arm, contact in due:
-        groups.setdefault((campaign_id, arm), []).append(contact)  # type: ignore[arg-type]
-    return [(campaign_id, arm, contacts) for (campaign_id, arm), contacts in sorted(groups.items())]
+def _by_step(due: Sequence[tuple[UUID, str, str, UUID]]) -> dict[tuple[UUID, str, str], list[UUID]]:
+    groups: dict[tuple[UUID, str, str], list[UUID]] = {}
+    for campaign_id, arm, step, contact in sorted(due):
+        groups.setdefault((campaign_id, arm, step), []).append(contact)
+    return groups
 
 
 async def _ready(
@@ -146,11 +150,11 @@ async def _ready(
     settings: CampaignSettings,
     channel: Channel,
     campaign_id: UUID,
+    plan: Plan,
     arm: str,
     contacts: list[UUID],
 ) -> list[UUID]:
     """Those that may go now. The others are closed with the reason, or wait for what they lack."""
-    plan = plan_of(content_of(await session.get_one(Campaign, campaign_id)))
     now = clock.now()
     rules = await rules_of(session, settings, plan.scheme.contact_policy, now)
     allowed = rules.next_allowed(now, clock.ZONE)

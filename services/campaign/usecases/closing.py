@@ -5,11 +5,12 @@ from uuid import UUID
 from sqlalchemy import func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.domain.ledger import require_closed
+from services.campaign.domain.ledger import Books, left_open, require_closed
 from services.campaign.domain.lifecycle import next_status
 from services.campaign.models import AudienceMember, Campaign, CampaignWave, Contact
 from services.campaign.queries.ledger import read_books
 from services.campaign.usecases.campaigns import lock_campaign
+from services.campaign.usecases.waking import stop_journeys
 from services.campaign.usecases.withdrawal import expire_contacts
 from shared import clock
 from shared.audit import audit
@@ -28,18 +29,32 @@ async def complete_campaign(
         await _close_all(session, principal, campaign_id)
     books = await read_books(session, campaign_id)
     require_closed(books)
+    await _complete(session, principal, campaign, books)
+    return campaign
+
+
+async def complete_drained(session: AsyncSession, principal: Principal, campaign: Campaign) -> bool:
+    """Whether the books of a campaign in which nothing is under way balance, and it is completed thereby."""
+    books = await read_books(session, campaign.id)
+    if left_open(books):
+        return False
+    campaign.status = next_status(campaign.status, "complete")
+    await _complete(session, principal, campaign, books)
+    return True
+
+
+async def _complete(session: AsyncSession, principal: Principal, campaign: Campaign, books: Books) -> None:
     campaign.completed_at = clock.now()
     campaign.version += 1
     await session.flush()
     totals = books.totals()
     await emit(
         session,
-        CampaignCompleted(campaign_id=campaign_id, completed_at=campaign.completed_at, ledger=totals),
+        CampaignCompleted(campaign_id=campaign.id, completed_at=campaign.completed_at, ledger=totals),
     )
     await audit(
-        session, principal, "complete_campaign", f"campaign/{campaign_id}", totals.model_dump(mode="json")
+        session, principal, "complete_campaign", f"campaign/{campaign.id}", totals.model_dump(mode="json")
     )
-    return campaign
 
 
 async def abort_campaign(
@@ -58,17 +73,18 @@ async def abort_campaign(
 
 
 async def _close_all(session: AsyncSession, principal: Principal, campaign_id: UUID) -> None:
-    now = clock.now()
-    await _write_off_unreleased(session, campaign_id)
+    await write_off_unreleased(session, campaign_id)
+    await stop_journeys(session, campaign_id)
+    await expire_contacts(session, Contact.campaign_id == campaign_id, at=clock.now(), by=principal.id)
+
+
+async def write_off_unreleased(session: AsyncSession, campaign_id: UUID) -> None:
+    """Members whose wave is still to come will not be contacted."""
     await session.execute(
         update(CampaignWave)
         .where(CampaignWave.campaign_id == campaign_id, CampaignWave.released_at.is_(None))
-        .values(released_at=now)
+        .values(released_at=clock.now())
     )
-    await expire_contacts(session, Contact.campaign_id == campaign_id, at=now, by=principal.id)
-
-
-async def _write_off_unreleased(session: AsyncSession, campaign_id: UUID) -> None:
     decided = select(Contact.id).where(
         Contact.campaign_id == campaign_id, Contact.customer_id == AudienceMember.customer_id
     )

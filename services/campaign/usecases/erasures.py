@@ -35,6 +35,11 @@ _FORGET: tuple[LiteralString, ...] = (
     DELETE FROM withdrawal w USING contact c
     WHERE c.id = w.contact_id AND c.customer_id = ANY(%(ids)b::uuid[]) AND c.arm IS NOT NULL RETURNING 1
     """,
+    """
+    DELETE FROM journey_run r USING contact c
+    WHERE c.id = r.contact_id AND c.customer_id = ANY(%(ids)b::uuid[]) AND c.arm IS NOT NULL RETURNING 1
+    """,
+    "DELETE FROM journey_run WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
     "DELETE FROM optimised_contact WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
     "DELETE FROM suppression WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
     "DELETE FROM price_quote WHERE customer_id = ANY(%(ids)b::uuid[]) RETURNING 1",
@@ -44,6 +49,11 @@ _FORGET: tuple[LiteralString, ...] = (
     UPDATE attempt a SET note = NULL FROM contact c
     WHERE c.id = a.contact_id AND c.customer_id = ANY(%(ids)b::uuid[]) AND c.arm IS NOT NULL
       AND a.note IS NOT NULL RETURNING 1
+    """,
+    """
+    UPDATE message m SET detail = NULL FROM contact c
+    WHERE c.id = m.id AND c.customer_id = ANY(%(ids)b::uuid[]) AND c.arm IS NOT NULL
+      AND m.detail IS NOT NULL RETURNING 1
     """,
     """
     DELETE FROM coaching_note n USING contact c

@@ -1,5 +1,7 @@
 """Tasks that are overdue for as long as their campaign lets them are escalated to the branch head, once."""
 
+from collections import Counter
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import clock
@@ -14,7 +16,7 @@ _BATCH = 1_000
 _ESCALATE = """
 WITH late AS (
   SELECT t.id FROM campaign k JOIN task t ON t.campaign_id = k.id AND t.state NOT IN ('done', 'expired')
-  WHERE k.status IN ('launching', 'running', 'paused')
+  WHERE k.status IN ('launching', 'running', 'paused', 'draining')
     AND (k.content #>> '{responsibility,escalate_after_days}') IS NOT NULL AND t.escalated_at IS NULL
     AND CASE WHEN t.next_at IS NULL THEN t.due_on ELSE (t.next_at AT TIME ZONE %(zone)s)::date END
       + (k.content #>> '{responsibility,escalate_after_days}')::int < %(today)s
@@ -33,7 +35,7 @@ async def escalate_overdue(session: AsyncSession) -> int:
         "limit": _BATCH,
     }
     rows = await fetch(session, _ESCALATE, parameters)
-    for campaign_id, org in sorted(set(rows)):
-        detail = {"tasks": rows.count((campaign_id, org))}
+    for (campaign_id, org), tasks in sorted(Counter(map(tuple, rows)).items()):
+        detail = {"tasks": tasks}
         await audit(session, _SYSTEM, "escalate_tasks", f"campaign/{campaign_id}", detail, org_path=org)
     return len(rows)

@@ -1,14 +1,15 @@
 """Managers say what they think of list, script and offer; strategists answer."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.feedback import FeedbackVerb, JudgedArm, judged_arm, require_legal
 from services.campaign.domain.notes import blot
-from services.campaign.models import CampaignArm, Feedback, Task
+from services.campaign.models import CampaignArm, Contact, Feedback, Task
 from services.campaign.queries.campaigns import find_campaign
 from services.campaign.queries.tasks import OVERSEERS
 from services.campaign.usecases.forgetting import hold_off_erasures, require_remembered
@@ -16,6 +17,7 @@ from shared import clock
 from shared.audit import audit
 from shared.auth import Principal, Role
 from shared.contracts.campaign.feedback import FeedbackWrite
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.contracts.events import FeedbackGiven
 from shared.errors import Conflict, FieldError, NotFound, Unprocessable
 from shared.ids import new_id
@@ -30,6 +32,8 @@ class _Subject:
     campaign_id: UUID
     org: str
     arm: str | None
+    step: str | None = None
+    """Of the task's contact."""
 
 
 async def give_feedback(session: AsyncSession, principal: Principal, request: FeedbackWrite) -> Feedback:
@@ -39,8 +43,8 @@ async def give_feedback(session: AsyncSession, principal: Principal, request: Fe
         JudgedArm(key, script, offer)
         for key, script, offer in await session.execute(
             select(CampaignArm.key, CampaignArm.script, CampaignArm.offer)
-            .where(CampaignArm.campaign_id == subject.campaign_id)
-            .order_by(CampaignArm.key)
+            .where(*_may_be_meant(subject))
+            .order_by(CampaignArm.key, CampaignArm.step)
         )
     ]
     if not arms:
@@ -83,7 +87,14 @@ async def _subject(session: AsyncSession, principal: Principal, request: Feedbac
         errors = [FieldError("/campaign_id", "is not the task's")]
         raise Unprocessable("the task is of another campaign", errors=errors)
     await require_remembered(session, task.customer_id)
-    return _Subject(task.campaign_id, task.org_path, task.arm)
+    contact = await session.get_one(Contact, task.id)
+    return _Subject(task.campaign_id, task.org_path, task.arm, contact.step)
+
+
+def _may_be_meant(subject: _Subject) -> Iterator[ColumnElement[bool]]:
+    yield CampaignArm.campaign_id == subject.campaign_id
+    # Without a task the arm's own contact is meant, whatever its journey says later.
+    yield CampaignArm.step == (subject.step or FIRST_STEP)
 
 
 def _given(feedback: Feedback) -> FeedbackGiven:
@@ -124,18 +135,24 @@ async def close_feedback(
     session: AsyncSession, principal: Principal, feedback_id: UUID, version: int
 ) -> Feedback:
     """By a strategist, or by whoever gave it."""
-    feedback = await _lock(session, feedback_id, version, "close")
-    if not principal.has(Role.strategist) and feedback.given_by != principal.id:
-        raise NotFound(f"no feedback {feedback_id}")
+    only = None if principal.has(Role.strategist) else principal.id
+    feedback = await _lock(session, feedback_id, version, "close", given_by=only)
     feedback.state = "closed"
     feedback.closed_at, feedback.closed_by = clock.now(), principal.id
     await _save(session, principal, "close_feedback", feedback)
     return feedback
 
 
-async def _lock(session: AsyncSession, feedback_id: UUID, version: int, verb: FeedbackVerb) -> Feedback:
+async def _lock(
+    session: AsyncSession,
+    feedback_id: UUID,
+    version: int,
+    verb: FeedbackVerb,
+    *,
+    given_by: str | None = None,
+) -> Feedback:
     feedback = await session.scalar(select(Feedback).where(Feedback.id == feedback_id).with_for_update())
-    if feedback is None:
+    if feedback is None or given_by not in {None, feedback.given_by}:
         raise NotFound(f"no feedback {feedback_id}")
     check_version(feedback.version, version)
     require_legal(feedback.state, verb)

@@ -11,12 +11,21 @@ from sqlalchemy import Integer, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.approval import require_same_content
+from services.campaign.domain.journeys import contacts_of, segments_of
 from services.campaign.domain.lifecycle import next_status
 from services.campaign.domain.plan import Plan, plan_of
-from services.campaign.models import AudienceMember, Campaign, CampaignArm, CampaignBudget, CampaignWave, Task
+from services.campaign.models import (
+    AudienceMember,
+    Campaign,
+    CampaignArm,
+    CampaignBudget,
+    CampaignWave,
+    JourneySegment,
+    Task,
+)
 from services.campaign.queries.audience import live_audience
 from services.campaign.queries.campaigns import content_of
-from services.campaign.queries.references import load_references, require_usable, unusable
+from services.campaign.queries.references import References, load_references, require_usable, unusable
 from services.campaign.queries.strategies import kept_version
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.campaigns import lock_campaign, void_approval
@@ -26,6 +35,7 @@ from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
 from shared.contracts.base import JobView
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.contracts.events import CampaignLaunched
 from shared.db import Database
 from shared.errors import Conflict
@@ -122,6 +132,7 @@ async def freeze(session: AsyncSession, settings: CampaignSettings, campaign: Ca
     campaign.version += 1
     await session.flush()
     await _insert_arms(session, campaign.id, plan)
+    await _insert_journey_segments(session, campaign.id, plan, found)
     if plan.audience.trigger is None:
         await _insert_audience(session, campaign.id, plan, found.segment_ids())
         await _insert_waves(session, campaign, plan)
@@ -163,10 +174,21 @@ async def _insert_audience(
 async def _insert_arms(session: AsyncSession, campaign_id: UUID, plan: Plan) -> None:
     arms = [
         arm.model_dump(include={"key", "share", "offer", "channel", "script"})
-        | {"campaign_id": campaign_id, "materials": arm.materials}
-        for arm in plan.scheme.arms
+        | {"campaign_id": campaign_id, "step": step, "materials": arm.materials}
+        | {"journey_start": arm.journey.steps[0].key if arm.journey and step == FIRST_STEP else None}
+        for _, step, arm in contacts_of(plan.scheme)
     ]
     await session.execute(insert(CampaignArm), arms)
+
+
+async def _insert_journey_segments(
+    session: AsyncSession, campaign_id: UUID, plan: Plan, found: References
+) -> None:
+    keys = {key for _, key in segments_of(plan.scheme)}
+    if keys:
+        ids = found.segment_ids()
+        rows = [{"campaign_id": campaign_id, "key": key, "segment_id": ids[key]} for key in sorted(keys)]
+        await session.execute(insert(JourneySegment), rows)
 
 
 async def _insert_waves(session: AsyncSession, campaign: Campaign, plan: Plan) -> None:

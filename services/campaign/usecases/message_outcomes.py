@@ -1,5 +1,6 @@
 """What became of messages: providers' answers, receipts, leases that ended, and what a person found out."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,9 @@ from services.campaign.channels import Submission
 from services.campaign.domain.messages import OUTCOMES, RESOLVED, Resolution, after_receipt, settle
 from services.campaign.models import Channel, Contact, Message
 from services.campaign.usecases.claiming import Claim
+from services.campaign.usecases.forgetting import hold_off_erasures
 from services.campaign.usecases.reservations import release, settle_costs
+from services.campaign.usecases.waking import wake_after
 from services.campaign.usecases.withdrawal import expire_contacts
 from shared import clock
 from shared.audit import audit
@@ -29,14 +32,15 @@ _BY = "system:sender"
 
 # In the order of ids, as everywhere; an outcome without the present fence is nobody's any more.
 _ANSWERED = """
-SELECT m.id, m.campaign_id, m.attempts, k.status IN ('launching', 'running', 'paused')
+SELECT m.id, m.campaign_id, m.attempts, k.status IN ('launching', 'running', 'paused', 'draining')
 FROM message m JOIN unnest(%(ids)b::uuid[], %(fences)b::int[]) AS t(id, fence) USING (id, fence)
 JOIN campaign k ON k.id = m.campaign_id
 WHERE m.state IN ('submitting', 'unknown') ORDER BY m.id FOR UPDATE OF m
 """
 _WRITE = """
 UPDATE message m SET state = t.state, reference = coalesce(t.reference, m.reference),
-  detail = coalesce(t.detail, m.detail), lease_until = NULL, due_at = coalesce(t.due_at, m.due_at),
+  detail = CASE WHEN NOT EXISTS (SELECT FROM erased_customer e WHERE e.id = m.customer_id)
+    THEN coalesce(t.detail, m.detail) END, lease_until = NULL, due_at = coalesce(t.due_at, m.due_at),
   closed_at = CASE WHEN t.state <> 'planned' THEN coalesce(m.closed_at, %(now)s) END
 FROM unnest(%(ids)b::uuid[], %(states)b::text[], %(references)b::text[], %(details)b::text[],
   %(due)b::timestamptz[]) AS t(id, state, reference, detail, due_at)
@@ -87,6 +91,7 @@ async def record_answers(
     session: AsyncSession, channel: Channel, claims: Sequence[Claim], answers: Sequence[Submission]
 ) -> None:
     """The provider's answer to each; what it certainly did not take is tried again later."""
+    await hold_off_erasures(session)
     said = {claim.id: answer for claim, answer in zip(claims, answers, strict=True)}
     columns = {"ids": [each.id for each in claims], "fences": [each.fence for each in claims]}
     now, changes, over = clock.now(), [], []
@@ -107,11 +112,14 @@ async def record_answers(
 
 async def take_receipts(session: AsyncSession, channel: str, receipts: Sequence[Receipt]) -> ReceiptCounts:
     """What a provider tells of messages it has taken. Of messages nobody knows nothing is kept."""
+    await hold_off_erasures(session)
     ids = [each.id for each in receipts if each.id is not None]
     references = [each.reference for each in receipts if each.reference is not None]
     rows = await fetch(session, _MENTIONED, {"channel": channel, "ids": ids, "references": references})
     by_id = {row[0]: row for row in rows}
-    by_reference = {row[3]: row for row in rows if row[3] is not None}
+    # A reference may be that of a whole batch: then it does not say which.
+    shared = Counter(row[3] for row in rows)
+    by_reference = {row[3]: row for row in rows if row[3] is not None and shared[row[3]] == 1}
     changes: dict[UUID, _Change] = {}
     unknown = 0
     for receipt in receipts:
@@ -181,7 +189,9 @@ async def _apply(session: AsyncSession, changes: Sequence[_Change], cost: Decima
     }
     rows = await fetch(session, _CLOSE, {**outcomes, "now": now})
     # Paid once, with the first word on it; later ones only say more.
-    await settle_costs(session, [(row[0], row[1], row[5]) for row in rows if row[6]], at=now)
+    closed = [row for row in rows if row[6]]
+    await settle_costs(session, [(row[0], row[1], row[5]) for row in closed], at=now)
+    await wake_after(session, [row[0] for row in closed])
     await emit(session, *(_recorded(row, now) for row in rows))
 
 

@@ -29,8 +29,8 @@ _BATCH = 1_000
 # What has begun is let go on: it holds its unit.
 _SOLD_OUT = """
 SELECT t.id FROM offer_quota q
-JOIN campaign_arm a ON a.offer = q.offer
-JOIN campaign k ON k.id = a.campaign_id AND k.status IN ('launching', 'running', 'paused')
+JOIN campaign_arm a ON a.offer = q.offer AND a.step = 'first'
+JOIN campaign k ON k.id = a.campaign_id AND k.status IN ('launching', 'running', 'paused', 'draining')
 JOIN task t ON t.campaign_id = a.campaign_id AND t.arm = a.key AND t.state NOT IN ('done', 'expired')
 WHERE q.exhausted_at IS NOT NULL AND NOT EXISTS (SELECT FROM reservation r WHERE r.contact_id = t.id)
 ORDER BY t.id LIMIT %(limit)s
@@ -38,7 +38,7 @@ ORDER BY t.id LIMIT %(limit)s
 
 _SPENT = """
 SELECT t.id FROM campaign_budget b
-JOIN campaign k ON k.id = b.campaign_id AND k.status IN ('launching', 'running', 'paused')
+JOIN campaign k ON k.id = b.campaign_id AND k.status IN ('launching', 'running', 'paused', 'draining')
 JOIN task t ON t.campaign_id = b.campaign_id AND t.state NOT IN ('done', 'expired')
 WHERE b.exhausted_at IS NOT NULL AND NOT EXISTS (SELECT FROM reservation r WHERE r.contact_id = t.id)
 ORDER BY t.id LIMIT %(limit)s
@@ -48,8 +48,8 @@ ORDER BY t.id LIMIT %(limit)s
 _ON_SALE_AGAIN = """
 SELECT w.contact_id FROM withdrawal w
 JOIN contact c ON c.id = w.contact_id
-JOIN campaign k ON k.id = c.campaign_id AND k.status IN ('launching', 'running', 'paused')
-JOIN campaign_arm a ON a.campaign_id = c.campaign_id AND a.key = c.arm
+JOIN campaign k ON k.id = c.campaign_id AND k.status IN ('launching', 'running', 'paused', 'draining')
+JOIN campaign_arm a ON a.campaign_id = c.campaign_id AND a.key = c.arm AND a.step = c.step
 JOIN offer_quota q ON q.offer = a.offer AND q.exhausted_at IS NULL AND q.reserved + q.sold < q.units
 LEFT JOIN known_customer p ON p.id = c.customer_id
 WHERE w.reason = 'quota' AND NOT EXISTS (

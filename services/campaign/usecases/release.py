@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Row, Subquery, case, literal, select, text
+from sqlalchemy import Row, Select, Subquery, case, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +20,7 @@ from services.campaign.domain.plan import Plan, plan_of
 from services.campaign.domain.suitability import required_rating
 from services.campaign.models import Campaign, CampaignWave, Contact, Message
 from services.campaign.queries.absences import away_from
-from services.campaign.queries.arms import consents_of
+from services.campaign.queries.arms import consents_of, exits_of
 from services.campaign.queries.audience import frozen_audience
 from services.campaign.queries.campaigns import content_of
 from services.campaign.queries.catalogue import offers_by_key
@@ -33,6 +33,7 @@ from services.campaign.usecases.assignment import count_days_anew, open_tasks
 from services.campaign.usecases.forgetting import hold_off_erasures
 from shared import clock
 from shared.contracts.campaign import Arm
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.contracts.events import BATCH_ITEMS, AssignedContact, ContactsAssigned
 from shared.db import Database
 from shared.outbox import emit
@@ -52,6 +53,7 @@ _LEDGER_COLUMNS = (
     "manager",
     "campaign_id",
     "decided_at",
+    "step",
 )
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
@@ -138,9 +140,8 @@ async def decide_on(
     """
     await hold_absences(session)
     policy = await release_policy(session, settings, plan, as_of)
-    rows = await _write(session, settings, members, campaign_id, plan, policy)
-    await emit(session, *_assigned(rows, campaign_id, plan, wave, as_of))
-    return rows
+    decision = decisions(facts(members, campaign_id, policy), campaign_id, policy, plan.cut)
+    return await write_lines(session, settings, decision, campaign_id, plan, policy, wave)
 
 
 async def release_policy(
@@ -164,24 +165,43 @@ async def release_policy(
         optimisation=plan.optimisation,
         days=days,
         stand_ins=await away_from(session, days, settings.absent_share),
+        exits=await exits_of(session, plan.scheme),
     )
+
+
+async def write_lines(
+    session: AsyncSession,
+    settings: CampaignSettings,
+    decision: Select[Any],
+    campaign_id: UUID,
+    plan: Plan,
+    policy: Policy,
+    wave: int,
+    step: str = FIRST_STEP,
+) -> Sequence[AnyRow]:
+    """Ledger lines, tasks and messages of what was decided, told to everybody; a line that is there already
+    is left alone. The caller holds the campaign, and `await_other_decisions`.
+    """
+    rows = await _write(session, settings, decision, campaign_id, plan, policy, step)
+    await emit(session, *_assigned(rows, campaign_id, plan, wave, policy.as_of, step))
+    return rows
 
 
 async def _write(
     session: AsyncSession,
     settings: CampaignSettings,
-    members: Subquery,
+    decision: Select[Any],
     campaign_id: UUID,
     plan: Plan,
     policy: Policy,
+    step: str,
 ) -> Sequence[AnyRow]:
-    """Ledger lines, tasks and messages in one statement; a line that is there already is left alone."""
-    decision = decisions(facts(members, campaign_id, policy), campaign_id, policy, plan.cut)
+    """In one statement."""
     decided = (
         insert(Contact)
         .from_select(
             _LEDGER_COLUMNS,
-            decision.add_columns(literal(campaign_id), literal(policy.as_of)),
+            decision.add_columns(literal(campaign_id), literal(policy.as_of), literal(step)),
         )
         .on_conflict_do_nothing()
         .returning(
@@ -223,10 +243,10 @@ async def _write(
 
 
 def _assigned(
-    rows: Sequence[AnyRow], campaign_id: UUID, plan: Plan, wave: int, at: datetime
+    rows: Sequence[AnyRow], campaign_id: UUID, plan: Plan, wave: int, at: datetime, step: str
 ) -> list[ContactsAssigned]:
     arms = {arm.key: arm for arm in plan.scheme.arms}
-    contacts = [_contact(row, arms) for row in rows if row.state != "suppressed"]
+    contacts = [_contact(row, arms, step) for row in rows if row.state != "suppressed"]
     return [
         ContactsAssigned(
             campaign_id=campaign_id, wave=wave, assigned_at=at, contacts=contacts[first : first + BATCH_ITEMS]
@@ -235,7 +255,7 @@ def _assigned(
     ]
 
 
-def _contact(row: AnyRow, arms: dict[str, Arm]) -> AssignedContact:
+def _contact(row: AnyRow, arms: dict[str, Arm], step: str) -> AssignedContact:
     arm = arms.get(row.arm)
     # Our own rows under the table's own checks: validating each again is a quarter of a launch.
     return AssignedContact.model_construct(
@@ -249,4 +269,5 @@ def _contact(row: AnyRow, arms: dict[str, Arm]) -> AssignedContact:
         manager=row.manager,
         branch=row.org_path,
         segment=row.segment,
+        step=step,
     )

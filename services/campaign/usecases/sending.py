@@ -23,6 +23,7 @@ from services.campaign.queries.message_texts import Wording, addresses_of, wordi
 from services.campaign.queries.moment import Refusal
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.claiming import Claim, claim, give_back, refuse
+from services.campaign.usecases.forgetting import hold_off_erasures
 from services.campaign.usecases.message_outcomes import end_leases, record_answers
 from shared import clock
 from shared.bus import to_its_end
@@ -52,7 +53,10 @@ SELECT n.key FROM channel n WHERE n.state = 'enabled' AND EXISTS (
 ORDER BY n.key
 """
 # A campaign that was paused meanwhile sends nothing more, nor does a channel that was disabled; the lock on
-# the campaign's row makes pausing wait for this.
+# the campaign's row makes pausing wait for this. Before the messages, as whoever ends a campaign takes it.
+_RUNNING = """
+SELECT FROM campaign WHERE id = ANY(%(campaigns)b::uuid[]) ORDER BY id FOR SHARE
+"""
 _SUBMIT = """
 UPDATE message m SET state = 'submitting', attempts = m.attempts + 1, submitted_at = %(now)s,
   lease_until = %(lease)s
@@ -60,7 +64,7 @@ FROM (
   SELECT m.id FROM message m JOIN unnest(%(ids)b::uuid[], %(fences)b::int[]) AS t(id, fence) USING (id, fence)
   JOIN campaign k ON k.id = m.campaign_id JOIN channel n ON n.key = m.channel
   WHERE m.state = 'claimed' AND k.status = 'running' AND n.state = 'enabled'
-  ORDER BY m.id FOR UPDATE OF m FOR SHARE OF k
+  ORDER BY m.id FOR UPDATE OF m
 ) AS mine WHERE m.id = mine.id RETURNING m.id
 """
 
@@ -87,7 +91,8 @@ async def _send(runtime: Runtime, settings: CampaignSettings, channel_key: str) 
         claims = await claim(session, settings, channel_key)
         channel = await session.get_one(Channel, channel_key)
         wordings = {
-            key: await wording_of(session, *key) for key in {(each.campaign_id, each.arm) for each in claims}
+            key: await wording_of(session, *key)
+            for key in {(each.campaign_id, each.arm, each.step) for each in claims}
         }
     if not claims:
         return 0
@@ -101,6 +106,7 @@ async def _send(runtime: Runtime, settings: CampaignSettings, channel_key: str) 
     prepared, refused = _prepare(settings, channel, claims, wordings, found)
     if refused:
         async with runtime.db.transaction() as session:
+            await hold_off_erasures(session)
             await refuse(session, channel_key, refused)
     connector = connector_for(channel, runtime)
     sent = 0
@@ -114,13 +120,13 @@ def _prepare(
     settings: CampaignSettings,
     channel: Channel,
     claims: Sequence[Claim],
-    wordings: dict[tuple[UUID, str], Wording],
+    wordings: dict[tuple[UUID, str, str], Wording],
     found: dict[UUID, CustomerAddress],
 ) -> tuple[list[_Prepared], dict[UUID, Refusal]]:
     language = settings.message_language
     prepared, refused = [], {}
     for each in claims:
-        to, wording = found[each.customer_id], wordings[each.campaign_id, each.arm]
+        to, wording = found[each.customer_id], wordings[each.campaign_id, each.arm, each.step]
         if to.address is None:
             refused[each.id] = Refusal(_REASONS[to.refused or "unknown"], {"told_by": "customer"})
             continue
@@ -152,9 +158,12 @@ async def _submit(
 ) -> int:
     async with runtime.db.transaction() as session:
         begun = await _begin(session, settings, [each.claim for each in part])
-        ours = [each for each in part if each.claim.id in begun]
-        held_back = [each.claim for each in part if each.claim.id not in begun]
-        await give_back(session, held_back, wait=timedelta(0))
+    ours = [each for each in part if each.claim.id in begun]
+    held_back = [each.claim for each in part if each.claim.id not in begun]
+    if held_back:
+        # Apart: messages are locked in the order of their ids.
+        async with runtime.db.transaction() as session:
+            await give_back(session, held_back, wait=timedelta(0))
     requests = _slices(ours, connector.batch)
     answers = await asyncio.gather(
         *(connector.submit([each.message for each in request]) for request in requests)
@@ -191,6 +200,7 @@ async def _record(
 async def _begin(session: AsyncSession, settings: CampaignSettings, claims: Sequence[Claim]) -> set[UUID]:
     now = clock.now()
     columns = {"ids": [each.id for each in claims], "fences": [each.fence for each in claims]}
+    await fetch(session, _RUNNING, {"campaigns": sorted({each.campaign_id for each in claims})})
     lease = now + timedelta(seconds=settings.message_lease_seconds)
     return {row[0] for row in await fetch(session, _SUBMIT, {**columns, "now": now, "lease": lease})}
 

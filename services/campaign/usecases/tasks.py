@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain import tasks as rules
 from services.campaign.domain.ledger import move
+from services.campaign.domain.lifecycle import AT_WORK
 from services.campaign.domain.notes import blot
 from services.campaign.domain.script_graph import departures
 from services.campaign.models import Attempt, Campaign, Contact, Customer, Task
@@ -21,6 +22,7 @@ from services.campaign.usecases.forgetting import hold_off_erasures
 from services.campaign.usecases.referrals import is_referred_so, refer_from_task
 from services.campaign.usecases.reservations import Resources, contact_cost, release, settle
 from services.campaign.usecases.suppressions import suppress_from_task
+from services.campaign.usecases.waking import wake_after
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal, Role
@@ -59,7 +61,7 @@ async def accept_task(session: AsyncSession, principal: Principal, task_id: UUID
 
 
 def require_running(work: Work) -> None:
-    if work.campaign_status != "running":
+    if work.campaign_status not in AT_WORK:
         raise Conflict(f"the campaign is {work.campaign_status}", slug="campaign-not-running")
 
 
@@ -141,6 +143,8 @@ async def record_task(
     spent = replace(await resources_of(session, settings, work), cost=attempt.cost)
     await settle(session, spent, sold=request.disposition == "accepted", at=now)
     await emit(session, _event(attempt))
+    if recorded.closes:
+        await wake_after(session, [task_id])
     if recorded.effect is not None:
         await suppress_from_task(
             session,

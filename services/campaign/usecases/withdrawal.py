@@ -13,6 +13,7 @@ from services.campaign.domain.fixes import TASK_CONSENT
 from services.campaign.models import Channel, Contact, Message, Task, Withdrawal
 from services.campaign.queries.families import of_person
 from services.campaign.usecases.reservations import release
+from services.campaign.usecases.waking import wake_after
 from shared.contracts.campaign import SuppressionReason, TaskState
 from shared.contracts.events import ContactRecorded, ContactState
 from shared.db import fetch
@@ -69,6 +70,7 @@ async def expire_contacts(
         await _close_tasks(session, contacts, at)
         await _close_messages(session, contacts, at)
         await release(session, contacts)
+        await wake_after(session, contacts)
         await emit(session, *(_expired(row, at, by) for row in rows))
     return len(rows)
 
@@ -98,6 +100,13 @@ def _expired(row: Row[*tuple[Any, ...]], at: datetime, by: str) -> ContactRecord
         recorded_at=at,
         recorded_by=by,
     )
+
+
+async def drop_contacts(session: AsyncSession, campaign_id: UUID, *, at: datetime, by: str) -> int:
+    """Closes what has not begun of a campaign that is paused."""
+    begun = exists().where(Task.id == Contact.id, Task.state == "started")
+    which = (Contact.campaign_id == campaign_id) & (Contact.attempts == 0) & ~begun
+    return await expire_contacts(session, which, at=at, by=by, reason="paused")
 
 
 async def withdraw_customer(
@@ -161,7 +170,7 @@ WITH back AS (
   SELECT w.contact_id, w.task_state, w.next_at FROM withdrawal w
   JOIN task t ON t.id = w.contact_id JOIN campaign k ON k.id = t.campaign_id
   WHERE w.contact_id = ANY(%(ids)b::uuid[]) AND t.state = 'expired'
-    AND k.status IN ('launching', 'running', 'paused')
+    AND k.status IN ('launching', 'running', 'paused', 'draining')
     AND NOT EXISTS (
       SELECT 1 FROM suppression s WHERE s.customer_id = t.customer_id
         AND (s.channel IS NULL OR s.channel = 'call') AND (s.until IS NULL OR s.until > %(at)s))
@@ -171,7 +180,7 @@ WITH back AS (
   JOIN message m ON m.id = w.contact_id JOIN campaign k ON k.id = m.campaign_id
   JOIN channel n ON n.key = m.channel
   WHERE w.contact_id = ANY(%(ids)b::uuid[]) AND m.state = 'expired'
-    AND k.status IN ('launching', 'running', 'paused')
+    AND k.status IN ('launching', 'running', 'paused', 'draining')
     AND NOT EXISTS (
       SELECT 1 FROM suppression s WHERE s.customer_id = m.customer_id
         AND (s.channel IS NULL OR s.channel = n.consent) AND (s.until IS NULL OR s.until > %(at)s))

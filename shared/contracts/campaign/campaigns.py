@@ -22,6 +22,7 @@ from shared.contracts.campaign.fixes import (
     CampaignContent,
     ContactChoice,
 )
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.contracts.campaign.simulation import ChannelNeed, ExpectedCost, ExpectedValue
 from shared.contracts.campaign.triggers import TriggerEstimate, TriggerProgress
 from shared.contracts.campaign.vocabulary import (
@@ -134,6 +135,12 @@ class ReasonRequest(Schema):
     reason: LongText
 
 
+class PauseRequest(ReasonRequest):
+    open_contacts: Literal["hold", "drop"] = Field(
+        "hold", description="`drop`: contacts that have not begun are closed; journeys go on from there"
+    )
+
+
 class CompleteRequest(Schema):
     expire_open: bool = Field(False, description="Close tasks that are still open as expired")
 
@@ -193,6 +200,7 @@ class AudienceMember(Schema):
 class LedgerEntry(Schema):
     contact_id: UUID
     customer_id: UUID
+    step: Key = Field(FIRST_STEP, description="Of the arm's journey")
     wave: int
     segment: Key
     branch: OrgPath

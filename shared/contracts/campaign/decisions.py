@@ -11,6 +11,7 @@ from shared.contracts.base import (
     Schema,
     Timestamp,
 )
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.contracts.campaign.vocabulary import LedgerState, SuppressionReason
 from shared.contracts.events import Channel, ContactOutcome
 
@@ -42,6 +43,7 @@ class ContactDecision(Schema):
     campaign_id: UUID
     campaign_key: Key
     contact_id: UUID | None
+    step: Key = Field(FIRST_STEP, description="Of the arm's journey")
     state: LedgerState
     reason: SuppressionReason | None
     evidence: dict[str, JsonValue] | None

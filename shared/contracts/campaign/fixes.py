@@ -16,6 +16,7 @@ from shared.contracts.base import (
     OrgPath,
     Schema,
 )
+from shared.contracts.campaign.journeys import Journey
 from shared.contracts.campaign.triggers import Trigger
 from shared.contracts.campaign.vocabulary import (
     MaterialRef,
@@ -49,6 +50,9 @@ class Arm(Schema):
         exclude_if=lambda refs: not refs,
         description="What goes with the contact, each at a version",
     )
+    journey: Journey | None = Field(
+        None, exclude_if=lambda journey: journey is None, description="What follows the contact"
+    )
 
 
 class Scheme(Schema):
@@ -58,6 +62,11 @@ class Scheme(Schema):
     arms: Annotated[list[Arm], Field(min_length=1, max_length=8)]
     hold_out: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
     contact_policy: Key = "default"
+    exit_segments: Annotated[list[Key], Field(max_length=20)] = Field(
+        default_factory=list,
+        exclude_if=lambda keys: not keys,
+        description="Whoever is in one of them needs no contact any more: none begins, and journeys end",
+    )
 
 
 class People(Schema):

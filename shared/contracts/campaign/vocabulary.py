@@ -30,12 +30,13 @@ CampaignStatus = Literal[
     "launching",
     "running",
     "paused",
+    "draining",
     "completed",
     "aborted",
     "expired",
 ]
 CampaignVerb = Literal[
-    "edit", "submit", "approve", "reject", "launch", "pause", "resume", "abort", "complete"
+    "edit", "submit", "approve", "reject", "launch", "pause", "resume", "drain", "abort", "complete"
 ]
 SuppressionReason = Literal[
     "merged",
@@ -55,6 +56,8 @@ SuppressionReason = Literal[
     "no_address",
     "no_text",
     "not_chosen",
+    "converted",
+    "paused",
 ]
 LedgerState = Literal["planned", "suppressed", "held_out", "assigned", "done", "expired"]
 MessageState = Literal[

@@ -84,6 +84,9 @@ class AssignedContact(Schema):
     manager: Code | None = None
     branch: OrgPath
     segment: Key
+    step: Key = Field(
+        "first", description="Other than `first`: one more contact of the customer, by the arm's journey"
+    )
 
 
 class ContactsAssigned(_CampaignKeyed):
@@ -119,7 +122,9 @@ class CampaignResumed(_CampaignKeyed):
 
 
 class LedgerTotals(Schema):
-    """The books: audience = suppressed + held_out + assigned; assigned = open + done + expired."""
+    """The books of first contacts: audience = suppressed + held_out + assigned; assigned = open + done +
+    expired.
+    """
 
     audience: int
     suppressed: dict[str, int]
@@ -129,6 +134,7 @@ class LedgerTotals(Schema):
     done: int
     expired: int
     dispositions: dict[str, int] = Field(default_factory=dict)
+    follow_ups: int = Field(0, description="Further contacts that journeys made, in no other number here")
 
 
 class QuotaExhausted(EventData):

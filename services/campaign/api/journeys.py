@@ -1,0 +1,41 @@
+"""Where customers stand in the journeys of a campaign."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+
+from services.campaign.api.access import Reader
+from services.campaign.queries.campaigns import find_campaign
+from services.campaign.queries.journeys import journey_progress, list_positions
+from shared.contracts.base import Key, Page
+from shared.contracts.campaign.journeys import JourneyPosition, JourneyProgress
+from shared.pagination import PageParams
+from shared.web import Router, Session, problem_responses
+
+router = Router(tags=["campaigns"])
+
+
+@router.get("/campaigns/{campaign_id}/journeys", summary="How journeys go", responses=problem_responses(404))
+async def get_journeys(session: Session, principal: Reader, campaign_id: UUID) -> list[JourneyProgress]:
+    """For each arm with a journey and each of its steps: who came, who is there, and what came of contacts.
+    Before the launch, the plan with zeros.
+    """
+    return await journey_progress(session, await find_campaign(session, principal, campaign_id))
+
+
+@router.get(
+    "/campaigns/{campaign_id}/journey-positions",
+    summary="List customers on their journeys",
+    responses=problem_responses(400, 404),
+)
+async def list_journey_positions(
+    session: Session,
+    principal: Reader,
+    page: PageParams,
+    campaign_id: UUID,
+    arm: Annotated[Key | None, Query(description="Only customers of this arm")] = None,
+    step: Annotated[Key | None, Query(description="Only customers who are, or ended, at this step")] = None,
+) -> Page[JourneyPosition]:
+    campaign = await find_campaign(session, principal, campaign_id)
+    return await list_positions(session, campaign.id, page, arm, step)

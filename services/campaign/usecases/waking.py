@@ -1,0 +1,87 @@
+"""What wakes a customer's journey: the end of a contact, and moves in segments it looks at.
+
+Waking is part of whatever happened and only sets a time; carrying on is the worker's, see
+usecases/journeys.py.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.campaign.models import JourneyRun
+from shared import clock
+from shared.contracts.campaign.journeys import JourneyEnding
+from shared.db import fetch
+
+WOKEN = "woken"
+"""The notification by which the worker hears of journeys to carry on."""
+
+# Of a contact that was withdrawn until its reason passes the end is not known yet; of a second file of a
+# person the journey is the first one's.
+_BEGIN = """
+INSERT INTO journey_run
+  (contact_id, campaign_id, customer_id, arm, step, state, wake_at, current_id, entered_at, path)
+SELECT c.id, c.campaign_id, coalesce(p.merged_into, c.customer_id), c.arm, a.journey_start, 'due', %(now)s,
+  c.id, %(now)s, ARRAY[a.journey_start]
+FROM contact c
+JOIN campaign_arm a ON a.campaign_id = c.campaign_id AND a.key = c.arm AND a.step = c.step
+JOIN campaign k ON k.id = c.campaign_id AND k.status IN ('launching', 'running', 'paused', 'draining')
+LEFT JOIN known_customer p ON p.id = c.customer_id
+WHERE c.id = ANY(%(ids)b::uuid[]) AND a.journey_start IS NOT NULL AND c.state IN ('done', 'expired')
+  AND (c.reason IS NULL OR c.reason NOT IN ('merged', 'erased'))
+  AND NOT EXISTS (SELECT FROM withdrawal w WHERE w.contact_id = c.id)
+ON CONFLICT DO NOTHING RETURNING 1
+"""
+_OVER = """
+UPDATE journey_run r SET wake_at = %(now)s FROM contact c
+WHERE c.id = ANY(%(ids)b::uuid[]) AND r.current_id = c.id AND r.state = 'contacting'
+  AND c.state IN ('done', 'expired') AND NOT EXISTS (SELECT FROM withdrawal w WHERE w.contact_id = c.id)
+RETURNING 1
+"""
+_MOVED = """
+UPDATE journey_run r SET wake_at = %(now)s
+FROM journey_segment s JOIN unnest(%(segments)b::uuid[], %(customers)b::uuid[]) AS m(segment_id, customer_id)
+  USING (segment_id)
+WHERE r.customer_id = m.customer_id AND r.campaign_id = s.campaign_id AND r.state = 'waiting'
+RETURNING 1
+"""
+
+
+async def wake_after(session: AsyncSession, contacts: Sequence[UUID]) -> None:
+    """These contacts are over: journeys that follow them begin or go on."""
+    now = clock.now()
+    begun = await fetch(session, _BEGIN, {"ids": list(contacts), "now": now})
+    woken = await fetch(session, _OVER, {"ids": list(contacts), "now": now})
+    if begun or woken:
+        await session.execute(select(func.pg_notify(WOKEN, "")))
+
+
+async def wake_moved(session: AsyncSession, segments: Sequence[UUID], customers: Sequence[UUID]) -> None:
+    """These customers moved, each into or out of the segment of the same place."""
+    moves = {"segments": list(segments), "customers": list(customers), "now": clock.now()}
+    if await fetch(session, _MOVED, moves):
+        await session.execute(select(func.pg_notify(WOKEN, "")))
+
+
+async def lengthen_waits(session: AsyncSession, campaign_id: UUID, since: datetime) -> None:
+    """By the time that the campaign was paused: nobody's wait runs out in a pause."""
+    pause = clock.now() - since
+    await session.execute(
+        update(JourneyRun)
+        .where(JourneyRun.campaign_id == campaign_id, JourneyRun.state == "waiting")
+        .values(wake_at=JourneyRun.wake_at + pause, deadline=JourneyRun.deadline + pause)
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(select(func.pg_notify(WOKEN, "")))
+
+
+async def stop_journeys(session: AsyncSession, campaign_id: UUID, ending: JourneyEnding = "stopped") -> None:
+    await session.execute(
+        update(JourneyRun)
+        .where(JourneyRun.campaign_id == campaign_id, JourneyRun.state != "ended")
+        .values(state="ended", ending=ending, wake_at=None, deadline=None)
+        .execution_options(synchronize_session=False)
+    )
