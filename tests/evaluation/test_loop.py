@@ -256,8 +256,20 @@ async def test_boards_draw_one_campaign_and_all(evaluation: Running, strategist:
         "contact_cost": "3600.00",
     }
     assert board["funnel"]["targeted"] == 1007
-    assert board["funnel"]["treated"] == {"assigned": 600, "contacted": 600, "responded": 600, "converted": 0}
-    assert board["funnel"]["hold_out"] == {"assigned": 400, "contacted": 0, "responded": 0, "converted": 0}
+    assert board["funnel"]["treated"] == {
+        "assigned": 600,
+        "contacted": 600,
+        "reached": 600,
+        "responded": 600,
+        "converted": 0,
+    }
+    assert board["funnel"]["hold_out"] == {
+        "assigned": 400,
+        "contacted": 0,
+        "reached": 0,
+        "responded": 0,
+        "converted": 0,
+    }
     assert [point["day"] for point in board["series"]] == list(range(1, 31))
     assert Decimal(board["series"][-1]["difference"]) > 300
     strategy = (await strategist.get("/v1/boards/strategy")).json()
@@ -354,7 +366,11 @@ async def test_the_feed_reports_how_far_it_is(evaluation: Running, strategist: h
 
     async def caught_up() -> bool:
         streams = (await strategist.get("/v1/feed")).json()["streams"]
-        assert [stream["stream"] for stream in streams] == ["CUSTOMER", "CAMPAIGN"]
+        assert [(stream["feed"], stream["stream"]) for stream in streams] == [
+            ("evaluation", "CUSTOMER"),
+            ("evaluation", "CAMPAIGN"),
+            ("evaluation-desks", "CAMPAIGN"),
+        ]
         return all(
             stream["lag"] == 0 and stream["watermark"] == stream["last_sequence"] for stream in streams
         )

@@ -163,8 +163,8 @@ def test_of_two_exposures_the_earlier_counts_once_with_all_outcomes(store: Store
         cells = both["moments"]["net_inflow_30d"]
         assert (control_of(cells).n, control_of(cells).mean_y) == (1, 110.0)
         assert (group_of(cells).n, group_of(cells).mean_y) == (1, 1.0)
-        assert vars_of(both["funnel"][""]) == (1, 1, 1, 0)
-        assert vars_of(both["funnel"]["call"]) == (1, 0, 0, 0)
+        assert vars_of(both["funnel"][""]) == (1, 1, 1, 1, 0)
+        assert vars_of(both["funnel"]["call"]) == (1, 0, 0, 0, 0)
         assert (both["effort"].contacted, both["effort"].contacts) == (1, 1)
         assert both["daily"][False].n == 1
         # The branch of the later exposure alone has nobody to show.
@@ -299,7 +299,7 @@ def test_the_erased_are_counted_and_not_known(store: Store, tmp_path: Path) -> N
     assert after["exposures"] == before["exposures"]
     (cell,) = after["moments"]["net_inflow_30d"]
     assert (cell.arm, cell.moments.n, cell.moments.mean_y) == ("call", 1, 40.0)
-    assert vars_of(after["funnel"]["call"]) == (2, 0, 0, 0)
+    assert vars_of(after["funnel"]["call"]) == (2, 0, 0, 0, 0)
     everything = str(tables(store))
     assert str(other) in everything
     assert str(person) not in everything

@@ -252,15 +252,94 @@ def test_funnel_and_effort_count_customers_not_records(store: Store) -> None:
         store, "CUSTOMER", recorded(*opened, happened(customers[3], "product.opened", 30.5, product="fund-a"))
     )
     stages = asyncio.run(store.read(lambda cursor: funnel(cursor, Question(CAMPAIGN, LATER), CONVERSION)))
-    assert vars_of(stages["call"]) == (4, 2, 1, 1)
-    assert vars_of(stages[""]) == (3, 0, 0, 1)
+    assert vars_of(stages["call"]) == (4, 2, 1, 1, 1)
+    assert vars_of(stages[""]) == (3, 0, 0, 0, 1)
     effort = asyncio.run(store.read(lambda cursor: efforts(cursor, "*", LATER)))[CAMPAIGN]
     assert (effort.assigned, effort.held_out, effort.contacted, effort.contacts) == (4, 3, 2, 3)
     assert (effort.minutes, effort.cost) == (Decimal("10.0"), Decimal("15.00"))
 
 
-def vars_of(stages) -> tuple[int, int, int, int]:
-    return stages.assigned, stages.contacted, stages.responded, stages.converted
+def vars_of(stages) -> tuple[int, int, int, int, int]:
+    return stages.assigned, stages.contacted, stages.reached, stages.responded, stages.converted
+
+
+def test_a_message_reaches_whom_it_was_delivered_to(store: Store) -> None:
+    outcomes = {
+        "sent": ["sent"],
+        "delivered": ["sent", "delivered"],
+        "late": ["unknown", "delivered"],
+        "bounced": ["sent", "undelivered"],
+        "lost": ["unknown"],
+        "failed": ["undelivered"],
+    }
+    customers = {name: new_id() for name in outcomes}
+    apply(store, "CAMPAIGN", assigned([*customers.values(), new_id()], "sms"))
+    for name, told in outcomes.items():
+        contact = new_id()
+        for version, outcome in enumerate(told, start=2):
+            cost = "0.05" if version == 2 else None
+            fact = called(customers[name], contact, version, disposition=outcome, cost=cost)
+            apply(store, "CAMPAIGN", fact)
+    spoken = {"refused": True, "no_answer": False, "wrong_number": False, "referred": True}
+    talked = {disposition: new_id() for disposition in spoken}
+    apply(store, "CAMPAIGN", assigned(list(talked.values()), "call"))
+    for disposition, customer in talked.items():
+        apply(store, "CAMPAIGN", called(customer, new_id(), disposition=disposition, minutes="1"))
+    stages = asyncio.run(store.read(lambda cursor: funnel(cursor, Question(CAMPAIGN, LATER), CONVERSION)))
+    assert vars_of(stages["sms"]) == (7, 6, 2, 0, 0)
+    assert vars_of(stages["call"]) == (4, 4, 2, 0, 0)
+    effort = asyncio.run(store.read(lambda cursor: efforts(cursor, "*", LATER)))[CAMPAIGN]
+    assert (effort.contacts, effort.cost) == (10, Decimal("0.30"))
+
+
+def followed_up(customer: UUID, contact: UUID, days: float = 5) -> ContactsAssigned:
+    """One more contact, announced by the journey of the customer's arm."""
+    told = assigned([customer], "call")
+    further = told.contacts[0].model_copy(update={"contact_id": contact, "step": "remind"})
+    return told.model_copy(update={"contacts": [further], "assigned_at": START + timedelta(days=days)})
+
+
+def test_a_second_contact_is_no_second_exposure_and_its_effort_is_the_customers(store: Store) -> None:
+    customer, held_out = new_id(), new_id()
+    first, second = new_id(), new_id()
+    apply(
+        store,
+        "CAMPAIGN",
+        assigned([customer], "call"),
+        assigned([held_out], None),
+        called(customer, first, disposition="no_answer", minutes="3", cost="4.50"),
+        followed_up(customer, second),
+        called(customer, second, 2, disposition="accepted", minutes="6", cost="9.00"),
+    )
+    apply(
+        store, "CUSTOMER", recorded(happened(customer, "transaction.posted", 2, amount="8", direction="in"))
+    )
+
+    def counted() -> tuple[object, ...]:
+        question = Question(CAMPAIGN, LATER)
+        seen = asyncio.run(store.read(lambda cursor: exposures(cursor, question, 30)))
+        stages = asyncio.run(store.read(lambda cursor: funnel(cursor, question, CONVERSION)))
+        effort = asyncio.run(store.read(lambda cursor: efforts(cursor, "*", LATER)))[CAMPAIGN]
+        moments = group_of(ask(store, [NET_INFLOW])["net_inflow_30d"])
+        return (
+            seen.by_arm,
+            seen.window_closes,
+            vars_of(stages["call"]),
+            (effort.assigned, effort.contacted, effort.contacts, effort.minutes, effort.cost),
+            (moments.n, moments.mean_y),
+        )
+
+    expected = (
+        {"call": 1, "": 1},
+        START + timedelta(days=30),
+        (1, 1, 1, 1, 0),
+        (1, 1, 2, Decimal("9.0"), Decimal("13.50")),
+        (1, 8.0),
+    )
+    assert counted() == expected
+    # Told under another of the person's files, and before the first: still no exposure of its own.
+    apply(store, "CAMPAIGN", followed_up(new_id(), new_id(), days=-1))
+    assert counted() == expected
 
 
 def test_daily_line_is_cumulative_and_stops_where_the_youngest_exposure_stands(store: Store) -> None:

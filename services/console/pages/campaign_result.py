@@ -9,6 +9,7 @@ from nicegui import ui
 from services.console import theme
 from services.console.api import segment
 from services.console.formats import Quantity, exact_money, moment, p_value, percent, whole
+from services.console.pages.campaign_review import draw_review
 from services.console.pages.words import Metrics, Names, advice_tag, metric_name, quantity
 from services.console.view import View
 from services.console.widgets import charts
@@ -26,7 +27,7 @@ from shared.contracts.evaluation import (
 )
 
 Reload = Callable[[], Awaitable[None]]
-_STAGES = ("assigned", "contacted", "responded", "converted")
+_STAGES = ("assigned", "contacted", "reached", "responded", "converted")
 _BREAKDOWN_ROWS = 30
 
 
@@ -50,6 +51,7 @@ def draw_result(view: View, board: CampaignBoard, known: Metrics, names: Names, 
                     _breakdown(view, board.result.breakdown, unit, names),
                 )
             )
+    draw_review(view, board, unit, names)
 
 
 # ── effect ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -165,7 +167,7 @@ def _funnel(view: View, board: CampaignBoard) -> None:
                 t("funnel.title"), t("funnel.note", n=whole(board.funnel.targeted))
             )
         )
-        charts.chart(options, height=240, label=t("funnel.title"))
+        charts.chart(options, height=290, label=t("funnel.title"))
 
 
 def _shares(group: FunnelGroup) -> list[tuple[float, int]]:

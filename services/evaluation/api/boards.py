@@ -79,5 +79,7 @@ async def get_feed(runtime: CurrentRuntime, principal: ReviewRead) -> FeedReport
         last = await runtime.bus.last_sequence(feed.stream)
         position = feed.target(runtime).watermark(feed.stream)
         lag = max(last - position, 0)
-        streams.append(FeedStatus(stream=feed.stream, watermark=position, last_sequence=last, lag=lag))
+        streams.append(
+            FeedStatus(feed=feed.name, stream=feed.stream, watermark=position, last_sequence=last, lag=lag)
+        )
     return FeedReport(streams=streams)

@@ -11,6 +11,7 @@ from services.evaluation.domain.catalogue import CONVERSION
 from services.evaluation.queries import campaigns, documents, results
 from services.evaluation.queries.boards import campaign_funnel
 from services.evaluation.queries.metrics import frozen
+from services.evaluation.queries.scripts import scripts_of
 from services.evaluation.store.contacts import exposures, funnel
 from services.evaluation.store.outcomes import Question
 from services.evaluation.usecases.evaluations import request_evaluation
@@ -19,9 +20,9 @@ from shared.auth import Principal
 from shared.contracts.base import JobView
 from shared.contracts.evaluation import (
     Breakdown,
+    BreakdownBy,
     CampaignRegistration,
     CampaignResult,
-    Dimension,
     EvaluateRequest,
     Funnel,
     Health,
@@ -85,14 +86,16 @@ async def get_result(session: Session, principal: ReviewRead, campaign_id: Campa
 async def get_breakdown(
     session: Session, principal: ReviewRead, campaign_id: CampaignId, by: By = "segment"
 ) -> Breakdown:
-    """Effects per combination of dimensions, in the reader's branches, as of the newest result."""
+    """Effects per combination of dimensions, in the reader's branches, as of the newest result. Segments and
+    branches are compared with their own hold-out; so are versions of a script, which were assigned by lot.
+    """
     dimensions = _dimensions(by)
     registration = await campaigns.registration(session, campaign_id)
     result = await results.required(session, campaign_id)
     plan = campaigns.plan_of(registration)
     metric = frozen(registration)[plan.primary_metric]
     readable = result.health.verdict == "ok"
-    cells = await results.cells(session, campaign_id) if readable else []
+    cells = await results.cells(session, campaign_id, scripts_of(plan)) if readable else []
     found = with_q_values(break_down(cells, dimensions, metric.kind.value, plan.alpha))
     return Breakdown(
         campaign_id=campaign_id,
@@ -103,8 +106,8 @@ async def get_breakdown(
     )
 
 
-def _dimensions(by: str) -> list[Dimension]:
-    known = {name: name for name in get_args(Dimension)}
+def _dimensions(by: str) -> list[BreakdownBy]:
+    known = {name: name for name in get_args(BreakdownBy)}
     asked = [part.strip() for part in by.split(",")]
     if len(set(asked)) != len(asked) or not set(asked) <= known.keys():
         raise Unprocessable(

@@ -86,6 +86,11 @@ class Assessment:
     def sound(self) -> bool:
         return all(check.ok for check in self.checks)
 
+    @property
+    def comparable(self) -> bool:
+        """Whether arms may be compared with each other, be there a hold-out or not."""
+        return all(check.ok for check in self.checks if check.name != "hold_out")
+
 
 def health(design: Design, assigned: Mapping[str, int], matured: int) -> list[Check]:
     """Whether the comparison may be read at all. `assigned` counts customers by arm, hold-out under ''."""

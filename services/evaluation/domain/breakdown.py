@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 HOLD_OUT = ""
 SMALLEST_CELL = 20
+SCRIPT = "script"
+"""Follows from the arm, so that nobody who is held out has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,16 @@ class Cell:
     segment: str
     branch: str
     moments: Moments
+    script: str = ""
+    """Of the arm; the hold-out has none."""
 
     def value_of(self, dimension: str) -> str:
         if dimension == "segment":
             return self.segment
         if dimension == "branch":
             return self.branch
+        if dimension == SCRIPT:
+            return self.script
         raise KeyError(dimension)
 
 
@@ -62,10 +68,21 @@ def control_of(cells: Iterable[Cell]) -> Moments:
 def break_down(
     cells: Sequence[Cell], dimensions: Sequence[str], kind: Kind, alpha: float
 ) -> list[CellEffect]:
-    """Effects per combination of `dimensions`, in the order of their values, without q-values."""
+    """Effects per combination of `dimensions`, in the order of their values, without q-values.
+
+    Every script is compared with the whole hold-out of what the other dimensions name.
+    """
     groups: dict[tuple[str, ...], list[Cell]] = {}
+    held_out: dict[tuple[str, ...], list[Cell]] = {}
+    own = [name for name in dimensions if name != SCRIPT]
     for cell in cells:
-        groups.setdefault(tuple(cell.value_of(name) for name in dimensions), []).append(cell)
+        if cell.arm == HOLD_OUT and SCRIPT in dimensions:
+            held_out.setdefault(tuple(cell.value_of(name) for name in own), []).append(cell)
+        else:
+            groups.setdefault(tuple(cell.value_of(name) for name in dimensions), []).append(cell)
+    for values, group in groups.items():
+        shared = (value for name, value in zip(dimensions, values, strict=True) if name != SCRIPT)
+        group.extend(held_out.get(tuple(shared), []))
     return [_of_group(tuple(dimensions), values, groups[values], kind, alpha) for values in sorted(groups)]
 
 

@@ -30,6 +30,7 @@ class Stages:
 
     assigned: int = 0
     contacted: int = 0
+    reached: int = 0
     responded: int = 0
     converted: int = 0
 
@@ -37,6 +38,7 @@ class Stages:
         return Stages(
             self.assigned + other.assigned,
             self.contacted + other.contacted,
+            self.reached + other.reached,
             self.responded + other.responded,
             self.converted + other.converted,
         )

@@ -152,16 +152,17 @@ def campaign_funnel(course: Course, by_arm: Mapping[str, Stages], at: datetime, 
         as_of=at,
         targeted=ledger.get("audience", sum(stages.assigned for stages in by_arm.values())),
         suppressed=ledger.get("suppressed", {}),
-        treated=_group(reduce(Stages.plus, treated, Stages())),
-        hold_out=_group(by_arm.get("", Stages())),
-        arms={arm: _group(stages) for arm, stages in sorted(by_arm.items()) if arm},
+        treated=funnel_group(reduce(Stages.plus, treated, Stages())),
+        hold_out=funnel_group(by_arm.get("", Stages())),
+        arms={arm: funnel_group(stages) for arm, stages in sorted(by_arm.items()) if arm},
     )
 
 
-def _group(stages: Stages) -> FunnelGroup:
+def funnel_group(stages: Stages) -> FunnelGroup:
     return FunnelGroup(
         assigned=stages.assigned,
         contacted=stages.contacted,
+        reached=stages.reached,
         responded=stages.responded,
         converted=stages.converted,
     )

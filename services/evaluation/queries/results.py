@@ -1,6 +1,6 @@
 """Results and their breakdowns, as far as the reader's organisation goes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from uuid import UUID
 
@@ -52,11 +52,17 @@ async def newest_of_all(session: AsyncSession, campaigns: Sequence[UUID]) -> dic
     return {row.campaign_id: CampaignResult.model_validate(row.document) for row in rows}
 
 
-async def cells(session: AsyncSession, campaign_id: UUID) -> list[Cell]:
-    """Finest cells of the newest result; only those of the reader's branches."""
+async def cells(session: AsyncSession, campaign_id: UUID, scripts: Mapping[str, str]) -> list[Cell]:
+    """Finest cells of the newest result; only those of the reader's branches. `scripts` by arm."""
     rows = await session.scalars(select(ResultCell).where(ResultCell.campaign_id == campaign_id))
     return [
-        Cell(row.arm, row.segment, row.org_path, Moments(*(getattr(row, name) for name in _MOMENTS)))
+        Cell(
+            row.arm,
+            row.segment,
+            row.org_path,
+            Moments(*(getattr(row, name) for name in _MOMENTS)),
+            scripts.get(row.arm, ""),
+        )
         for row in rows
     ]
 

@@ -1,6 +1,7 @@
 """Exposures and outcomes in DuckDB: fed by the streams, read in aggregates, never row by row."""
 
+from services.evaluation.store.desk_feed import DeskFeed
 from services.evaluation.store.feed import StoreFeed
 from services.evaluation.store.open import Store, open_store
 
-__all__ = ["Store", "StoreFeed", "open_store"]
+__all__ = ["DeskFeed", "Store", "StoreFeed", "open_store"]

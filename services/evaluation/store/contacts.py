@@ -8,6 +8,7 @@ import duckdb
 
 from services.evaluation.domain.exposure import Effort, Exposures, Stages
 from services.evaluation.store.outcomes import IN_SCOPE, Question, Value, naive_utc, select
+from shared.contracts.events.envelope import ContactOutcome
 from shared.contracts.metrics import MetricCreate
 
 # Somebody was reached, or at least tried: a planned or expired contact touched nobody.
@@ -15,6 +16,17 @@ _TOUCHED = "(c.disposition IS NOT NULL OR c.state = 'done')"
 # One attempt: what only closes a contact, or opens it again, took nobody's time and money.
 _ATTEMPT = "(c.minutes IS NOT NULL OR c.cost IS NOT NULL)"
 _RESPONDED = "c.disposition IN ('interested', 'accepted', 'call_back')"
+_REACHED: tuple[ContactOutcome, ...] = (
+    "interested",
+    "accepted",
+    "refused",
+    "call_back",
+    "do_not_contact",
+    "complaint",
+    "referred",
+    "delivered",
+)
+"""Somebody was spoken to, or has the message; one that was read was delivered."""
 
 
 def exposures(cursor: duckdb.DuckDBPyConnection, question: Question, window_days: int) -> Exposures:
@@ -45,7 +57,8 @@ def funnel(
         f"""
         WITH exposed AS (FROM exposure WHERE campaign_id = $campaign AND counted AND {IN_SCOPE}),
         touched AS (
-            SELECT c.customer_id, bool_or({_RESPONDED}) AS responded
+            SELECT c.customer_id, bool_or(list_contains($reached, c.disposition)) AS reached,
+                   bool_or({_RESPONDED}) AS responded
             FROM contact AS c WHERE c.campaign_id = $campaign AND {_TOUCHED} GROUP BY c.customer_id
         ),
         converted AS (
@@ -53,12 +66,13 @@ def funnel(
             WHERE e.time >= u.assigned_at AND e.time < u.assigned_at + INTERVAL {conversion.window_days} DAY
               AND e.time < $until AND {value.sql} IS NOT NULL
         )
-        SELECT u.arm, count(*), count(t.customer_id), count(*) FILTER (t.responded), count(v.customer_id)
+        SELECT u.arm, count(*), count(t.customer_id), count(*) FILTER (t.reached),
+               count(*) FILTER (t.responded), count(v.customer_id)
         FROM exposed AS u
         LEFT JOIN touched AS t USING (customer_id) LEFT JOIN converted AS v USING (customer_id)
         GROUP BY u.arm
         """,  # noqa: S608 - names come from contracts' literals, values are bound
-        question.parameters() | value.parameters,
+        question.parameters() | value.parameters | {"reached": list(_REACHED)},
     )
     return {arm: Stages(*counts) for arm, *counts in rows}
 

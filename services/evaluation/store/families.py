@@ -20,7 +20,9 @@ import pyarrow as pa
 
 from shared.contracts.events import CustomerRef, CustomersMerged, CustomersUnmerged
 
-_TABLES = ("exposure", "contact", "event")
+_DELETED = ("contact", "event", "referral", "opportunity")
+"""What the erased leave nothing of."""
+_TABLES = ("exposure", *_DELETED)
 
 _POINTERS = pa.schema([("home", pa.uuid()), ("survivor", pa.uuid()), ("changed_at", pa.timestamp("us"))])
 
@@ -57,13 +59,15 @@ UPDATE exposure SET counted = exposure.contact_id = earliest.contact_id FROM (
 WHERE exposure.campaign_id = earliest.campaign_id AND exposure.customer_id = earliest.customer_id
 """
 
-_ERASE = """
+_ROWS = " + ".join(
+    f"(SELECT count(*) FROM {table} AS t WHERE coalesce(t.home, t.customer_id) = staged.home)"  # noqa: S608
+    for table in _TABLES
+)
+_ERASE = f"""
 INSERT INTO erased BY NAME
-SELECT staged.home, (SELECT count(*) FROM exposure AS e WHERE coalesce(e.home, e.customer_id) = staged.home)
-  + (SELECT count(*) FROM contact AS c WHERE coalesce(c.home, c.customer_id) = staged.home)
-  + (SELECT count(*) FROM event AS f WHERE coalesce(f.home, f.customer_id) = staged.home) AS rows
+SELECT staged.home, {_ROWS} AS rows
 FROM staged ANTI JOIN erased USING (home) RETURNING home
-"""
+"""  # noqa: S608 - our own names
 
 
 @dataclass(frozen=True)
@@ -126,8 +130,9 @@ def count_first(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def erase(cursor: duckdb.DuckDBPyConnection, customers: Sequence[CustomerRef]) -> None:
-    """Deletes outcomes and contacts of these homes. Their exposures stay as nobody's: they are counted among
-    the assigned, and have no outcome that could be known. Again changes nothing.
+    """Deletes outcomes, contacts, referrals and opportunities of these homes. Their exposures stay as
+    nobody's: they are counted among the assigned, and have no outcome that could be known. Again changes
+    nothing.
     """
     if not customers:
         return
@@ -135,7 +140,7 @@ def erase(cursor: duckdb.DuckDBPyConnection, customers: Sequence[CustomerRef]) -
     cursor.register("staged", pa.table({"home": pa.array(homes, pa.uuid())}))
     if cursor.execute(_ERASE).fetchall():
         theirs = "coalesce(home, customer_id) IN (SELECT home FROM staged)"
-        for table in ("contact", "event"):
+        for table in _DELETED:
             cursor.execute(f"DELETE FROM {table} WHERE {theirs}")  # noqa: S608 - our own names
         cursor.execute(
             f"UPDATE exposure SET contact_id = NULL, customer_id = NULL, home = NULL WHERE {theirs}"  # noqa: S608

@@ -1,15 +1,14 @@
 """From deliveries to rows: one DuckDB transaction per batch, with the position reached."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import TypeVar, get_args
-from uuid import UUID
+from collections.abc import Iterable, Iterator, Sequence
+from typing import get_args
 
 import duckdb
 import pyarrow as pa
 from pydantic import JsonValue
 
 from services.evaluation.store import families
+from services.evaluation.store.batches import MOMENT, OWNED, Row, advance, of_kind, put, utc
 from services.evaluation.store.open import Store
 from shared.bus import Delivery
 from shared.contracts.events import (
@@ -19,21 +18,16 @@ from shared.contracts.events import (
     CustomerEventsRecorded,
     CustomersMerged,
     CustomersUnmerged,
-    EventData,
 )
 from shared.contracts.metrics import EventField
 
-Kind = TypeVar("Kind", bound=EventData)
-Row = Mapping[str, object]
-
-_MOMENT = pa.timestamp("us")
 _IDS = [(name, pa.uuid()) for name in ("campaign_id", "contact_id", "home")]
 _EXPOSURE = pa.schema(
     [
         *_IDS,
         ("arm", pa.string()),
         ("propensity", pa.float64()),
-        ("assigned_at", _MOMENT),
+        ("assigned_at", MOMENT),
         ("wave", pa.int32()),
         *((name, pa.string()) for name in ("segment", "branch", "manager", "offer", "channel", "script")),
     ]
@@ -46,7 +40,7 @@ _CONTACT = pa.schema(
         ("disposition", pa.string()),
         ("minutes", pa.float64()),
         ("cost", pa.decimal128(18, 2)),
-        ("recorded_at", _MOMENT),
+        ("recorded_at", MOMENT),
     ]
 )
 EVENT_TEXTS: tuple[EventField, ...] = get_args(EventField)
@@ -55,11 +49,14 @@ _EVENT = pa.schema(
     [
         ("home", pa.uuid()),
         ("type", pa.string()),
-        ("time", _MOMENT),
+        ("time", MOMENT),
         ("amount", pa.float64()),
         *((name, pa.string()) for name in EVENT_TEXTS),
     ]
 )
+
+_FIRST = "first"
+"""The step that was drawn by lot: what a journey adds later is no exposure, whoever's file it is under."""
 
 # A customer is exposed to a campaign once: the first assignment is the one that was randomised.
 _INSERT_EXPOSURE = """
@@ -76,21 +73,15 @@ _INSERT_EXPOSURE = """
     )
     QUALIFY row_number() OVER (PARTITION BY campaign_id, new.home ORDER BY assigned_at) = 1
 """
-# Whose a row is now; of the erased nothing is taken.
-_OWNED = """
-    SELECT batch.* EXCLUDE (home), coalesce(alias.survivor, batch.home) AS customer_id,
-        CASE WHEN alias.survivor IS NOT NULL THEN batch.home END AS home
-    FROM batch ANTI JOIN erased ON erased.home = batch.home LEFT JOIN alias ON alias.home = batch.home
-"""
 _INSERT_CONTACT = f"""
     INSERT INTO contact BY NAME
-    SELECT * FROM ({_OWNED}) AS new
+    SELECT * FROM ({OWNED}) AS new
     WHERE NOT EXISTS (
         FROM contact AS old WHERE old.contact_id = new.contact_id AND old.version = new.version
     )
     QUALIFY row_number() OVER (PARTITION BY contact_id, version) = 1
 """  # noqa: S608 - a constant
-_INSERT_EVENT = f"INSERT INTO event BY NAME SELECT * FROM ({_OWNED})"  # noqa: S608 - a constant
+_INSERT_EVENT = f"INSERT INTO event BY NAME SELECT * FROM ({OWNED})"  # noqa: S608 - a constant
 _KINDS = (
     ContactsAssigned,
     ContactRecorded,
@@ -117,35 +108,15 @@ class StoreFeed:
 def _apply(
     cursor: duckdb.DuckDBPyConnection, stream: str, deliveries: Sequence[Delivery], last_seq: int
 ) -> None:
-    reached = cursor.execute("SELECT seq FROM watermark WHERE stream = ?", [stream]).fetchall()
-    position = int(reached[0][0]) if reached else 0
-    if last_seq <= position:
-        return
-    fresh = _unseen(cursor, [delivery for delivery in deliveries if delivery.seq > position])
-    # Who is whom first: whose the rows of this batch are then follows as if they had come later.
-    families.regroup(cursor, _pointers(fresh))
-    families.erase(cursor, [ref for erased in _of(fresh, CustomerErased) for ref in erased.customers])
-    _insert(cursor, _INSERT_EXPOSURE, _EXPOSURE, _exposures(fresh), families.count_first)
-    _insert(cursor, _INSERT_CONTACT, _CONTACT, _contacts(fresh))
-    _insert(cursor, _INSERT_EVENT, _EVENT, _events(fresh))
-    cursor.execute("INSERT OR REPLACE INTO watermark VALUES (?, ?)", [stream, last_seq])
+    def work(fresh: Sequence[Delivery]) -> None:
+        # Who is whom first: whose the rows of this batch are then follows as if they had come later.
+        families.regroup(cursor, _pointers(fresh))
+        families.erase(cursor, [ref for gone in of_kind(fresh, CustomerErased) for ref in gone.customers])
+        put(cursor, _INSERT_EXPOSURE, _EXPOSURE, _exposures(fresh), families.count_first)
+        put(cursor, _INSERT_CONTACT, _CONTACT, _contacts(fresh))
+        put(cursor, _INSERT_EVENT, _EVENT, _events(fresh))
 
-
-def _unseen(cursor: duckdb.DuckDBPyConnection, deliveries: Sequence[Delivery]) -> list[Delivery]:
-    """Each message once, with its id noted; messages this store has no use for are left out."""
-    relevant = {
-        UUID(delivery.event_id): delivery for delivery in deliveries if isinstance(delivery.data, _KINDS)
-    }
-    if not relevant:
-        return []
-    ids = pa.table({"event_id": pa.array([key.bytes for key in relevant], pa.uuid())})
-    cursor.register("ids", ids)
-    rows = cursor.execute(
-        "INSERT OR IGNORE INTO applied SELECT event_id FROM ids RETURNING event_id"
-    ).fetchall()
-    cursor.unregister("ids")
-    new = {row[0] for row in rows}
-    return [delivery for key, delivery in relevant.items() if key in new]
+    advance(cursor, stream, deliveries, last_seq, _KINDS, work)
 
 
 def _pointers(deliveries: Iterable[Delivery]) -> list[families.Pointer]:
@@ -158,15 +129,17 @@ def _pointers(deliveries: Iterable[Delivery]) -> list[families.Pointer]:
 
 
 def _exposures(deliveries: Iterable[Delivery]) -> Iterator[Row]:
-    for assigned in _of(deliveries, ContactsAssigned):
+    for assigned in of_kind(deliveries, ContactsAssigned):
         for contact in assigned.contacts:
+            if contact.step != _FIRST:
+                continue
             yield {
                 "campaign_id": assigned.campaign_id.bytes,
                 "contact_id": contact.contact_id.bytes,
                 "home": contact.customer_id.bytes,
                 "arm": contact.arm or "",
                 "propensity": contact.propensity,
-                "assigned_at": _utc(assigned.assigned_at),
+                "assigned_at": utc(assigned.assigned_at),
                 "wave": assigned.wave,
                 "segment": contact.segment,
                 "branch": contact.branch,
@@ -178,7 +151,7 @@ def _exposures(deliveries: Iterable[Delivery]) -> Iterator[Row]:
 
 
 def _contacts(deliveries: Iterable[Delivery]) -> Iterator[Row]:
-    for contact in _of(deliveries, ContactRecorded):
+    for contact in of_kind(deliveries, ContactRecorded):
         yield {
             "campaign_id": contact.campaign_id.bytes,
             "contact_id": contact.contact_id.bytes,
@@ -188,45 +161,20 @@ def _contacts(deliveries: Iterable[Delivery]) -> Iterator[Row]:
             "disposition": contact.disposition,
             "minutes": None if contact.minutes is None else float(contact.minutes),
             "cost": contact.cost,
-            "recorded_at": _utc(contact.recorded_at),
+            "recorded_at": utc(contact.recorded_at),
         }
 
 
 def _events(deliveries: Iterable[Delivery]) -> Iterator[Row]:
-    for batch in _of(deliveries, CustomerEventsRecorded):
+    for batch in of_kind(deliveries, CustomerEventsRecorded):
         for event in batch.events:
             yield {
                 "home": (event.home_id or event.customer_id).bytes,
                 "type": event.type,
-                "time": _utc(event.time),
+                "time": utc(event.time),
                 "amount": _number(event.data.get("amount")),
                 **{name: _text(event.data.get(name)) for name in EVENT_TEXTS},
             }
-
-
-def _of(deliveries: Iterable[Delivery], kind: type[Kind]) -> Iterator[Kind]:
-    return (delivery.data for delivery in deliveries if isinstance(delivery.data, kind))
-
-
-def _insert(
-    cursor: duckdb.DuckDBPyConnection,
-    statement: str,
-    schema: pa.Schema,
-    rows: Iterator[Row],
-    then: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
-) -> None:
-    """`then` runs while the rows are still there as `batch`."""
-    batch = pa.Table.from_pylist(list(rows), schema)
-    if batch.num_rows:
-        cursor.register("batch", batch)
-        cursor.execute(statement)
-        if then is not None:
-            then(cursor)
-        cursor.unregister("batch")
-
-
-def _utc(time: datetime) -> datetime:
-    return time.astimezone(UTC).replace(tzinfo=None)
 
 
 def _number(value: JsonValue) -> float | None:

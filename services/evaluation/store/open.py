@@ -29,6 +29,22 @@ CREATE TABLE IF NOT EXISTS event (
     customer_id UUID NOT NULL, type VARCHAR NOT NULL, time TIMESTAMP NOT NULL, amount DOUBLE,
     direction VARCHAR, channel VARCHAR, product VARCHAR, currency VARCHAR, granted VARCHAR
 );
+CREATE TABLE IF NOT EXISTS referral (
+    referral_id UUID NOT NULL, customer_id UUID NOT NULL, home UUID, version INTEGER NOT NULL,
+    state VARCHAR NOT NULL, told_at TIMESTAMP NOT NULL, day DATE NOT NULL,
+    contact_id UUID, linked BOOLEAN, from_org VARCHAR NOT NULL, to_org VARCHAR NOT NULL,
+    currency VARCHAR, amount DECIMAL(20, 2), referrer DECIMAL(20, 2), receiver DECIMAL(20, 2)
+);
+CREATE TABLE IF NOT EXISTS opportunity (
+    opportunity_id UUID NOT NULL, customer_id UUID NOT NULL, home UUID, version INTEGER NOT NULL,
+    from_stage VARCHAR, to_stage VARCHAR NOT NULL, told_at TIMESTAMP NOT NULL, day DATE NOT NULL,
+    org VARCHAR NOT NULL, contact_id UUID, referral_id UUID,
+    currency VARCHAR NOT NULL, won_amount DECIMAL(20, 2), lost_reason VARCHAR
+);
+CREATE TABLE IF NOT EXISTS feedback (
+    feedback_id UUID PRIMARY KEY, campaign_id UUID NOT NULL, kind VARCHAR NOT NULL, subject VARCHAR,
+    rating INTEGER NOT NULL, branch VARCHAR NOT NULL, given_at TIMESTAMP NOT NULL
+);
 CREATE TABLE IF NOT EXISTS alias (home UUID NOT NULL, survivor UUID, changed_at TIMESTAMP NOT NULL);
 CREATE TABLE IF NOT EXISTS erased (home UUID NOT NULL, rows BIGINT NOT NULL);
 """
@@ -43,7 +59,8 @@ ALTER TABLE event ADD COLUMN IF NOT EXISTS home UUID;
 """
 # Times are UTC without a zone; `arm` is empty for the hold-out. `applied` makes a message that the
 # relay published twice, under two sequence numbers, count once. `home` is there when a row was recorded for
-# another customer than the one it belongs to now. An exposure without a customer is an erased one's.
+# another customer than the one it belongs to now. An exposure without a customer is an erased one's. `day` is
+# that of `told_at` where the bank is. Of referrals and opportunities every version is a row.
 
 
 class Store:
@@ -58,6 +75,15 @@ class Store:
         with self._cursors.cursor() as cursor:
             rows = cursor.execute("SELECT seq FROM watermark WHERE stream = ?", [stream]).fetchall()
         return int(rows[0][0]) if rows else 0
+
+    def has_begun(self, position: str) -> bool:
+        with self._cursors.cursor() as cursor:
+            return bool(cursor.execute("SELECT 1 FROM watermark WHERE stream = ?", [position]).fetchall())
+
+    def begin(self, position: str, seq: int) -> None:
+        """Sets a watermark that is not there yet."""
+        with self._cursors.cursor() as cursor:
+            cursor.execute("INSERT OR IGNORE INTO watermark VALUES (?, ?)", [position, seq])
 
     async def read(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """`work` in a thread, seeing one consistent state of the store."""

@@ -18,6 +18,7 @@ from services.evaluation.models import Course, Registration
 from services.evaluation.queries import documents
 from services.evaluation.queries.campaigns import design_of, plan_of
 from services.evaluation.queries.metrics import frozen
+from services.evaluation.queries.scripts import script_effects
 from services.evaluation.store import Store
 from services.evaluation.store.contacts import efforts, exposures
 from services.evaluation.store.outcomes import Question, cell_moments
@@ -26,6 +27,7 @@ from shared import clock
 from shared.auth import Principal
 from shared.contracts.base import JobView
 from shared.contracts.evaluation import CampaignResult, Method
+from shared.contracts.evaluation.scripts import ScriptEffects
 from shared.contracts.metrics import Better, MetricCreate
 from shared.errors import Conflict, FieldError, NotFound
 from shared.ids import new_id
@@ -176,6 +178,7 @@ def _document(
         guardrails=[documents.guardrail(found, known[found.metric]) for found in assessment.guardrails],
         money=documents.money(assessment.money, metric, seen.effort) if assessment.money else None,
         breakdown=[documents.breakdown_row(cell, metric) for cell in assessment.cells],
+        scripts=_scripts(registration, metric, seen, assessment),
         errors=[*documents.errors(assessment), *results.undefined(plan_of(registration), known)],
         method=Method(
             name="difference in means against the hold-out, by intention to treat",
@@ -186,6 +189,15 @@ def _document(
         ),
         recommendation_id=new_id(),
     )
+
+
+def _scripts(
+    registration: Registration, metric: MetricCreate, seen: Gathered, assessment: Assessment
+) -> ScriptEffects | None:
+    """Versions compare with each other also where nobody was held out, as long as the lot was drawn right."""
+    if not assessment.comparable:
+        return None
+    return script_effects(plan_of(registration), metric, seen.cells[metric.key])
 
 
 def _input_hash(registration: Registration, seen: Gathered) -> str:

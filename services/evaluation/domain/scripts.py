@@ -1,0 +1,118 @@
+"""Versions of scripts as arms of an experiment: each against the hold-out, and against each other.
+
+Customers are assigned to arms by lot, so that versions of different arms met customers who differ by chance
+alone. What the comparison is of are the arms as they are: where they have another channel or offer too, the
+difference is not that of the words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING, Literal
+
+from scipy import stats
+
+from services.evaluation.domain.breakdown import control_of, group_of
+from services.evaluation.domain.effect import Effect, Kind, NoEffect, compare
+from services.evaluation.domain.moments import Moments, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.evaluation.domain.breakdown import Cell
+
+Trait = Literal["channel", "offer"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptArm:
+    """An arm as it was registered."""
+
+    key: str
+    script: str
+    channel: str
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfScript:
+    """The arms of one version, pooled, against the hold-out."""
+
+    script: str
+    arms: tuple[str, ...]
+    effect: Effect | NoEffect
+
+
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """Version against version; of the effect, `control` is the other."""
+
+    script: str
+    other: str
+    n: int
+    n_other: int
+    effect: Effect | NoEffect
+    also_differ_in: tuple[Trait, ...]
+    q_value: float | None = None
+
+
+def of_scripts(cells: Sequence[Cell], arms: Sequence[ScriptArm], kind: Kind, alpha: float) -> list[OfScript]:
+    """In the order of their names."""
+    control = control_of(cells)
+    return [
+        OfScript(
+            script,
+            tuple(arm.key for arm in those),
+            compare(_pooled(cells, those), control, kind, alpha),
+        )
+        for script, those in by_script(arms).items()
+    ]
+
+
+def against_each_other(
+    cells: Sequence[Cell], arms: Sequence[ScriptArm], kind: Kind, alpha: float
+) -> list[Versus]:
+    """Every two versions once, with q-values over all that could be computed."""
+    found = [
+        _versus(cells, one, other, kind, alpha) for one, other in combinations(by_script(arms).items(), 2)
+    ]
+    tested = [each.effect.p_value for each in found if isinstance(each.effect, Effect)]
+    if not tested:
+        return found
+    q_values = iter(stats.false_discovery_control(tested))
+    return [
+        replace(each, q_value=float(next(q_values))) if isinstance(each.effect, Effect) else each
+        for each in found
+    ]
+
+
+def by_script(arms: Sequence[ScriptArm]) -> dict[str, list[ScriptArm]]:
+    found: dict[str, list[ScriptArm]] = {}
+    for arm in sorted(arms, key=lambda arm: (arm.script, arm.key)):
+        found.setdefault(arm.script, []).append(arm)
+    return found
+
+
+def _versus(
+    cells: Sequence[Cell],
+    one: tuple[str, list[ScriptArm]],
+    other: tuple[str, list[ScriptArm]],
+    kind: Kind,
+    alpha: float,
+) -> Versus:
+    mine, theirs = _pooled(cells, one[1]), _pooled(cells, other[1])
+    every = [*one[1], *other[1]]
+    differ: list[Trait] = []
+    if len({arm.channel for arm in every}) > 1:
+        differ.append("channel")
+    if len({arm.offer for arm in every}) > 1:
+        differ.append("offer")
+    effect = compare(mine, theirs, kind, alpha)
+    if isinstance(effect, NoEffect) and effect.code == "too-few":
+        effect = replace(effect, detail=f"{mine.n} customers against {theirs.n}; 2 of each are needed")
+    return Versus(one[0], other[0], mine.n, theirs.n, effect, tuple(differ))
+
+
+def _pooled(cells: Sequence[Cell], arms: Sequence[ScriptArm]) -> Moments:
+    return merged(group_of(cells, arm.key) for arm in arms)

@@ -1,0 +1,55 @@
+"""How an effect is told: a difference against another group, with its interval.
+
+Numbers with a unit (means, differences, interval ends) travel as decimal strings; probabilities,
+shares and test statistics as JSON numbers. `null` means "not computed" and a sibling `errors`
+entry says why: it never means "no effect".
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.contracts.base import Note, Number, Schema
+
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Interval = Annotated[tuple[Number, Number], Field(description="Lower and upper end at level 1 − alpha")]
+Dimension = Literal["segment", "branch"]
+BreakdownBy = Literal["segment", "branch", "script"]
+
+
+class Narrative(Schema):
+    """A sentence or two for people, in Chinese and English."""
+
+    zh: Note
+    en: Note
+
+
+class Relative(Schema):
+    """Difference as a share of the hold-out's mean, by the delta method."""
+
+    value: float
+    ci: tuple[float, float]
+
+
+class Cuped(Schema):
+    theta: float
+    correlation: float = Field(description="Of outcome and covariate, pooled within groups")
+    variance_reduction: float = Field(description="Share of the outcome's variance removed")
+    applied: bool = Field(description="False when the covariate explains too little to be worth it")
+
+
+class ArmEffect(Schema):
+    """One group against the hold-out, by intention to treat."""
+
+    arm: str = Field(description="`all` pools the treated arms")
+    n: int
+    n_hold_out: int
+    mean: Number
+    mean_hold_out: Number
+    difference: Number
+    se: Number
+    ci: Interval
+    p_value: Probability
+    method: Literal["welch", "welch+cuped", "newcombe"]
+    relative: Relative | None = None
+    cuped: Cuped | None = None
