@@ -155,6 +155,8 @@ def _facts(view: View, one: ReferralView) -> list[tuple[str, Cell]]:
         (t("referrals.due"), moment(one.due_at)),
         (t("referrals.made_at"), moment(one.made_at)),
     ]
+    if one.taken_from:
+        pairs.append((t("referrals.taken"), t("referrals.taken_from", who=one.taken_from)))
     if one.lead:
         core = link(t("referrals.core"), f"/customers/{one.lead.core_customer_id}")
         pairs.append((t("referrals.lead"), core))

@@ -11,7 +11,7 @@ from services.console.formats import moment, whole
 from services.console.pages.opportunities import WORKERS
 from services.console.view import View
 from services.console.widgets.dialogs import confirm, form
-from services.console.widgets.fields import Places, listed, number_field, text_field
+from services.console.widgets.fields import Places, Remark, listed, number_field, text_field
 from services.console.widgets.html import html, tag
 from services.console.widgets.states import empty_state
 from shared import clock
@@ -41,6 +41,8 @@ def draw_visits(view: View, visits: list[VisitView], customer: str, again: Reloa
 def _draw(view: View, visit: VisitView, again: Reload) -> None:
     t = view.t
     state = tag(t.word("visit", visit.state), "bad" if visit.overdue else _TONES[visit.state])
+    if visit.for_service:
+        state += tag(t("visits.service"))
     people = "、".join(visit.participants)
     line = Markup("<b>{}</b> {} {}<div class='muted small'>{} · {}</div><div class='small'>{}</div>")
     said = " → ".join(each for each in (visit.result, visit.next_step) if each)
@@ -77,21 +79,26 @@ def _verbs(view: View, visit: VisitView, again: Reload) -> None:
 async def _plan(view: View, customer: str) -> VisitView | None:
     t = view.t
     fields: dict[str, Any] = {}
+    service: dict[str, Any] = {}
 
     def draw() -> None:
         soon = clock.now().astimezone(clock.ZONE) + timedelta(days=1)
         fields["at"] = text_field(t("visits.at"), f"{soon:%Y-%m-%d} 10:00")
         fields["purpose"] = text_field(t("visits.purpose"))
         fields["participants"] = text_field(t("visits.participants"))
+        service["box"] = ui.checkbox(t("visits.for_service"))
+        service["remark"] = Remark()
 
     async def save() -> VisitView | None:
         body = {
             "customer_id": customer,
+            "for_service": service["box"].value,
             "at": _instant(str(fields["at"].value or "")),
             "purpose": str(fields["purpose"].value or ""),
             "participants": listed(fields["participants"].value),
         }
         places: Places = {f"/{name}": each for name, each in fields.items()}
+        places = {**places, "/for_service": service["remark"]}
         return await view.attempt(view.api.post("campaign", "/v1/visits", VisitView, body), places)
 
     return await form(t, title=t("visits.plan"), note=t("visits.plan.note"), draw=draw, save=save)
