@@ -209,6 +209,9 @@ async def test_absences_are_the_managers_own_or_of_the_branch(desk: Desk) -> Non
         assert (await other.get(path)).status_code == 404
         assert (await other.patch(path, json=later, headers={"If-Match": '"v1"'})).status_code == 404
         assert (await other.get("/v1/absences")).json()["items"] == []
+    async with desk.bank.client(Role.manager, org=PUDONG) as nobody:
+        assert (await nobody.get("/v1/absences")).json()["items"] == []
+        assert (await nobody.get(path)).status_code == 404
     async with desk.bank.client(Role.branch_head, org=JINGAN, staff="H2") as stranger:
         assert (await stranger.get(path)).status_code == 404
         assert (await stranger.post(f"{path}:reassign", json={})).status_code == 404

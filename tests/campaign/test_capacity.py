@@ -71,6 +71,10 @@ async def _try_to_set_capacity(bank: Bank) -> None:
     async with bank.client(Role.branch_head, org=JINGAN, staff="H2") as stranger:
         answer = await stranger.put(path, json={"minutes_per_day": 5}, headers={"If-Match": '"v2"'})
         assert answer.status_code == 404
+        # Also who looks after some of their customers does not say it over the manager's own branch.
+        await bank.add_customers([somebody(1, org=JINGAN, primary_manager="P", backup_manager=None)])
+        answer = await stranger.put(path, json={"minutes_per_day": 5}, headers={"If-Match": '"v0"'})
+        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/set-elsewhere")
 
 
 async def test_days_are_filled_over_campaigns_and_what_does_not_fit_is_told(empty_bank: Bank) -> None:

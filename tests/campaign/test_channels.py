@@ -256,6 +256,13 @@ async def test_without_the_installations_key_nothing_goes_out(
     (submission,) = await connector_for(lost, campaign.runtime).submit([a_message()])
     assert submission.outcome == "failed"
     assert "set it again" in (submission.detail or "")
+    # Nor is anything taken: the provider tries again.
+    async with campaign.runtime.db.transaction() as session:
+        (await find_channel(session, channel["key"])).secret = bytes(60)
+    body = receipts(a_receipt())
+    async with campaign.client() as provider:
+        path = f"/v1/channels/{channel['key']}/receipts"
+        assert (await provider.post(path, content=body, headers=signed(body, SECRET))).status_code == 503
 
 
 async def test_the_sandbox_takes_once_and_tells_later(keeper: httpx.AsyncClient, campaign: Running) -> None:

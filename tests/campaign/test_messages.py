@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from services.campaign.domain.messages import MAX_ATTEMPTS
 from services.campaign.settings import CampaignSettings
+from services.campaign.usecases.erasures import forget
 from services.campaign.usecases.message_outcomes import end_leases, take_receipts
 from services.campaign.usecases.sending import send_due
 from shared import clock
@@ -177,6 +178,38 @@ async def test_a_campaign_of_messages_from_the_plan_to_the_books(post: Post) -> 
         done = await author.post(f"/v1/campaigns/{campaign_id}:complete", json={})
         assert done.status_code == 200, done.text
     await _nothing_personal(post)
+    await _a_batch_is_no_message(post, campaign_id)
+    await _nothing_is_said_of_who_is_forgotten(post, campaign_id, messages[1])
+
+
+async def _a_batch_is_no_message(post: Post, campaign_id: str) -> None:
+    """A reference that several messages have does not say which of them came."""
+    before = await post.messages(campaign_id)
+    async with post.bank.campaign.runtime.db.transaction() as session:
+        await session.execute(text("UPDATE message SET reference = 'batch-1' WHERE channel = 'sms'"))
+    receipt = Receipt(reference="batch-1", state="read", at=datetime.now(UTC))
+    async with post.bank.campaign.runtime.db.transaction() as session:
+        assert (await take_receipts(session, "sms", [receipt])).unknown == 1
+    assert [each["state"] for each in await post.messages(campaign_id)] == [each["state"] for each in before]
+
+
+async def _nothing_is_said_of_who_is_forgotten(post: Post, campaign_id: str, message: dict[str, Any]) -> None:
+    event = CustomerErased(
+        receipt_id=new_id(),
+        customers=[CustomerRef(customer_id=message["customer_id"], ordinal=1)],
+        erased_at=datetime.now(UTC),
+    )
+
+    async def said() -> tuple[str, str | None]:
+        found = next(each for each in await post.messages(campaign_id) if each["id"] == message["id"])
+        return found["state"], found["detail"]
+
+    assert await said() == ("failed", "no such number")
+    async with post.bank.campaign.runtime.db.transaction() as session:
+        await forget(session, event)
+    assert await said() == ("failed", None)
+    await post.receive(Receipt(id=message["id"], state="read", at=datetime.now(UTC), detail="by her son"))
+    assert await said() == ("read", None)
 
 
 async def _told(post: Post, contact_id: str) -> list[ContactRecorded]:

@@ -27,9 +27,10 @@ from shared.contracts.campaign.channels import (
     ReceiptsWrite,
 )
 from shared.db import EVERYWHERE
-from shared.errors import Unauthorized
+from shared.errors import Unauthorized, Unavailable
 from shared.pagination import PageParams
 from shared.web import CurrentRuntime, IfMatch, Rest, Router, Session, problem_responses, set_etag
+from shared.webhooks.secrets import SecretLostError
 from shared.webhooks.signing import is_signed
 
 router = Router(tags=["channels"])
@@ -154,7 +155,10 @@ async def signed_by_channel(
     """A channel that is not there or has no secret answers like a wrong signature."""
     session: AsyncSession = await request.state.unit.session(EVERYWHERE, f"channel:{key}")
     channel = await session.get(Channel, key)
-    keys = signing_keys(channel, runtime) if channel is not None else []
+    try:
+        keys = signing_keys(channel, runtime) if channel is not None else []
+    except SecretLostError as error:
+        raise Unavailable("The channel's secret cannot be opened with this installation's key.") from error
     body = await request.body()
     if channel is None or not is_signed(keys, webhook_id, webhook_timestamp, webhook_signature, body):
         raise Unauthorized("The request is not signed by this channel's secret, or was signed too long ago.")

@@ -38,7 +38,7 @@ async def get_capacity(
 @router.put(
     "/managers/{manager}/capacity",
     summary="Set a manager's capacity",
-    responses=problem_responses(404, 412, 428),
+    responses=problem_responses(404, 409, 412, 428),
 )
 async def put_capacity(
     session: Session,

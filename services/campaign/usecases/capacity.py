@@ -8,7 +8,7 @@ from services.campaign.queries.absences import branch_of
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.web import check_version
 
 
@@ -32,7 +32,9 @@ async def set_capacity(
         )
         .on_conflict_do_nothing()
     )
-    row = await session.get_one(ManagerCapacity, manager, with_for_update=True)
+    row = await session.get(ManagerCapacity, manager, with_for_update=True)
+    if row is None:
+        raise Conflict(f"another branch says what {manager} can do", slug="set-elsewhere")
     check_version(row.version, version)
     row.org_path, row.minutes_per_day = org, minutes
     row.changed_at, row.changed_by = clock.now(), principal.id

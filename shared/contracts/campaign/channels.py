@@ -277,4 +277,6 @@ class ReceiptsWrite(Schema):
 
 class ReceiptCounts(Schema):
     taken: int
-    unknown: int = Field(description="Of messages this channel never sent")
+    unknown: int = Field(
+        description="Of messages this channel never sent, or that a reference does not tell apart"
+    )
