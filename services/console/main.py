@@ -25,6 +25,7 @@ _PAGES = (
     "strategy",
     "campaigns",
     "campaign",
+    "campaign_studio.page",
     "calendar",
     "optimisations",
     "optimisation",

@@ -6,7 +6,7 @@ from nicegui import app
 from pydantic import TypeAdapter
 
 from services.console.i18n import DEFAULT, LANGUAGES, Language
-from shared.auth import Principal, Role
+from shared.auth import HEAD_OFFICE, Principal, Role
 
 PERSONAL_READERS = (Role.manager, Role.branch_head)
 """Who may see personal data in clear, or search by it."""
@@ -23,6 +23,14 @@ class User:
 
     def has(self, *roles: Role) -> bool:
         return Role.admin in self.roles or not self.roles.isdisjoint(roles)
+
+    @property
+    def at_head_office(self) -> bool:
+        return self.org == HEAD_OFFICE
+
+    def covers(self, org: str) -> bool:
+        """Whether it is theirs or lies below it."""
+        return self.org in {HEAD_OFFICE, org} or org.startswith(f"{self.org}.")
 
 
 _USER = TypeAdapter(User)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
 
+from markupsafe import Markup
 from nicegui import background_tasks, ui
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -19,6 +20,7 @@ from services.console.i18n import Texts
 from services.console.runtime import runtime
 from services.console.session import User
 from services.console.widgets.fields import Places, clear_problems, show_problems
+from services.console.widgets.html import html
 from services.console.widgets.states import error_state, skeleton
 from shared.contracts.base import ProblemItem
 
@@ -101,6 +103,21 @@ class View:
     def notify(self, problem: ApiProblem, errors: Sequence[ProblemItem]) -> None:
         parts = [advice(self.t, problem), *(f"{error.pointer}: {error.detail}" for error in errors)]
         ui.notify("\n".join(parts), type="negative", multi_line=True, timeout=9000, close_button="✕")
+
+    def bank_wide(self, button: ui.button) -> ui.button:
+        """What it does counts for every branch: elsewhere than at head office it cannot be pressed, and says
+        why.
+        """
+        if not self.user.at_head_office:
+            button.disable()
+            button.props["title"] = self.t("head_office.only")
+        return button
+
+    def bank_wide_form(self) -> bool:
+        """Whether to draw a form whose result counts for every branch; elsewhere the reason stands there."""
+        if not self.user.at_head_office:
+            html(Markup('<p class="muted small">{}</p>').format(self.t("head_office.only")))
+        return self.user.at_head_office
 
     def done(self, text: str) -> None:
         ui.notify(text, type="positive", timeout=3500)

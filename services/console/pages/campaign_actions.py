@@ -8,6 +8,7 @@ from nicegui import ui
 
 from services.console.api import segment
 from services.console.formats import percent
+from services.console.pages.campaign_studio.saving import take_back
 from services.console.view import View
 from services.console.widgets.dialogs import confirm
 from shared.auth import Role
@@ -40,12 +41,42 @@ _ACTIONS: dict[CampaignVerb, Action] = {
 }
 
 
+_WITHDRAWN = frozenset({"in_review", "approved", "scheduled"})
+"""States from which an edit leads back to the draft."""
+
+
 def action_buttons(view: View, campaign: CampaignView, again: Reload) -> None:
+    if view.user.has(Role.strategist):
+        _writing_buttons(view, campaign, again)
     for verb, action in _ACTIONS.items():
         if verb in campaign.verbs and view.user.has(*action.roles):
             style = "unelevated no-caps" if action.strong else "outline no-caps"
             button = ui.button(view.t(f"action.{verb}")).props(style)
             button.on_click(_asks(view, campaign, verb, action, again))
+
+
+def _writing_buttons(view: View, campaign: CampaignView, again: Reload) -> None:
+    """Of a campaign that also belongs to others, a branch makes a copy of its own."""
+    t = view.t
+    orgs = campaign.people.orgs if campaign.people else []
+
+    async def withdraw() -> None:
+        text = t("campaign_studio.void.confirm", state=t.word("state", campaign.status))
+        if await confirm(t, title=t("campaign_studio.withdraw"), text=text) is None:
+            return
+        if await view.attempt(take_back(view.api, campaign)) is not None:
+            view.done(t("campaign_studio.withdrawn"))
+            await again()
+
+    if "edit" in campaign.verbs and all(view.user.covers(org) for org in orgs):
+        if campaign.status in _WITHDRAWN:
+            ui.button(t("campaign_studio.withdraw"), on_click=withdraw).props("flat no-caps")
+        _opens(t("campaign.edit"), f"/campaign-studio?campaign={campaign.id}")
+    _opens(t("campaign.copy"), f"/campaign-studio?copy={campaign.id}")
+
+
+def _opens(label: str, address: str) -> None:
+    ui.button(label, on_click=lambda: ui.navigate.to(address)).props("outline no-caps")
 
 
 async def _carry_out(view: View, campaign: CampaignView, verb: CampaignVerb, body: dict[str, object]) -> bool:

@@ -11,6 +11,7 @@ from services.console.pages.words import state_tag
 from services.console.view import View, page
 from services.console.widgets.html import Cell, html, link, table, two_lines
 from services.console.widgets.states import empty_state
+from shared.auth import Role
 from shared.contracts.base import Page
 from shared.contracts.campaign import CampaignSummary
 
@@ -26,7 +27,9 @@ class Shown:
 @page("/campaigns", title="campaigns.title", nav="campaigns")
 async def campaigns_page(view: View) -> None:
     with heading(view.t("campaigns.title"), view.t("campaigns.note")):
-        pass
+        if view.user.has(Role.strategist):
+            button = ui.button(view.t("campaign_studio.new"))
+            button.on_click(lambda: ui.navigate.to("/campaign-studio")).props("unelevated no-caps")
 
     async def fetch() -> Page[CampaignSummary]:
         return await view.api.get("campaign", "/v1/campaigns", Page[CampaignSummary], {"limit": _PAGE})

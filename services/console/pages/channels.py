@@ -50,13 +50,13 @@ async def channels_page(view: View) -> None:
             await again()
 
     with heading(t("channels.title"), t("channels.note")):
-        if _keeps(view):
-            ui.button(t("channels.write"), on_click=write).props("unelevated no-caps")
+        if view.user.has(Role.strategist):
+            view.bank_wide(ui.button(t("channels.write"), on_click=write)).props("unelevated no-caps")
     reload = view.section(lambda: _fetch(view), lambda shelf: _draw(view, shelf, again), height=320)
 
 
 def _keeps(view: View) -> bool:
-    return view.user.has(Role.strategist) and view.user.org == "hq"
+    return view.user.has(Role.strategist) and view.user.at_head_office
 
 
 async def _fetch(view: View) -> Shelf:

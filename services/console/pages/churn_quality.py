@@ -99,7 +99,7 @@ class _Quality:
             if model is not None:
                 await self._start(model)
 
-        ui.button(t("churn.set_up"), on_click=declare).props("unelevated no-caps")
+        self.view.bank_wide(ui.button(t("churn.set_up"), on_click=declare)).props("unelevated no-caps")
 
     def _train(self) -> None:
         async def start() -> None:
@@ -107,6 +107,7 @@ class _Quality:
                 await self._start(self.found.model)
 
         button = ui.button(self.view.t("churn.train"), on_click=start).props("unelevated no-caps")
+        self.view.bank_wide(button)
         if self.found.run is not None and self.found.run.state in _RUNNING:
             button.disable()
 

@@ -33,7 +33,7 @@ async def contact_policies_page(view: View) -> None:
 
     with heading(t("policies.title"), t("policies.note")):
         if view.user.has(Role.strategist):
-            ui.button(t("policies.write"), on_click=write).props("unelevated no-caps")
+            view.bank_wide(ui.button(t("policies.write"), on_click=write)).props("unelevated no-caps")
     reload = view.section(lambda: _fetch(view), lambda found: _draw(view, found, again), height=320)
 
 
@@ -83,7 +83,9 @@ def _draw_policy(view: View, policy: ContactPolicyView, again: Reload) -> None:
         )
         if view.user.has(Role.strategist):
             with ui.element("div").classes("actions"):
-                ui.button(t("policies.change"), on_click=change).props("outline no-caps dense")
+                view.bank_wide(ui.button(t("policies.change"), on_click=change)).props(
+                    "outline no-caps dense"
+                )
 
 
 class _Form:

@@ -36,7 +36,7 @@ async def features_page(view: View) -> None:
 
     with heading(t("catalogue.title"), t("catalogue.note"), crumb=link(t("segments.title"), "/segments")):
         html(link(t("studio.title"), "/segment-studio"))
-    if view.user.has(Role.strategist):
+    if view.user.has(Role.strategist) and view.bank_wide_form():
         _own(view, again)
     with ui.element("div").classes("filters"):
         sought = ui.input(t("catalogue.search")).props("outlined dense clearable").style("width: 320px")
@@ -116,9 +116,8 @@ async def _opened(view: View, key: str, reload: Reload) -> None:
         with ui.element("div").classes("actions").style("width: 100%"):
             ui.button(t("cancel"), on_click=lambda: dialog.submit(None)).props("flat no-caps")
             if view.user.has(Role.strategist):
-                ui.button(t("catalogue.archive"), on_click=lambda: dialog.submit("archive")).props(
-                    "outline no-caps"
-                )
+                archive = ui.button(t("catalogue.archive"), on_click=lambda: dialog.submit("archive"))
+                view.bank_wide(archive).props("outline no-caps")
     chosen = await dialog
     dialog.delete()
     if chosen == "archive" and found.revision is not None:

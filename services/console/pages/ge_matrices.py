@@ -27,7 +27,7 @@ async def ge_matrices_page(view: View) -> None:
 
     with heading(t("ge.title"), t("ge.note")):
         if view.user.has(Role.strategist):
-            ui.button(t("ge.declare"), on_click=declared).props("unelevated no-caps")
+            view.bank_wide(ui.button(t("ge.declare"), on_click=declared)).props("unelevated no-caps")
 
     async def fetch() -> Page[GeMatrixView]:
         return await view.api.get("segmentation", "/v1/ge-matrices", Page[GeMatrixView], {"limit": 200})
@@ -39,7 +39,8 @@ def _list(view: View, matrices: list[GeMatrixView], declared: Callable[[], Await
     t = view.t
     with ui.element("section").classes("panel"):
         if not matrices:
-            action = (t("ge.declare"), declared) if view.user.has(Role.strategist) else None
+            may = view.user.has(Role.strategist) and view.user.at_head_office
+            action = (t("ge.declare"), declared) if may else None
             empty_state(t("ge.empty"), t("ge.empty.do"), action=action)
             return
         rows: list[list[Cell]] = [

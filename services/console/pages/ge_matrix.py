@@ -54,7 +54,8 @@ def _draw(view: View, found: GeMatrixView, reload: Reload) -> None:
         t.local(found.name), found.description or found.key, crumb=link(t("ge.title"), "/ge-matrices")
     ):
         if view.user.has(Role.strategist):
-            ui.button(t("ge.change"), on_click=lambda: _change(view, found, reload)).props("outline no-caps")
+            button = ui.button(t("ge.change"), on_click=lambda: _change(view, found, reload))
+            view.bank_wide(button).props("outline no-caps")
     boards: list[Reload] = []
 
     async def changed() -> None:

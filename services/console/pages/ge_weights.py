@@ -77,7 +77,8 @@ class WeightEditor:
         self._pairs = ui.element("div").classes("stack").style("margin: 10px 0")
         self._shown = ui.element("div").props('aria-live="polite"')
         with ui.element("div").classes("actions"):
-            ui.button(t("ge.save_weights"), on_click=self._save).props("unelevated no-caps")
+            save = ui.button(t("ge.save_weights"), on_click=self._save)
+            self._view.bank_wide(save).props("unelevated no-caps")
         self._ask()
         self._show(self._stored)
 

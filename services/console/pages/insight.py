@@ -119,9 +119,8 @@ class InsightDialog:
                     button.on_click(lambda to=to: self._move(to))
             promotable = insight.state is InsightState.validated and insight.promoted_segment is None
             if promotable and user.has(Role.strategist):
-                ui.button(t("insights.promote"), on_click=lambda: self._promote(insight)).props(
-                    "unelevated no-caps"
-                )
+                promote = ui.button(t("insights.promote"), on_click=lambda: self._promote(insight))
+                self._view.bank_wide(promote).props("unelevated no-caps")
 
     def _discussion(self, shown: _Shown) -> None:
         t = self._view.t

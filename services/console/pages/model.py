@@ -43,7 +43,8 @@ def _draw(view: View, shown: Shown) -> None:
     with heading(t.local(model.name), model.key, crumb=link(t("models.title"), "/models")):
         html(tag(t.word("model_kind", model.kind.value), "accent"))
         if view.user.has(Role.strategist):
-            ui.button(t("model.run"), on_click=lambda: _start(view, model)).props("unelevated no-caps")
+            button = ui.button(t("model.run"), on_click=lambda: _start(view, model))
+            view.bank_wide(button).props("unelevated no-caps")
     pairs: list[tuple[str, Cell]] = [
         (t("models.goal"), model.goal or NOTHING),
         (t("models.success"), model.success or NOTHING),

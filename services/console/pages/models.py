@@ -32,6 +32,8 @@ async def models_page(view: View) -> None:
     reload = view.section(lambda: _fetch(view), lambda found: _list(view, found), height=260)
     if view.user.has(Role.strategist):
         with ui.element("div").style("margin-top: 18px"):
+            if not view.bank_wide_form():
+                return
             view.section(
                 lambda: _choices(view), lambda found: DeclarationForm(view, *found, reload).draw(), height=320
             )

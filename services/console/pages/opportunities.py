@@ -10,6 +10,7 @@ from nicegui import ui
 from services.console.formats import day, money, percent, whole
 from services.console.frame import heading
 from services.console.pages.opportunity_forms import Mover, open_opportunity
+from services.console.pages.opportunity_stages import write_stages
 from services.console.view import View, page
 from services.console.widgets.html import html, link, table, tag
 from services.console.widgets.states import empty_state
@@ -57,6 +58,9 @@ async def opportunities_page(view: View, customer: str = "") -> None:
             await again()
 
     with heading(t("opportunities.title"), t("opportunities.note")):
+        if view.user.has(Role.strategist):
+            stages = ui.button(t("opportunities.stages"), on_click=lambda: write_stages(view, again))
+            view.bank_wide(stages).props("outline no-caps")
         if view.user.has(*WORKERS):
             ui.button(t("opportunities.open"), on_click=add).props("unelevated no-caps")
     _filters(view, wanted, again)

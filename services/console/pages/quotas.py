@@ -52,7 +52,7 @@ def _draw(view: View, shelf: Shelf, again: Reload) -> None:
         for key, offer in shelf.offers.items()
         if key not in {each.offer for each in shelf.quotas}
     }
-    if plans and without:
+    if plans and without and view.bank_wide_form():
         _draw_form(view, without, again)
     with ui.element("section").classes("panel"):
         if not shelf.quotas:
@@ -117,4 +117,4 @@ def _draw_change(view: View, quota: QuotaView, again: Reload) -> None:
                 view.done(t("quotas.done"))
                 await again()
 
-        ui.button(t("quotas.change"), on_click=change).props("outline no-caps dense")
+        view.bank_wide(ui.button(t("quotas.change"), on_click=change)).props("outline no-caps dense")

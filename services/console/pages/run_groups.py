@@ -129,7 +129,7 @@ def _publish(view: View, run: ModelRunView) -> None:
             degree = ui.number(t("run.min_degree"), min=0, max=1, step=0.05).props("outlined dense clearable")
             degree.style("width: 190px")
             degree.set_visibility(run.kind.value in {"ensemble", "tactical"})
-            button = ui.button(t("run.publish")).props("unelevated no-caps")
+            button = view.bank_wide(ui.button(t("run.publish")).props("unelevated no-caps"))
         shown = html(Markup()).props('aria-live="polite"')
 
         async def publish() -> None:

@@ -52,10 +52,10 @@ def _draw(
         html(table(heads, _columns(view, found), right=(1, 2, 3, 4, 5)))
     with ui.element("div").classes("actions"):
         if view.user.has(Role.approver) and found.approval is None:
-            approve = ui.button(t("record.approve")).props("unelevated no-caps")
+            approve = view.bank_wide(ui.button(t("record.approve")).props("unelevated no-caps"))
             approve.on_click(lambda: _approve(view, run, reload))
         if view.user.has(Role.strategist) and found.input_kept:
-            button = ui.button(t("record.reproduce")).props("outline no-caps")
+            button = view.bank_wide(ui.button(t("record.reproduce")).props("outline no-caps"))
             button.on_click(lambda: _reproduce(view, run, button, again))
 
 

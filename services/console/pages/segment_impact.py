@@ -38,7 +38,9 @@ def actions(view: View, segment: SegmentView, reload: Reload) -> None:
         return
 
     def button(name: str, act: Callable[[], Awaitable[None]], style: str = "outline") -> None:
-        ui.button(t(f"segment.{name}"), on_click=act).props(f"{style} no-caps")
+        made = ui.button(t(f"segment.{name}"), on_click=act).props(f"{style} no-caps")
+        if name != "freeze":  # freezes what the branch itself sees
+            view.bank_wide(made)
 
     if segment.state is SegmentState.archived:
         button("restore", lambda: _change(view, segment, ":restore", "segment.restored", reload))

@@ -259,8 +259,10 @@ def _saving(studio: Studio) -> None:
             ui.navigate.to(f"/segments/{saved.id}")
 
         with ui.element("div").classes("actions"):
-            ui.button(t("studio.save_draft"), on_click=lambda: keep(publish=False)).props("outline no-caps")
-            ui.button(t("studio.publish"), on_click=lambda: keep(publish=True)).props("unelevated no-caps")
+            draft = ui.button(t("studio.save_draft"), on_click=lambda: keep(publish=False))
+            publish = ui.button(t("studio.publish"), on_click=lambda: keep(publish=True))
+            view.bank_wide(draft).props("outline no-caps")
+            view.bank_wide(publish).props("unelevated no-caps")
 
 
 async def _saved(studio: Studio, values: Mapping[str, str]) -> SegmentView:

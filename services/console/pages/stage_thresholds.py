@@ -33,7 +33,7 @@ def show_thresholds(view: View, scheme: LifeCycleSchemeView, reload: Callable[[]
         with ui.element("div").classes("actions").style("justify-content: space-between"):
             html(Markup("<h2>{}</h2>").format(t("stages.thresholds")))
             if view.user.has(Role.strategist):
-                ui.button(t("stages.change"), on_click=change).props("outline no-caps")
+                view.bank_wide(ui.button(t("stages.change"), on_click=change)).props("outline no-caps")
         html(facts((t(f"stages.{name}"), _words(t, scheme, name)) for name in Thresholds.model_fields))
         by = t("stages.delivered")
         if scheme.version:

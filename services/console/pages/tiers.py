@@ -55,7 +55,8 @@ class _Schemes:
         t = self._view.t
         with heading(t("tiers.title"), t("tiers.note")):
             if self._writes:
-                ui.button(t("tiers.declare"), on_click=self._declare).props("unelevated no-caps")
+                button = ui.button(t("tiers.declare"), on_click=self._declare)
+                self._view.bank_wide(button).props("unelevated no-caps")
         self._reload = self._view.section(self._fetch, lambda found: self._list(found.items), height=480)
 
     async def _fetch(self) -> Page[TierSchemeView]:
@@ -67,7 +68,8 @@ class _Schemes:
         t = self._view.t
         if not schemes:
             with ui.element("section").classes("panel"):
-                action = (t("tiers.declare"), self._declare) if self._writes else None
+                may = self._writes and self._view.user.at_head_office
+                action = (t("tiers.declare"), self._declare) if may else None
                 empty_state(t("tiers.empty"), t("tiers.empty.do"), action=action)
             return
         by_key = {one.key: one for one in schemes}
@@ -79,7 +81,7 @@ class _Schemes:
                 button = ui.button(
                     t("tiers.change"), on_click=lambda: self._change(by_key[str(chosen.value)])
                 )
-                button.props("outline no-caps")
+                self._view.bank_wide(button).props("outline no-caps")
         box = ui.element("div")
 
         def show() -> None:
@@ -146,7 +148,7 @@ def _draw(view: View, desk: Desk, reload: Reload) -> None:
             for name, dry_run, look in (("try", True, "outline"), ("apply", False, "unelevated")):
                 ask = partial(_apply, view, desk.scheme, reload, dry_run=dry_run)
                 button = ui.button(t(f"tiers.{name}"), on_click=ask)
-                button.props(f"{look} no-caps")
+                view.bank_wide(button).props(f"{look} no-caps")
     with ui.element("section").classes("panel"):
         html(Markup("<h2>{}</h2>").format(t("tiers.lists")))
         if not desk.lists:
@@ -200,4 +202,4 @@ def _decide(view: View, entry: TierListView, reload: Reload) -> None:
     with ui.element("div"):
         for verb, look in (("reject", "flat"), ("approve", "unelevated")):
             button = ui.button(t(f"tiers.{verb}"), on_click=lambda what=verb: act(what))
-            button.props(f"{look} no-caps dense padding='4px 14px'")
+            view.bank_wide(button).props(f"{look} no-caps dense padding='4px 14px'")

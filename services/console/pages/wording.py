@@ -40,8 +40,8 @@ async def wording_page(view: View) -> None:
 
     with heading(t("wording.title"), t("wording.note")):
         if view.user.has(Role.strategist):
-            ui.button(t("wording.script.write"), on_click=script).props("unelevated no-caps")
-            ui.button(t("wording.material.write"), on_click=material).props("outline no-caps")
+            for name, write, look in (("script", script, "unelevated"), ("material", material, "outline")):
+                view.bank_wide(ui.button(t(f"wording.{name}.write"), on_click=write)).props(f"{look} no-caps")
     lazy_tabs(
         {
             "scripts": (t("wording.scripts"), lambda: _scripts(view)),
@@ -152,7 +152,7 @@ def _list_table(view: View, lists: list[ComplianceListView], again: Callable[[],
 
     with ui.element("section").classes("panel"):
         if view.user.has(Role.approver):
-            ui.button(t("wording.list.write"), on_click=write).props("unelevated no-caps")
+            view.bank_wide(ui.button(t("wording.list.write"), on_click=write)).props("unelevated no-caps")
         if not lists:
             empty_state(t("wording.lists.empty"), t("wording.lists.empty.do"))
             return

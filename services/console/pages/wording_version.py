@@ -125,9 +125,10 @@ def _head(
             if view.user.has(*_DECIDERS[verb]):
                 act = _deciding(view, version, path, verb, again)
                 look = "unelevated no-caps" if verb == "approve" else "outline no-caps"
-                ui.button(t(f"wording.{verb}"), on_click=act).props(look)
+                view.bank_wide(ui.button(t(f"wording.{verb}"), on_click=act)).props(look)
         if view.user.has(Role.strategist):
-            ui.button(t("wording.next_version"), on_click=next_version).props("flat no-caps")
+            button = ui.button(t("wording.next_version"), on_click=next_version).props("flat no-caps")
+            view.bank_wide(button)
     pairs: list[tuple[str, Cell]] = [
         (t("wording.column.state"), state_tag(t, version.state)),
         (t("wording.column.author"), f"{version.created_by} · {moment(version.created_at)}"),

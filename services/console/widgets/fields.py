@@ -108,10 +108,12 @@ P = TypeVar("P", bound=Part)
 
 
 class Parts(Generic[P]):
-    """Parts that repeat, each with a button that takes it away, and a button for another one."""
+    """Parts that repeat, each with a button that takes it away, and a button for another one. `ordered`: and
+    one that moves it before the one above, because their order says something.
+    """
 
-    def __init__(self, t: Texts, another: str, build: Callable[[], P]) -> None:
-        self._t, self._build = t, build
+    def __init__(self, t: Texts, another: str, build: Callable[[], P], *, ordered: bool = False) -> None:
+        self._t, self._build, self._ordered = t, build, ordered
         self._parts: list[P] = []
         self._box = ui.element("div")
         ui.button(another, on_click=self.add).props("outline no-caps dense padding='2px 12px'")
@@ -130,8 +132,17 @@ class Parts(Generic[P]):
                 self._parts.remove(part)
                 row.delete()
 
+            if self._ordered:
+                up = ui.button("↑", on_click=lambda: self._move_up(part, row)).props("flat no-caps dense")
+                up.props["aria-label"] = self._t("field.up")
             if not stays:
                 ui.button(self._t("field.remove"), on_click=remove).props("flat no-caps dense")
+
+    def _move_up(self, part: P, row: ui.element) -> None:
+        at = self._parts.index(part)
+        if at:
+            self._parts.insert(at - 1, self._parts.pop(at))
+            row.move(target_index=at - 1)
 
     def clear(self) -> None:
         self._parts.clear()
