@@ -30,8 +30,8 @@ from tests.support import Running, eventually
 class TwoVersions(Campaign):
     """Half of the treated are called with another version, which is worth 300 more to each."""
 
-    treated: int = 400
-    held_out: int = 400
+    treated: int = 200
+    held_out: int = 200
     declared_hold_out: float = 0.5
 
     def launched(self) -> CampaignLaunched:
@@ -117,8 +117,8 @@ async def test_versions_of_a_script_are_measured_and_what_desks_did_is_counted(
     await evaluation.publish(*facts, *desks(campaign, facts), campaign.completed())
     scripts = (await result_of(strategist, campaign.id))["scripts"]
     assert [(each["script"], each["arms"], each["effect"]["n"]) for each in scripts["effects"]] == [
-        ("w@1", ["call"], 198),
-        ("w@2", ["again"], 202),
+        ("w@1", ["call"], 98),
+        ("w@2", ["again"], 102),
     ]
     for each, truth in zip(scripts["effects"], (500, 800), strict=True):
         low, high = (Decimal(end) for end in each["effect"]["ci"])
@@ -132,12 +132,12 @@ async def test_versions_of_a_script_are_measured_and_what_desks_did_is_counted(
     rows = by_script.json()["rows"]
     assert {row["values"]["script"] for row in rows} == {"w@1", "w@2"}
     assert len(rows) == 6
-    assert sum(row["n"] for row in rows) == 400
+    assert sum(row["n"] for row in rows) == 200
 
     review = await reviewed(strategist, campaign, 3)
     assert [(each["script"], each["funnel"]["reached"], each["mean"]) for each in review["scripts"]] == [
-        ("w@1", 198, 2.0),
-        ("w@2", 202, 5.0),
+        ("w@1", 98, 2.0),
+        ("w@2", 102, 5.0),
     ]
     assert [(each["kind"], each["subject"], each["ratings"]) for each in review["feedback"]] == [
         ("list", None, [0, 0, 1, 0, 0]),
@@ -156,7 +156,7 @@ async def test_versions_of_a_script_are_measured_and_what_desks_did_is_counted(
     async with evaluation.client(Role.branch_head, org="hq.sh") as head:
         own = await reviewed(head, campaign, 2)
         assert own["referrals"]["total"]["made"] == 1
-        assert sum(each["funnel"]["assigned"] for each in own["scripts"]) == 267
+        assert sum(each["funnel"]["assigned"] for each in own["scripts"]) == 134
     async with evaluation.client(Role.branch_head, org=BRANCHES[2]) as head:
         own = await reviewed(head, campaign, 1)
         assert (own["referrals"]["total"]["rejected"], own["opportunities"]["groups"]) == (1, [])
@@ -165,12 +165,12 @@ async def test_versions_of_a_script_are_measured_and_what_desks_did_is_counted(
 async def test_versions_compare_without_a_hold_out_but_not_after_a_wrong_split(
     evaluation: Running, strategist: httpx.AsyncClient
 ) -> None:
-    everybody = TwoVersions(effect=500, hold_out=False, treated=200, held_out=0)
+    everybody = TwoVersions(effect=500, hold_out=False, treated=100, held_out=0)
     result = await run(evaluation, strategist, everybody)
     assert (result["health"]["verdict"], result["primary"]) == ("withheld", None)
     assert [each["effect"] for each in result["scripts"]["effects"]] == [None, None]
     assert result["scripts"]["comparisons"][0]["difference"] is not None
-    wrong = TwoVersions(effect=500, treated=300, held_out=50)
+    wrong = TwoVersions(effect=500, treated=100, held_out=20)
     assert (await run(evaluation, strategist, wrong))["scripts"] is None
 
 
