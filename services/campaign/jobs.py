@@ -21,7 +21,7 @@ from services.campaign.usecases.referral_ends import lapse_referrals
 from services.campaign.usecases.release import await_other_decisions
 from services.campaign.usecases.reservations import release_lapsed
 from services.campaign.usecases.sandbox import tell_sandbox_receipts
-from services.campaign.usecases.sending import send_due
+from services.campaign.usecases.sending import send_always
 from services.campaign.usecases.triggered import decide_triggered
 from services.campaign.usecases.triggers import MOVED
 from services.campaign.usecases.waking import WOKEN
@@ -99,11 +99,8 @@ async def follow_journeys(runtime: Runtime) -> None:
 
 
 async def send_messages(runtime: Runtime) -> None:
-    """Endless: at once again while there is something to send."""
-    settings = _settings(runtime)
-    while True:
-        if not await send_due(runtime, settings):
-            await asyncio.sleep(settings.send_every_seconds)
+    """Endless: each channel by itself."""
+    await send_always(runtime, _settings(runtime))
 
 
 async def tell_receipts(runtime: Runtime) -> None:

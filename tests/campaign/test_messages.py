@@ -40,6 +40,14 @@ TEXT = {
         {"key": "offer", "text": {"zh": "{{ offer.name }} {{ offer.rate | percent }}", "en": "An offer"}},
     ],
 }
+CHANNEL = {
+    "kind": "sms",
+    "name": {"zh": "短信", "en": "Text messages"},
+    "consent": "sms",
+    "per_minute": 10_000,
+    "daily_capacity": 10_000,
+    "cost": "0.05",
+}
 
 
 @dataclass
@@ -123,15 +131,10 @@ async def post(
             made = await author.post(
                 "/v1/channels",
                 json={
+                    **CHANNEL,
                     "key": "sms",
-                    "kind": "sms",
-                    "name": {"zh": "短信", "en": "Text messages"},
-                    "consent": "sms",
                     "connector": {"type": "webhook", "url": receiver.url},
                     "secret": "whsec_" + "a2" * 16,
-                    "per_minute": 10_000,
-                    "daily_capacity": 10_000,
-                    "cost": "0.05",
                 },
             )
             assert made.status_code == 201, made.text
@@ -373,6 +376,28 @@ async def test_opting_out_between_plan_and_sending_holds(post: Post, customer_ba
     lines = await post.bank.all_of(f"/v1/campaigns/{campaign_id}/ledger")
     refused = {line["customer_id"]: line["reason"] for line in lines}
     assert refused[said_no] == "consent"
+
+
+async def test_a_channel_that_cannot_be_used_holds_up_no_other(post: Post) -> None:
+    async with post.bank.strategist() as author:
+        broken = {**CHANNEL, "key": "broken", "connector": {"type": "sandbox"}}
+        assert (await author.post("/v1/channels", json=broken)).status_code == 201
+        assert (await author.post("/v1/channels/broken:enable")).status_code == 200
+    arms = [an_arm(key, 0.5, channel=key, script="text@1") for key in ("broken", "sms")]
+    campaign_id = await post.bank.approved(scheme=a_scheme(*arms, hold_out=0))
+    async with post.bank.campaign.runtime.db.transaction() as session:
+        await session.execute(text("UPDATE channel SET connector = '{}' WHERE key = 'broken'"))
+    await post.bank.launch(campaign_id)
+
+    async def closed(channel: str) -> list[bool]:
+        messages = await post.messages(campaign_id)
+        return [each["closed_at"] is not None for each in messages if each["channel"] == channel]
+
+    async def sent() -> bool:
+        return all(await closed("sms"))
+
+    await eventually(sent, what="messages of the other channel")
+    assert not any(await closed("broken"))
 
 
 async def test_a_paused_campaign_sends_nothing_and_goes_on(post: Post) -> None:

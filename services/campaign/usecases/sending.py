@@ -38,6 +38,7 @@ logger = structlog.get_logger()
 _WAIT = timedelta(seconds=30)
 """Until the customer file is asked again when it did not answer."""
 _RETRY_SECONDS = 0.5
+_AFTER_FAILURE_SECONDS = 2.0
 _AT_ONCE = 8
 """Requests to one provider under way."""
 _REASONS: dict[NoAddress, SuppressionReason] = {
@@ -75,15 +76,53 @@ class _Prepared:
     message: OutboundMessage
 
 
+async def send_always(runtime: Runtime, settings: CampaignSettings) -> None:
+    """Endless. Channels send beside each other: a provider that does not answer, or a channel that cannot be
+    used, holds up no other. At once again while there is something to send.
+    """
+    busy: dict[str, asyncio.Task[int]] = {}
+    async with asyncio.TaskGroup() as group:
+        while True:
+            for channel in await _waiting(runtime):
+                if channel not in busy:
+                    busy[channel] = group.create_task(_send_or_say(runtime, settings, channel))
+            sent = await _first_of(busy, settings.send_every_seconds)
+            if not sent:
+                await asyncio.sleep(settings.send_every_seconds)
+
+
+async def _first_of(busy: dict[str, asyncio.Task[int]], seconds: float) -> bool:
+    """Waits for a channel to end its round, and takes out whoever has. Whether to look again at once."""
+    if not busy:
+        return False
+    done, _ = await asyncio.wait(busy.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for channel in [key for key, task in busy.items() if task in done]:
+        del busy[channel]
+    return not done or any(task.result() for task in done)
+
+
+async def _send_or_say(runtime: Runtime, settings: CampaignSettings, channel: str) -> int:
+    try:
+        return await _send(runtime, settings, channel)
+    except Exception:
+        logger.exception("channel_failed", channel=channel)
+        await asyncio.sleep(_AFTER_FAILURE_SECONDS)
+        return 0
+
+
 async def send_due(runtime: Runtime, settings: CampaignSettings) -> int:
     """One round over all channels; how many messages were submitted."""
-    async with runtime.db.transaction() as session:
-        await end_leases(session)
-        channels = [row[0] for row in await fetch(session, _WAITING, {"now": clock.now()})]
     sent = 0
-    for channel in channels:
+    for channel in await _waiting(runtime):
         sent += await _send(runtime, settings, channel)
     return sent
+
+
+async def _waiting(runtime: Runtime) -> list[str]:
+    """Channels that have something to send."""
+    async with runtime.db.transaction() as session:
+        await end_leases(session)
+        return [row[0] for row in await fetch(session, _WAITING, {"now": clock.now()})]
 
 
 async def _send(runtime: Runtime, settings: CampaignSettings, channel_key: str) -> int:
