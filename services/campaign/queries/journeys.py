@@ -57,11 +57,13 @@ _At = tuple[str, str]
 
 
 async def _reached(session: AsyncSession, campaign_id: UUID) -> Counter[_At]:
-    step = func.unnest(JourneyRun.path).column_valued("passed")
-    rows = await session.execute(
-        select(JourneyRun.arm, step, func.count())
+    passed = (
+        select(JourneyRun.arm, func.unnest(JourneyRun.path).label("step"))
         .where(JourneyRun.campaign_id == campaign_id)
-        .group_by(JourneyRun.arm, step)
+        .subquery("passed")
+    )
+    rows = await session.execute(
+        select(passed.c.arm, passed.c.step, func.count()).group_by(passed.c.arm, passed.c.step)
     )
     return Counter({(arm, key): count for arm, key, count in rows})
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.ledger import Books, left_open, require_closed
 from services.campaign.domain.lifecycle import next_status
-from services.campaign.models import AudienceMember, Campaign, CampaignWave, Contact
+from services.campaign.models import AudienceMember, Campaign, CampaignWave, Contact, JourneyRun
 from services.campaign.queries.ledger import read_books
 from services.campaign.usecases.campaigns import lock_campaign
 from services.campaign.usecases.waking import stop_journeys
@@ -25,6 +25,8 @@ async def complete_campaign(
     """Refused with the imbalance while contacts are open or undecided, unless they are to expire."""
     campaign = await lock_campaign(session, principal, campaign_id)
     campaign.status = next_status(campaign.status, "complete")
+    # Before contacts are closed: no journey follows them any more.
+    await session.flush()
     if expire_open:
         await _close_all(session, principal, campaign_id)
     books = await read_books(session, campaign_id)
@@ -74,7 +76,7 @@ async def abort_campaign(
 
 async def _close_all(session: AsyncSession, principal: Principal, campaign_id: UUID) -> None:
     await write_off_unreleased(session, campaign_id)
-    await stop_journeys(session, campaign_id)
+    await stop_journeys(session, JourneyRun.campaign_id == campaign_id)
     await expire_contacts(session, Contact.campaign_id == campaign_id, at=clock.now(), by=principal.id)
 
 

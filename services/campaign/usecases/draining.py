@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from services.campaign.domain.lifecycle import next_status
 from services.campaign.models import Campaign, Contact, JourneyRun, Message, Task
@@ -65,8 +66,9 @@ async def follow_draining(session: AsyncSession) -> None:
 
 async def _stop_what_would_begin(session: AsyncSession, campaign_id: UUID) -> None:
     """After the last day nothing is sent and no journey goes on; managers finish what they have."""
-    unsent = exists().where(Message.id == Contact.id, Message.state == "planned")
-    await stop_journeys(session, campaign_id)
+    message = aliased(Message)
+    unsent = exists().where(message.id == Contact.id, message.state == "planned")
+    await stop_journeys(session, JourneyRun.campaign_id == campaign_id)
     await expire_contacts(
         session, (Contact.campaign_id == campaign_id) & unsent, at=clock.now(), by=_SYSTEM.id
     )

@@ -87,7 +87,7 @@ async def _advance_some(session: AsyncSession, settings: CampaignSettings, campa
         .where(JourneyRun.campaign_id == campaign_id, JourneyRun.wake_at <= now)
         .order_by(JourneyRun.wake_at, JourneyRun.contact_id)
         .limit(settings.launch_chunk)
-        .with_for_update()
+        .with_for_update(skip_locked=True)
     )
     ids = list(found.all())
     if not ids:

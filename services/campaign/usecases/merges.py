@@ -30,7 +30,7 @@ WITH family AS (
   SELECT unnest(%(files)b::uuid[]) AS id
   UNION SELECT id FROM known_customer WHERE merged_into = %(survivor)s
 ), open AS (
-  SELECT c.id, c.campaign_id FROM family f JOIN contact c ON c.customer_id = f.id
+  SELECT c.id, c.campaign_id, c.customer_id FROM family f JOIN contact c ON c.customer_id = f.id
   WHERE c.arm IS NOT NULL AND c.state = 'assigned'
 )
 """
@@ -43,14 +43,14 @@ _BLOCKED = f"""
 
 _SECOND = f"""
 {_FAMILY}, line AS (
-  SELECT c.id, c.state, row_number() OVER (
+  SELECT c.campaign_id, c.customer_id, row_number() OVER (
     PARTITION BY c.campaign_id
     ORDER BY c.customer_id = %(survivor)s DESC, c.state <> 'assigned' DESC, c.decided_at, c.id) AS place
   FROM (SELECT DISTINCT campaign_id FROM open) o CROSS JOIN family f
-  JOIN contact c ON c.campaign_id = o.campaign_id AND c.customer_id = f.id
+  JOIN contact c ON c.campaign_id = o.campaign_id AND c.customer_id = f.id AND c.step = 'first'
   WHERE c.state IN ('assigned', 'done', 'held_out')
 )
-SELECT id FROM line WHERE place > 1 AND state = 'assigned'
+SELECT o.id FROM open o JOIN line l USING (campaign_id, customer_id) WHERE l.place > 1
 """  # noqa: S608 - constants
 
 # The customers' own states come by another way, sooner or later: no release takes them for two people until
@@ -66,6 +66,37 @@ WHERE c.id = s.id AND c.merged_into = %(survivor)s
 """
 
 
+# A journey is the person's: of several in one campaign the one goes on whose line stands.
+_ONE_JOURNEY = """
+WITH line AS (
+  SELECT c.id, row_number() OVER (
+    PARTITION BY c.campaign_id
+    ORDER BY c.customer_id = %(survivor)s DESC, c.state <> 'assigned' DESC, c.decided_at, c.id) AS place
+  FROM (
+    SELECT DISTINCT campaign_id FROM journey_run
+    WHERE customer_id = ANY(%(files)b::uuid[]) AND state <> 'ended'
+  ) k CROSS JOIN unnest(%(files)b::uuid[]) AS f(id)
+  JOIN contact c ON c.campaign_id = k.campaign_id AND c.customer_id = f.id AND c.step = 'first'
+  WHERE c.state <> 'suppressed'
+), locked AS (
+  SELECT r.contact_id, l.place FROM journey_run r JOIN line l ON l.id = r.contact_id
+  WHERE r.state <> 'ended' ORDER BY r.contact_id FOR UPDATE OF r
+)
+UPDATE journey_run r SET
+  customer_id = CASE WHEN l.place = 1 THEN %(survivor)s ELSE r.customer_id END,
+  state = CASE WHEN l.place = 1 THEN r.state ELSE 'ended' END,
+  ending = CASE WHEN l.place > 1 THEN 'merged' END,
+  wake_at = CASE WHEN l.place = 1 THEN r.wake_at END,
+  deadline = CASE WHEN l.place = 1 THEN r.deadline END
+FROM locked l WHERE r.contact_id = l.contact_id
+"""
+_JOURNEY_BACK = """
+UPDATE journey_run r SET customer_id = c.customer_id FROM contact c
+WHERE c.id = r.contact_id AND c.customer_id = ANY(%(ids)b::uuid[]) AND r.customer_id = %(survivor)s
+  AND r.state <> 'ended'
+"""
+
+
 async def merge(session: AsyncSession, event: CustomersMerged) -> None:
     """Withdraws what would contact the person twice, or against their will."""
     if not await _is_news(session, event.merge_id):
@@ -77,6 +108,7 @@ async def merge(session: AsyncSession, event: CustomersMerged) -> None:
     files = [survivor, *(each.customer_id for each in event.merged)]
     parameters = {"files": files, "survivor": survivor, "at": now}
     await fetch(session, _POINT, parameters)
+    await fetch(session, _ONE_JOURNEY, parameters)
     blocked = [row[0] for row in await fetch(session, _BLOCKED, parameters)]
     withdrawn = await withdraw_contacts(
         session, blocked, "do_not_contact", at=now, by=_BY, merge_id=event.merge_id
@@ -103,6 +135,7 @@ async def unmerge(session: AsyncSession, event: CustomersUnmerged) -> None:
         "survivor": event.survivor.customer_id,
     }
     await fetch(session, _POINT_BACK, parameters)
+    await fetch(session, _JOURNEY_BACK, parameters)
     withdrawn = await session.scalars(
         select(Withdrawal.contact_id).where(Withdrawal.merge_id == event.merge_id)
     )

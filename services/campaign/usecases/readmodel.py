@@ -13,6 +13,7 @@ from services.campaign.domain.suitability import rating
 from services.campaign.models import Customer, ErasedCustomer, Review, Segment
 from services.campaign.usecases.forgetting import hold_off_erasures
 from services.campaign.usecases.triggers import await_openings, note_moves
+from services.campaign.usecases.waking import wake_moved
 from shared.contracts.campaign import EvaluationSummary, RecommendationView
 from shared.contracts.events import (
     CampaignEvaluated,
@@ -130,6 +131,7 @@ async def store_members(session: AsyncSession, *changes: SegmentUpdated) -> None
     if moves.customer:
         await fetch(session, _STORE_MEMBERS, moves.columns)
         await note_moves(session, moves)
+        await wake_moved(session, moves)
 
 
 def _newest(changes: Sequence[SegmentUpdated]) -> dict[str, list[object]]:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.campaign.domain.moves import Moves
 from services.campaign.models import JourneyRun
 from shared import clock
 from shared.contracts.campaign.journeys import JourneyEnding
@@ -35,18 +36,26 @@ WHERE c.id = ANY(%(ids)b::uuid[]) AND a.journey_start IS NOT NULL AND c.state IN
   AND NOT EXISTS (SELECT FROM withdrawal w WHERE w.contact_id = c.id)
 ON CONFLICT DO NOTHING RETURNING 1
 """
+# In the order of ids, as everywhere.
 _OVER = """
-UPDATE journey_run r SET wake_at = %(now)s FROM contact c
-WHERE c.id = ANY(%(ids)b::uuid[]) AND r.current_id = c.id AND r.state = 'contacting'
-  AND c.state IN ('done', 'expired') AND NOT EXISTS (SELECT FROM withdrawal w WHERE w.contact_id = c.id)
-RETURNING 1
+UPDATE journey_run r SET wake_at = %(now)s FROM (
+  SELECT r.contact_id FROM journey_run r JOIN contact c ON c.id = r.current_id
+  WHERE r.current_id = ANY(%(ids)b::uuid[]) AND r.state = 'contacting' AND c.state IN ('done', 'expired')
+    AND NOT EXISTS (SELECT FROM withdrawal w WHERE w.contact_id = c.id)
+  ORDER BY r.contact_id FOR UPDATE OF r
+) AS over WHERE r.contact_id = over.contact_id RETURNING 1
 """
+# Whoever is not waiting is touched all the same: the worker, which may be about to let them wait, then sees
+# the move or is seen.
 _MOVED = """
-UPDATE journey_run r SET wake_at = %(now)s
-FROM journey_segment s JOIN unnest(%(segments)b::uuid[], %(customers)b::uuid[]) AS m(segment_id, customer_id)
-  USING (segment_id)
-WHERE r.customer_id = m.customer_id AND r.campaign_id = s.campaign_id AND r.state = 'waiting'
-RETURNING 1
+UPDATE journey_run r SET wake_at = CASE r.state WHEN 'contacting' THEN r.wake_at ELSE %(now)s END FROM (
+  SELECT r.contact_id FROM journey_run r
+  WHERE r.state <> 'ended' AND r.customer_id = ANY(%(customer)b::uuid[]) AND EXISTS (
+    SELECT FROM journey_segment s
+    JOIN unnest(%(segment)b::uuid[], %(customer)b::uuid[]) AS m(segment_id, customer_id) USING (segment_id)
+    WHERE s.campaign_id = r.campaign_id AND m.customer_id = r.customer_id)
+  ORDER BY r.contact_id FOR UPDATE OF r
+) AS moved WHERE r.contact_id = moved.contact_id RETURNING 1
 """
 
 
@@ -59,29 +68,49 @@ async def wake_after(session: AsyncSession, contacts: Sequence[UUID]) -> None:
         await session.execute(select(func.pg_notify(WOKEN, "")))
 
 
-async def wake_moved(session: AsyncSession, segments: Sequence[UUID], customers: Sequence[UUID]) -> None:
-    """These customers moved, each into or out of the segment of the same place."""
-    moves = {"segments": list(segments), "customers": list(customers), "now": clock.now()}
-    if await fetch(session, _MOVED, moves):
+async def wake_moved(session: AsyncSession, moves: Moves) -> None:
+    """These customers moved into or out of segments."""
+    columns = {name: moves.columns[name] for name in ("segment", "customer")}
+    if await fetch(session, _MOVED, {**columns, "now": clock.now()}):
         await session.execute(select(func.pg_notify(WOKEN, "")))
 
 
 async def lengthen_waits(session: AsyncSession, campaign_id: UUID, since: datetime) -> None:
     """By the time that the campaign was paused: nobody's wait runs out in a pause."""
     pause = clock.now() - since
-    await session.execute(
-        update(JourneyRun)
-        .where(JourneyRun.campaign_id == campaign_id, JourneyRun.state == "waiting")
-        .values(wake_at=JourneyRun.wake_at + pause, deadline=JourneyRun.deadline + pause)
-        .execution_options(synchronize_session=False)
+    await _change(
+        session,
+        (JourneyRun.campaign_id == campaign_id) & (JourneyRun.state == "waiting"),
+        wake_at=JourneyRun.wake_at + pause,
+        deadline=JourneyRun.deadline + pause,
     )
     await session.execute(select(func.pg_notify(WOKEN, "")))
 
 
-async def stop_journeys(session: AsyncSession, campaign_id: UUID, ending: JourneyEnding = "stopped") -> None:
+async def stop_journeys(
+    session: AsyncSession, which: ColumnElement[bool], ending: JourneyEnding = "stopped"
+) -> None:
+    await _change(
+        session,
+        which & (JourneyRun.state != "ended"),
+        state="ended",
+        ending=ending,
+        wake_at=None,
+        deadline=None,
+    )
+
+
+async def _change(session: AsyncSession, which: ColumnElement[bool], **values: object) -> None:
+    locked = (
+        select(JourneyRun.contact_id)
+        .where(which)
+        .order_by(JourneyRun.contact_id)
+        .with_for_update()
+        .cte("locked")
+    )
     await session.execute(
         update(JourneyRun)
-        .where(JourneyRun.campaign_id == campaign_id, JourneyRun.state != "ended")
-        .values(state="ended", ending=ending, wake_at=None, deadline=None)
+        .where(JourneyRun.contact_id.in_(select(locked.c.contact_id)))
+        .values(**values)
         .execution_options(synchronize_session=False)
     )

@@ -104,7 +104,8 @@ def _expired(row: Row[*tuple[Any, ...]], at: datetime, by: str) -> ContactRecord
 
 async def drop_contacts(session: AsyncSession, campaign_id: UUID, *, at: datetime, by: str) -> int:
     """Closes what has not begun of a campaign that is paused."""
-    begun = exists().where(Task.id == Contact.id, Task.state == "started")
+    task = aliased(Task)
+    begun = exists().where(task.id == Contact.id, task.state == "started")
     which = (Contact.campaign_id == campaign_id) & (Contact.attempts == 0) & ~begun
     return await expire_contacts(session, which, at=at, by=by, reason="paused")
 
