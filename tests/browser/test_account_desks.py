@@ -63,3 +63,31 @@ def test_an_opportunity_is_opened_and_won_and_its_customer_planned_for(
     expect(page.locator(".kpi", has_text="新建商机")).to_be_visible()
     assert watched.errors == []
     assert watched.outside == []
+
+
+def test_the_banks_stages_are_written_as_a_list(watched: Watched, campaign: httpx.Client) -> None:
+    held = campaign.get("/opportunity-stages/current").json()["stages"]
+    key, page = f"desk-{new_id().hex[:12]}", watched.page
+    watched.sign_in("Strategist")
+    watched.open("/opportunities")
+    page.get_by_role("button", name="阶段设置").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="添加阶段").click()
+    row = dialog.locator(".rule-leaf").nth(len(held))
+    row.get_by_label("阶段编码").fill(key)
+    row.get_by_label("名称（中文）").fill("收口")
+    row.get_by_label("名称（英文）").fill("Closing")
+    row.get_by_label("赢单概率 %").fill("0.01")
+    dialog.get_by_role("button", name="保存").click()
+    row.get_by_text("is lower than that of the stage before").wait_for()
+    row.get_by_label("赢单概率 %").fill("99.5")
+    dialog.get_by_role("button", name="保存").click()
+    try:
+        page.get_by_role("region", name="收口").or_(page.get_by_text("阶段已更新")).first.wait_for()
+        written = campaign.get("/opportunity-stages/current").json()["stages"]
+        assert [*held, written[-1]] == written
+        assert (written[-1]["key"], written[-1]["probability"]) == (key, "0.995")
+    finally:
+        assert campaign.post("/opportunity-stages", json={"stages": held}).status_code == 201
+    assert [each for each in watched.errors if "422" not in each] == []
+    assert watched.outside == []

@@ -183,3 +183,36 @@ def test_an_edit_voids_the_approval_and_a_copy_is_a_draft_of_its_own(
     assert copy["scheme"] == saved["scheme"]
     assert [each for each in watched.errors if "412" not in each] == []
     assert watched.outside == []
+
+
+def test_an_approver_sees_what_has_changed(
+    watched: Watched, campaign: httpx.Client, demonstration: Demonstration
+) -> None:
+    path = f"/campaigns/{_drafted(campaign, f'desk-{new_id().hex[:12]}')}"
+    stack = demonstration.stack
+    headers = {"Authorization": f"Bearer {stack.token('approver')}"}
+    assert campaign.post(f"{path}:submit").status_code == 200
+    address = f"{stack.base_url}/api/campaign/v1{path}:reject"
+    rejected = httpx.post(address, json={"reason": "too many"}, headers=headers, timeout=60)
+    assert rejected.status_code == 200, rejected.text
+    stored = campaign.get(path)
+    scheme = stored.json()["scheme"]
+    arms = [{**each, "share": round(each["share"] / 2, 6)} for each in scheme["arms"]]
+    hold_out = round(1 - sum(each["share"] for each in arms), 6)
+    changed = campaign.patch(
+        path,
+        json={"scheme": {**scheme, "arms": arms, "hold_out": hold_out}},
+        headers={"If-Match": stored.headers["etag"]},
+    )
+    assert changed.status_code == 200, changed.text
+    assert campaign.post(f"{path}:submit").status_code == 200
+
+    watched.sign_in("Approver")
+    watched.open(path)
+    panel = watched.page.get_by_label("上次审批以来的修改")
+    row = panel.locator("tr", has_text="方案 · 对照组占比")
+    expect(row.locator("td").nth(1)).to_have_text(f"{scheme['hold_out']:.2%}")
+    expect(row.locator("td").nth(2)).to_have_text(f"{hold_out:.2%}")
+    expect(panel.locator("tbody tr")).to_have_count(1 + len(arms))
+    assert watched.errors == []
+    assert watched.outside == []

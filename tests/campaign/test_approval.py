@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from shared.audit import verify
 from shared.auth import Role
 from shared.ids import new_id
 from tests.campaign.conftest import OFFER, SCRIPT, Bank, a_scheme, an_arm, campaign_body
@@ -190,3 +191,40 @@ async def test_nobody_plans_beyond_their_organisation(bank: Bank) -> None:
         assert (await neighbour.get("/v1/campaigns")).json()["items"] == []
     async with bank.client(Role.strategist, org="hq.sh.pudong", staff="P2") as colleague:
         assert len((await colleague.get("/v1/campaigns")).json()["items"]) == 1
+
+
+async def test_what_was_decided_on_stays_readable(bank: Bank) -> None:
+    """Word for word, whatever numbers a scenario names, and whatever the campaign has become since."""
+    scheme = a_scheme(an_arm("call", 0.9))
+    scheme["scenario"] = {"kind": "event", "detail": {"huge": 1e300, "whole": 2.0, "tiny": 1e-9}}
+    path, _ = await _create(bank, scheme=scheme)
+    async with bank.strategist() as author, bank.approver() as checker:
+        assert (await checker.get(f"{path}/decided-content")).status_code == 404
+        submitted = await author.post(f"{path}:submit")
+        assert (await checker.post(f"{path}:reject", json={"reason": "too dear"})).status_code == 200
+        changes = {"budget": {"amount": "5.00", "currency": "CNY"}}
+        etag = (await author.get(path)).headers["etag"]
+        cheaper = await author.patch(path, json=changes, headers={"If-Match": etag})
+        assert cheaper.status_code == 200, cheaper.text
+        rejected = (await checker.get(f"{path}/decided-content")).json()
+        assert (rejected["decision"], rejected["checker"]) == ("rejected", "user:S2")
+        assert rejected["content_hash"] == submitted.json()["content_hash"]
+        assert rejected["content"]["budget"] == submitted.json()["budget"]
+        assert rejected["content"]["scheme"] == submitted.json()["scheme"]
+        assert (await author.post(f"{path}:submit")).status_code == 200
+        assert (await checker.post(f"{path}:approve", json={})).status_code == 200
+        approved = (await author.get(f"{path}/decided-content")).json()
+        assert (approved["decision"], approved["content"]["budget"]["amount"]) == ("approved", "5.00")
+    async with bank.manager("A", "hq.sh") as manager:
+        assert (await manager.get(f"{path}/decided-content")).status_code == 403
+    async with bank.campaign.runtime.db.transaction() as session:
+        assert (await verify(session)).broken_at is None
+
+
+async def test_an_edit_of_nothing_takes_a_submission_back(bank: Bank) -> None:
+    path, _ = await _create(bank)
+    async with bank.strategist() as author:
+        submitted = await author.post(f"{path}:submit")
+        assert submitted.json()["status"] == "in_review"
+        taken = await author.patch(path, json={}, headers={"If-Match": submitted.headers["etag"]})
+    assert (taken.status_code, taken.json()["status"], taken.json()["submitted_by"]) == (200, "draft", None)

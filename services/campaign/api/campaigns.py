@@ -5,10 +5,11 @@ from uuid import UUID
 
 from fastapi import Body, Query, Response
 
-from services.campaign.api.access import Approver, Planner, Reader, ServiceSettings
+from services.campaign.api.access import Approver, Overseer, Planner, Reader, ServiceSettings
 from services.campaign.domain.plan import plan_of
 from services.campaign.models import Campaign
 from services.campaign.queries import campaigns as queries
+from services.campaign.queries.decided import last_decided
 from services.campaign.queries.references import load_references, require_known
 from services.campaign.queries.simulation import simulate
 from services.campaign.usecases import campaigns as usecases
@@ -32,6 +33,7 @@ from shared.contracts.campaign import (
     ReviewView,
     Simulation,
 )
+from shared.contracts.campaign.decided import DecidedContent
 from shared.jobs import location_of
 from shared.pagination import PageParams
 from shared.web import IfMatch, Router, Session, problem_responses, set_etag
@@ -87,7 +89,9 @@ async def edit_campaign(
     expected: IfMatch,
     body: CampaignPatch,
 ) -> CampaignView:
-    """Replaces the parts you name, whole. Review and approval are void: the campaign is a draft again."""
+    """Replaces the parts you name, whole. Review and approval are void: the campaign is a draft again, and if
+    you name none, it is only that.
+    """
     campaign = await usecases.edit_campaign(session, principal, campaign_id, expected, body)
     return await _view(session, response, campaign)
 
@@ -184,6 +188,20 @@ async def complete_campaign(
     expire_open = body is not None and body.expire_open
     campaign = await complete(session, principal, campaign_id, expire_open=expire_open)
     return await _view(session, response, campaign)
+
+
+@router.get(
+    "/campaigns/{campaign_id}/decided-content",
+    summary="Read the content decided on last",
+    responses=problem_responses(404),
+)
+async def get_decided_content(session: Session, principal: Overseer, campaign_id: UUID) -> DecidedContent:
+    """What was approved or rejected last, word for word, whatever the campaign has become since.
+
+    404 also if nobody has decided yet.
+    """
+    campaign = await queries.find_campaign(session, principal, campaign_id)
+    return await last_decided(session, campaign.id)
 
 
 @router.post(

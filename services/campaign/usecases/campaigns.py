@@ -152,7 +152,7 @@ async def approve_campaign(
             approved_at=campaign.approved_at,
         ),
     )
-    await _save(session, principal, campaign, "approve_campaign", {"content_hash": submitted_hash})
+    await _save(session, principal, campaign, "approve_campaign", _decided(submitted_hash, content))
     return campaign
 
 
@@ -161,14 +161,15 @@ async def reject_campaign(
 ) -> Campaign:
     campaign = await lock_campaign(session, principal, campaign_id)
     campaign.status = next_status(campaign.status, "reject")
-    submitted_by, _ = _submission(campaign)
+    submitted_by, submitted_hash = _submission(campaign)
     require_other_eyes(principal.id, submitted_by=submitted_by, edited_by=campaign.edited_by)
     session.add(_decision(campaign, principal, "rejected", reason))
     # The decision is checked against the submission, which is void from here on.
     await session.flush()
     void_approval(campaign)
     campaign.status_reason = reason
-    await _save(session, principal, campaign, "reject_campaign")
+    detail = _decided(submitted_hash, content_of(campaign))
+    await _save(session, principal, campaign, "reject_campaign", detail)
     return campaign
 
 
@@ -265,6 +266,11 @@ def _decision(campaign: Campaign, principal: Principal, decision: str, comment: 
     )
 
 
+def _decided(submitted_hash: str, content: CampaignContent) -> dict[str, object]:
+    """As text, which comes back from the log as it went in, whatever numbers a scenario names."""
+    return {"content_hash": submitted_hash, "content": content.model_dump_json()}
+
+
 async def _save(
     session: AsyncSession,
     principal: Principal,
@@ -274,4 +280,5 @@ async def _save(
 ) -> None:
     campaign.version += 1
     await session.flush()
-    await audit(session, principal, action, f"campaign/{campaign.id}", detail)
+    # Of the campaign's own organisation: whoever decides there next sees what was decided above.
+    await audit(session, principal, action, f"campaign/{campaign.id}", detail, org_path=campaign.home_org)

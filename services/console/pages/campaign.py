@@ -10,6 +10,7 @@ from services.console.formats import moment
 from services.console.frame import heading
 from services.console.pages.campaign_actions import Reload, action_buttons
 from services.console.pages.campaign_books import draw_books, draw_budget
+from services.console.pages.campaign_changes import decided_content, draw_changes
 from services.console.pages.campaign_fixes import draw_fixes
 from services.console.pages.campaign_messages import Messages, draw_messages, fetch_messages
 from services.console.pages.campaign_result import draw_result
@@ -19,6 +20,7 @@ from services.console.pages.words import Metrics, Names, metrics, names, state_t
 from services.console.view import View, page
 from services.console.widgets.html import html, link
 from shared.contracts.campaign import CampaignProgress, CampaignView
+from shared.contracts.campaign.decided import DecidedContent
 from shared.contracts.campaign.quotas import BudgetView
 from shared.contracts.evaluation import CampaignBoard
 
@@ -34,6 +36,7 @@ class CampaignFacts:
     board: CampaignBoard | None
     metrics: Metrics
     names: Names
+    decided: DecidedContent | None = None
 
 
 @page("/campaigns/{campaign_id}", title="campaign.title", nav="campaigns")
@@ -51,7 +54,8 @@ async def _fetch(view: View, campaign_id: str) -> CampaignFacts:
     campaign = await view.api.get("campaign", path, CampaignView)
     known, called = await asyncio.gather(metrics(view), names(view))
     if campaign.status in _BEFORE_LAUNCH:
-        return CampaignFacts(campaign, None, None, None, None, known, called)
+        decided = await decided_content(view, campaign)
+        return CampaignFacts(campaign, None, None, None, None, known, called, decided)
     progress, budget, messages, board = await asyncio.gather(
         view.optional(view.api.get("campaign", f"{path}/progress", CampaignProgress)),
         view.optional(view.api.get("campaign", f"{path}/budget", BudgetView)),
@@ -75,6 +79,8 @@ def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
     )
     if campaign.strategy:
         html(_strategy(view, campaign.strategy, campaign.strategy_version))
+    if facts.decided is not None:
+        draw_changes(view, campaign, facts.decided, facts.metrics, facts.names)
     draw_fixes(view, campaign, facts.metrics, facts.names)
     if campaign.status in _BEFORE_LAUNCH:
         draw_simulation(view, campaign)

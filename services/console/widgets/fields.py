@@ -133,16 +133,16 @@ class Parts(Generic[P]):
                 row.delete()
 
             if self._ordered:
-                up = ui.button("↑", on_click=lambda: self._move_up(part, row)).props("flat no-caps dense")
+                up = ui.button("↑", on_click=lambda: self.move_up(self._parts.index(part)))
+                up.props("flat no-caps dense")
                 up.props["aria-label"] = self._t("field.up")
             if not stays:
                 ui.button(self._t("field.remove"), on_click=remove).props("flat no-caps dense")
 
-    def _move_up(self, part: P, row: ui.element) -> None:
-        at = self._parts.index(part)
+    def move_up(self, at: int) -> None:
         if at:
             self._parts.insert(at - 1, self._parts.pop(at))
-            row.move(target_index=at - 1)
+            self._box.default_slot.children[at].move(target_index=at - 1)
 
     def clear(self) -> None:
         self._parts.clear()
