@@ -59,10 +59,10 @@ async def list_targets(
     "/activity-targets/{target_id}", summary="Read an activity target", responses=problem_responses(404)
 )
 async def get_target(
-    session: Session, _principal: TaskReader, response: Response, target_id: UUID
+    session: Session, principal: TaskReader, response: Response, target_id: UUID
 ) -> ActivityTargetView:
     """With its version, for a change."""
-    return _view(response, await queries.find_target(session, target_id))
+    return _view(response, await queries.find_target(session, principal, target_id))
 
 
 @router.patch(

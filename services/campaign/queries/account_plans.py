@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.account_plans import VERBS, Measured, measure
 from services.campaign.models import AccountAction, AccountPlan, Customer
-from services.campaign.queries.families import of_family
-from services.campaign.queries.opportunities import within
+from services.campaign.queries.families import FAMILY, of_family
+from services.campaign.queries.orgs import within
 from shared import clock
 from shared.contracts.base import Page
 from shared.contracts.campaign.account_plans import (
@@ -26,8 +26,8 @@ from shared.db import fetch
 from shared.errors import NotFound
 from shared.pagination import PageRequest, paginate
 
-_MEASURED = """
-WITH family AS (SELECT id FROM known_customer WHERE %(customer)s IN (id, merged_into))
+_MEASURED = f"""
+WITH {FAMILY}
 SELECT
   (SELECT sum(v.contribution) FROM family f JOIN known_contribution v ON v.customer_id = f.id
    WHERE v.model = %(model)s AND v.currency = %(currency)s
@@ -38,7 +38,7 @@ SELECT
   (SELECT coalesce(sum(o.won_amount), 0.00) FROM family f JOIN opportunity o ON o.customer_id = f.id
    WHERE o.status = 'won' AND o.currency = %(currency)s
      AND extract(year FROM o.closed_at AT TIME ZONE %(zone)s) = %(year)s)
-"""
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True)

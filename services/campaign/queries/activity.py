@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.activity import ACTIVITIES, attained, days_of
 from services.campaign.models import ActivityTarget
-from services.campaign.queries.opportunities import mine_or_my_branch, within
-from services.campaign.queries.tasks import OVERSEERS, staff_of
+from services.campaign.queries.opportunities import mine_or_my_branch
+from services.campaign.queries.orgs import within
+from services.campaign.queries.tasks import whose
 from shared import clock
 from shared.auth import Principal
 from shared.contracts.base import Page
@@ -80,7 +81,7 @@ async def read_attainment(
 ) -> ActivityAttainment:
     """Of a manager their own; of whoever oversees others the organisation's, and each of its managers'."""
     first, last = days_of(wanted.period, wanted.on)
-    manager = wanted.manager if principal.has(*OVERSEERS) else staff_of(principal)
+    manager = whose(principal, wanted.manager)
     parameters = {
         "since": datetime.combine(first, time(), clock.ZONE),
         "until": datetime.combine(last + timedelta(days=1), time(), clock.ZONE),
@@ -147,9 +148,11 @@ async def list_targets(
     return await paginate(session, query, keys, page, lambda row: target_view(row[0]), descending=True)
 
 
-async def find_target(session: AsyncSession, target_id: UUID) -> ActivityTarget:
+async def find_target(session: AsyncSession, principal: Principal, target_id: UUID) -> ActivityTarget:
+    """Seen by whoever sees it on the list."""
     target = await session.get(ActivityTarget, target_id)
-    if target is None:
+    mine = whose(principal, None)
+    if target is None or mine not in {None, target.manager}:
         raise NotFound(f"no activity target {target_id}")
     return target
 

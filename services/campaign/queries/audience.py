@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Float, Select, Subquery, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Float, Select, Subquery, case, exists, func, select
 from sqlalchemy.orm import aliased
 
 from services.campaign.domain.split import salt_of
 from services.campaign.models import AudienceMember, Customer, SegmentMember
+from services.campaign.queries.orgs import in_orgs
 from shared.contracts.base import OrgPath
 from shared.contracts.campaign import Audience
 
@@ -15,10 +16,6 @@ from shared.contracts.campaign import Audience
 def position(salt: str, customer: ColumnElement[UUID]) -> ColumnElement[float]:
     """`domain.split.position` in SQL."""
     return func.split_position(salt, customer, type_=Float)
-
-
-def in_orgs(column: ColumnElement[str], orgs: Sequence[OrgPath]) -> ColumnElement[bool]:
-    return or_(*(or_(column == org, column.startswith(f"{org}.", autoescape=True)) for org in orgs))
 
 
 def live_audience(

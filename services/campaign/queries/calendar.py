@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.calendar import days, overlaps
 from services.campaign.models import Campaign
 from services.campaign.queries.campaigns import content_of, select_visible
+from services.campaign.queries.orgs import around
 from shared import clock
 from shared.auth import Principal
 from shared.contracts.base import OrgPath
@@ -88,18 +89,7 @@ async def read_calendar(
 def _concerns(org: OrgPath) -> ColumnElement[bool]:
     """Campaigns of `org`, of what is below it and of what it is part of."""
     theirs = func.unnest(Campaign.orgs).column_valued("theirs")
-    return (
-        select(1)
-        .where(
-            or_(
-                theirs == org,
-                func.starts_with(theirs, f"{org}."),
-                func.starts_with(literal(org), func.concat(theirs, ".")),
-            )
-        )
-        .correlate(Campaign)
-        .exists()
-    )
+    return select(1).where(around(theirs, org)).correlate(Campaign).exists()
 
 
 async def _waves(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.domain.fixes import missing
 from services.campaign.domain.lifecycle import verbs
 from services.campaign.models import Approval, Campaign, CampaignWave, Review
+from services.campaign.queries.orgs import around, within
 from shared.auth import Principal
 from shared.contracts.base import Page
 from shared.contracts.campaign import (
@@ -34,15 +35,8 @@ def visible_to(principal: Principal) -> ColumnElement[bool]:
     if principal.scope == "*":
         return true()
     org = func.unnest(Campaign.orgs).column_valued("org")
-    below, above = f"{principal.org}.", func.concat(org, ".")
-    meets = select(1).where(
-        or_(org == principal.org, func.starts_with(org, below), func.starts_with(principal.org, above))
-    )
-    return or_(
-        meets.correlate(Campaign).exists(),
-        Campaign.home_org == principal.org,
-        func.starts_with(Campaign.home_org, below),
-    )
+    meets = select(1).where(around(org, principal.org))
+    return or_(meets.correlate(Campaign).exists(), within(Campaign.home_org.expression, principal.org))
 
 
 def select_visible(principal: Principal) -> Select[Campaign]:

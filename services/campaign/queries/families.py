@@ -2,12 +2,23 @@
 with the file they were made for; whoever asks of a person asks of the family.
 """
 
+from typing import LiteralString
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Subquery, func, or_, select
 from sqlalchemy.orm import aliased
 
 from services.campaign.models import Customer
+
+FAMILY: LiteralString = """
+family AS (SELECT id FROM known_customer WHERE %(customer)s IN (id, merged_into))
+"""
+"""For statements of text: the files of a survivor."""
+
+
+def person() -> ColumnElement[UUID]:
+    """Of a file: the survivor, or itself."""
+    return func.coalesce(Customer.merged_into, Customer.id)
 
 
 def merged_customers() -> Subquery:
@@ -39,10 +50,6 @@ def of_family(column: ColumnElement[UUID], customer_id: UUID) -> ColumnElement[b
 
 def of_person(column: ColumnElement[UUID], customer_id: UUID) -> ColumnElement[bool]:
     """`column` is any file of the person: also the survivor, when this customer is merged."""
-    root = (
-        select(func.coalesce(Customer.merged_into, Customer.id))
-        .where(Customer.id == customer_id)
-        .scalar_subquery()
-    )
+    root = select(person()).where(Customer.id == customer_id).scalar_subquery()
     files = select(Customer.id).where(or_(Customer.id == root, Customer.merged_into == root))
     return or_(column == customer_id, column.in_(files))

@@ -3,14 +3,14 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, exists, func, null, or_, select, union_all
+from sqlalchemy import Row, Select, exists, null, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.suitability import suitable_risks
 from services.campaign.models import Campaign, CampaignArm, Contact, Customer, Offer, OfferQuota, Referral
 from services.campaign.queries.arms import arm_of_contact
 from services.campaign.queries.catalogue import offer_view
-from services.campaign.queries.families import of_person
+from services.campaign.queries.families import of_person, person
 from shared import clock
 from shared.contracts.campaign import OfferView
 from shared.contracts.campaign.referrals import NextOffers, Success
@@ -21,8 +21,7 @@ _SHOWN = 20
 
 async def next_offers(session: AsyncSession, customer_id: UUID) -> NextOffers:
     """Of the person: the survivor with all files."""
-    head = func.coalesce(Customer.merged_into, Customer.id)
-    root = select(head).where(Customer.id == customer_id).scalar_subquery()
+    root = select(person()).where(Customer.id == customer_id).scalar_subquery()
     customer = await session.scalar(select(Customer).where(Customer.id == root))
     if customer is None:
         raise NotFound(f"no customer {customer_id}")

@@ -6,13 +6,14 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.opportunities import VERBS, probability, weighted
 from services.campaign.models import Customer, Opportunity, OpportunityMove, OpportunityStages
 from services.campaign.queries.families import of_family
-from services.campaign.queries.tasks import OVERSEERS, staff_of
+from services.campaign.queries.orgs import within
+from services.campaign.queries.tasks import OVERSEERS, whose
 from shared import clock
 from shared.auth import Principal
 from shared.contracts.base import LocalText, Page
@@ -84,13 +85,9 @@ def stages_view(row: OpportunityStages) -> StageList:
 def mine_or_my_branch(
     principal: Principal, column: ColumnElement[str], manager: str | None
 ) -> ColumnElement[bool] | None:
-    """A manager sees their own; who oversees others sees those of the organisation, or of one of them."""
-    wanted = manager if principal.has(*OVERSEERS) else staff_of(principal)
+    """As a condition on whose it is; None where all are seen."""
+    wanted = whose(principal, manager)
     return None if wanted is None else column == wanted
-
-
-def within(column: ColumnElement[str], org: str) -> ColumnElement[bool]:
-    return or_(column == org, column.startswith(org + ".", autoescape=True))
 
 
 async def list_opportunities(

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.opportunities import passages, rate, weighted
 from services.campaign.queries.opportunities import newest_stages
-from services.campaign.queries.tasks import OVERSEERS, staff_of
+from services.campaign.queries.tasks import whose
 from shared import clock
 from shared.auth import Principal
 from shared.contracts.campaign.opportunities import (
@@ -95,7 +95,7 @@ async def read_funnel(session: AsyncSession, principal: Principal, wanted: Funne
         "since": _midnight(wanted.opened_from),
         "until": _midnight(wanted.opened_until + timedelta(days=1)),
         "currency": wanted.currency,
-        "manager": wanted.manager if principal.has(*OVERSEERS) else staff_of(principal),
+        "manager": whose(principal, wanted.manager),
         "org": wanted.org,
         "offer": wanted.offer,
         "rad": wanted.rad,

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.domain.contact_reasons import REASONS
 from services.campaign.domain.plan import Plan
 from services.campaign.models import Customer, SegmentMember
-from services.campaign.queries.audience import in_orgs, live_audience
+from services.campaign.queries.audience import live_audience
+from services.campaign.queries.orgs import in_orgs
 from services.campaign.queries.policy import Policy, facts, refusals
 from shared.contracts.base import OrgPath
 

@@ -35,8 +35,9 @@ from services.campaign.models import (
     SegmentMember,
     Suppression,
 )
-from services.campaign.queries.audience import in_orgs, position
+from services.campaign.queries.audience import position
 from services.campaign.queries.families import heads_of_families, merged_customers
+from services.campaign.queries.orgs import in_orgs
 from services.campaign.queries.stand_ins import manager_there
 from services.campaign.settings import CampaignSettings
 from shared.contracts.base import OrgPath

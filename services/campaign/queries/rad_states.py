@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.opportunities import rad_of
 from services.campaign.models import Customer
+from services.campaign.queries.families import FAMILY
 from services.campaign.queries.prices import first_month
 from shared import clock
 from shared.contracts.campaign.opportunities import RadState
@@ -14,10 +15,8 @@ from shared.db import fetch
 from shared.errors import NotFound
 
 # One value model measures in one currency; several of them are not added up, the one with most months counts.
-_STATE = """
-WITH family AS (
-  SELECT id FROM known_customer WHERE %(customer)s IN (id, merged_into)
-), month AS (
+_STATE = f"""
+WITH {FAMILY}, month AS (
   SELECT v.model, v.currency, v.month, sum(v.contribution) AS contribution
   FROM family f JOIN known_contribution v ON v.customer_id = f.id
   WHERE v.contribution IS NOT NULL AND v.month >= %(first)s AND v.month < %(now)s
@@ -32,7 +31,7 @@ WITH family AS (
 SELECT coalesce(m.months, 0), round(m.recent, 2), round(m.before, 2),
   (SELECT count(*) FROM family f JOIN opportunity o ON o.customer_id = f.id WHERE o.status = 'won')
 FROM (VALUES (1)) AS one LEFT JOIN measured m ON true
-"""
+"""  # noqa: S608 - constants
 
 
 async def rad_state(session: AsyncSession, customer_id: UUID) -> RadState:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -13,6 +13,7 @@ from services.campaign.domain.fixes import TASK_CHANNEL
 from services.campaign.domain.strategies import completeness, missing, parts, verbs
 from services.campaign.models import Campaign, CampaignBudget, Channel, Segment, Strategy, StrategyVersion
 from services.campaign.queries.catalogue import materials_by_ref, offers_by_key, scripts_by_ref
+from services.campaign.queries.orgs import around
 from shared.auth import Principal
 from shared.contracts.base import Page
 from shared.contracts.campaign.strategies import (
@@ -35,14 +36,7 @@ def strategy_content(stored: Strategy | StrategyVersion) -> StrategyContent:
 
 def _visible_to(principal: Principal) -> ColumnElement[bool]:
     """As campaigns are: by those it is for, those above them and those below."""
-    if principal.scope == "*":
-        return true()
-    above = func.concat(Strategy.org, ".")
-    return or_(
-        Strategy.org == principal.org,
-        func.starts_with(Strategy.org, f"{principal.org}."),
-        func.starts_with(literal(principal.org), above),
-    )
+    return true() if principal.scope == "*" else around(Strategy.org.expression, principal.org)
 
 
 def select_strategies(principal: Principal) -> Select[Strategy]:

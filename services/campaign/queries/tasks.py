@@ -70,7 +70,7 @@ async def list_tasks(
     session: AsyncSession, principal: Principal, page: PageRequest, wanted: TaskFilter
 ) -> Page[TaskView]:
     query = select_tasks()
-    manager = wanted.manager if principal.has(*OVERSEERS) else staff_of(principal)
+    manager = whose(principal, wanted.manager)
     for column, value in (
         (Task.manager, manager),
         (Task.campaign_id, wanted.campaign_id),
@@ -90,6 +90,11 @@ async def list_tasks(
     if wanted.beyond_capacity:
         query = query.where(Task.state.in_(OPEN), Task.beyond_capacity)
     return await paginate(session, query, [Task.due_on, Task.id], page, _view)
+
+
+def whose(principal: Principal, manager: str | None) -> str | None:
+    """A manager sees their own; who oversees others sees those of one of them, or of all."""
+    return manager if principal.has(*OVERSEERS) else staff_of(principal)
 
 
 def staff_of(principal: Principal) -> str:

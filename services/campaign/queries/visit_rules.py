@@ -3,11 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, func, literal, select
+from sqlalchemy import case, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.models import Customer
 from services.campaign.queries.contact_policies import DEFAULT, rules_of
+from services.campaign.queries.families import person
 from services.campaign.queries.policy import facts, policy_of, refusals
 from services.campaign.settings import CampaignSettings
 from shared import clock
@@ -37,7 +38,7 @@ async def sale_refused_by(
     )
     members = (
         select(
-            func.coalesce(Customer.merged_into, Customer.id).label("customer_id"),
+            person().label("customer_id"),
             literal(1).label("wave"),
             literal("").label("segment"),
         )

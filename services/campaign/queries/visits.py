@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.models import Customer, Visit
 from services.campaign.queries.families import of_family
-from services.campaign.queries.opportunities import within
+from services.campaign.queries.orgs import within
 from shared import clock
 from shared.contracts.base import Page
 from shared.contracts.campaign.account_plans import VisitState, VisitView

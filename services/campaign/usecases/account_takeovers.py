@@ -5,7 +5,7 @@ Work of a manager who no longer looks after the customer goes to the primary man
 without either it stays with them, in the customer's branch, whose head assigns it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,7 +18,7 @@ from shared.db import fetch
 _SYSTEM = Principal(id="system:ownership", roles=frozenset(), org="hq")
 _COLUMNS = ("customer", "before_org", "before_primary", "before_backup", "org", "primary", "backup", "cause")
 
-_CHANGES = """
+CHANGES: LiteralString = """
 WITH change AS (
   SELECT * FROM unnest(
     %(customer)b::uuid[], %(before_org)b::text[], %(before_primary)b::text[], %(before_backup)b::text[],
@@ -26,6 +26,7 @@ WITH change AS (
   ) AS c(customer_id, before_org, before_primary, before_backup, org, primary_manager, backup_manager, cause)
 )
 """
+"""By the columns that `columns_of` gives."""
 
 
 def _move(table: LiteralString, holder: LiteralString, is_open: LiteralString) -> LiteralString:
@@ -33,7 +34,7 @@ def _move(table: LiteralString, holder: LiteralString, is_open: LiteralString) -
     colleague to whom the branch head gave the work keeps it, unless the customer leaves the branch.
     """
     return f"""
-{_CHANGES}, weighed AS (
+{CHANGES}, weighed AS (
   SELECT w.id, w.{holder} AS holder, w.org_path, c.*, w.taken_from IN (c.primary_manager, c.backup_manager)
     AND ((c.cause = 'handover_undone' AND w.taken_because = 'handover')
       OR (c.cause = 'merge' AND w.taken_because = 'merge')) IS TRUE AS goes_back, w.taken_from
@@ -97,5 +98,9 @@ async def complete_handover(session: AsyncSession, event: HandoverCompleted) -> 
         left = await fetch(session, _LEFT_OVER, parameters)
         rows = [(id_, org, event.staff, None, org, *owners, "handover") for id_, org, *owners in left]
     if rows:
-        columns = dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
-        await follow_customers(session, columns, f"handover/{event.handover_id}")
+        await follow_customers(session, columns_of(rows), f"handover/{event.handover_id}")
+
+
+def columns_of(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    """Rows of customer; organisation, primary and backup before; the same now; cause."""
+    return dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))

@@ -28,13 +28,8 @@ from shared.db import fetch
 _BY = "system:ownership"
 _SYSTEM = Principal(id=_BY, roles=frozenset(), org="hq")
 
-_CHANGES = """
-WITH change AS (
-  SELECT * FROM unnest(
-    %(customer)b::uuid[], %(before_org)b::text[], %(before_primary)b::text[], %(before_backup)b::text[],
-    %(org)b::text[], %(primary)b::text[], %(backup)b::text[], %(cause)b::text[]
-  ) AS c(customer_id, before_org, before_primary, before_backup, org, primary_manager, backup_manager, cause)
-), mine AS (
+_CHANGES = f"""
+{account_takeovers.CHANGES}, mine AS (
   SELECT t.id FROM change c JOIN task t ON t.customer_id = c.customer_id
   WHERE t.state NOT IN ('done', 'expired')
   UNION SELECT contact_id FROM withdrawal
@@ -47,7 +42,7 @@ WITH change AS (
   FROM mine JOIN task t ON t.id = mine.id JOIN change c ON c.customer_id = t.customer_id
   JOIN campaign k ON k.id = t.campaign_id LEFT JOIN withdrawal w ON w.contact_id = t.id
 )
-"""
+"""  # noqa: S608 - constants
 
 _LEAVING = _CHANGES + "SELECT id FROM theirs WHERE NOT inside AND withdrawn_for IS NULL"  # noqa: S608
 _BACK = _CHANGES + "SELECT id FROM theirs WHERE inside AND withdrawn_for = 'moved'"  # noqa: S608
@@ -153,12 +148,11 @@ async def complete_handover(session: AsyncSession, event: HandoverCompleted) -> 
 
 
 async def _apply(session: AsyncSession, rows: Sequence[tuple[Any, ...]], origin: str) -> None:
-    """Rows of customer; organisation, primary and backup before; the same now; cause."""
+    """Rows as `columns_of` takes them."""
     if not rows:
         return
-    names = ("customer", "before_org", "before_primary", "before_backup", "org", "primary", "backup", "cause")
     now = clock.now()
-    parameters: dict[str, Any] = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    parameters = account_takeovers.columns_of(rows)
     leaving = [row[0] for row in await fetch(session, _LEAVING, parameters)]
     withdrawn = await withdraw_contacts(session, leaving, "moved", at=now, by=_BY)
     back = [row[0] for row in await fetch(session, _BACK, parameters)]
