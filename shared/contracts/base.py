@@ -59,7 +59,7 @@ Timestamp = Annotated[
     AwareDatetime, Field(ge=_FIRST, lt=_LAST, description="RFC 3339 with offset, years 2 to 9998")
 ]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Note = Annotated[str, StringConstraints(max_length=4000)]
+Note = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00]*$")]
 
 
 class LocalText(Schema):

@@ -22,6 +22,7 @@ WHO: dict[str, tuple[Role, str]] = {
     "HEAD": (Role.branch_head, PUDONG),
     "S1": (Role.strategist, "hq"),
     "TIER": (Role.strategist, "hq.sh"),
+    "APP": (Role.approver, "hq"),
 }
 
 

@@ -11,6 +11,7 @@ from services.campaign.domain.account_plans import check_objectives, require_ver
 from services.campaign.domain.notes import blot
 from services.campaign.models import AccountAction, AccountPlan
 from services.campaign.queries.account_plans import objectives_of
+from services.campaign.queries.families import of_family
 from services.campaign.queries.rad_states import rad_state
 from services.campaign.usecases.forgetting import hold_off_erasures
 from services.campaign.usecases.opportunity_origins import manager_for, org_of_customer
@@ -36,10 +37,14 @@ async def create_plan(session: AsyncSession, principal: Principal, request: Acco
     check_objectives(request.objectives)
     org = await org_of_customer(session, request.customer_id)
     owner = await manager_for(session, principal, org, request.owner, "/owner")
+    # Of the person, by any file; of one file the database itself takes no two.
     taken = await session.scalar(
-        select(AccountPlan.id).where(
-            AccountPlan.customer_id == request.customer_id, AccountPlan.year == request.year
+        select(AccountPlan.id)
+        .where(
+            of_family(AccountPlan.customer_id.expression, request.customer_id),
+            AccountPlan.year == request.year,
         )
+        .limit(1)
     )
     if taken is not None:
         raise Conflict(f"the customer has plan {taken} for {request.year}", slug="plan-exists")

@@ -120,6 +120,7 @@ async def _decide(
 
 async def _lock(session: AsyncSession, quote_id: UUID, version: int, verb: QuoteVerb) -> PriceQuote:
     """The quote at `version`, held until the transaction ends, in a state that allows `verb`."""
+    await hold_off_erasures(session)
     quote = await session.scalar(select(PriceQuote).where(PriceQuote.id == quote_id).with_for_update())
     if quote is None:
         raise NotFound(f"no quote {quote_id}")
