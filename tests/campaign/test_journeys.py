@@ -87,7 +87,8 @@ class Road:
         return found
 
     async def progress(self) -> dict[str, Any]:
-        (arm,) = await self.town.bank.get(f"/v1/campaigns/{self.campaign_id}/journeys")
+        found = await self.town.bank.get(f"/v1/campaigns/{self.campaign_id}/journeys")
+        (arm,) = found["arms"]
         return dict(arm)
 
 
@@ -165,8 +166,7 @@ async def test_a_rule_that_forbids_leads_elsewhere(town: Town) -> None:
     await road.go_on()
     assert await road.where() == {0: ("rest", "waiting"), 1: ("again", "contacting")}
     assert (await road.lines())["again"] == Counter(do_not_contact=1, assigned=1)
-    (arm,) = (await road.progress(),)
-    again = next(each for each in arm["steps"] if each["step"] == "again")
+    again = next(each for each in (await road.progress())["steps"] if each["step"] == "again")
     assert (again["refused"], again["contacts"]) == ({"do_not_contact": 1}, 1)
     # Nor may an open one begin for whoever asked to be left alone since.
     async with town.bank.strategist() as author:

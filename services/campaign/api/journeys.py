@@ -9,7 +9,7 @@ from services.campaign.api.access import Reader
 from services.campaign.queries.campaigns import find_campaign
 from services.campaign.queries.journeys import journey_progress, list_positions
 from shared.contracts.base import Key, Page
-from shared.contracts.campaign.journeys import JourneyPosition, JourneyProgress
+from shared.contracts.campaign.journeys import CampaignJourneys, JourneyPosition
 from shared.pagination import PageParams
 from shared.web import Router, Session, problem_responses
 
@@ -17,10 +17,8 @@ router = Router(tags=["campaigns"])
 
 
 @router.get("/campaigns/{campaign_id}/journeys", summary="How journeys go", responses=problem_responses(404))
-async def get_journeys(session: Session, principal: Reader, campaign_id: UUID) -> list[JourneyProgress]:
-    """For each arm with a journey and each of its steps: who came, who is there, and what came of contacts.
-    Before the launch, the plan with zeros.
-    """
+async def get_journeys(session: Session, principal: Reader, campaign_id: UUID) -> CampaignJourneys:
+    """For each arm and each step of its journey: who came, who is there, and what came of contacts."""
     return await journey_progress(session, await find_campaign(session, principal, campaign_id))
 
 

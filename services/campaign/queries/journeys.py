@@ -13,6 +13,7 @@ from shared.contracts.base import Page
 from shared.contracts.campaign import SuppressionReason
 from shared.contracts.campaign.journeys import (
     FIRST_STEP,
+    CampaignJourneys,
     JourneyEnding,
     JourneyPosition,
     JourneyProgress,
@@ -22,15 +23,12 @@ from shared.contracts.events import ContactOutcome
 from shared.pagination import PageRequest, paginate
 
 
-async def journey_progress(session: AsyncSession, campaign: Campaign) -> list[JourneyProgress]:
-    """Of every arm with a journey, its steps in their order; zeros before the launch."""
+async def journey_progress(session: AsyncSession, campaign: Campaign) -> CampaignJourneys:
     reached = await _reached(session, campaign.id)
     here, running, endings = await _standing(session, campaign.id)
     contacts, refused, outcomes = await _contacts(session, campaign.id)
-    content = content_of(campaign)
-    if content.scheme is None:
-        return []
-    return [
+    scheme = content_of(campaign).scheme
+    arms = [
         JourneyProgress(
             arm=arm.key,
             running=running[arm.key],
@@ -48,9 +46,10 @@ async def journey_progress(session: AsyncSession, campaign: Campaign) -> list[Jo
                 for step in arm.journey.steps
             ],
         )
-        for arm in content.scheme.arms
+        for arm in (scheme.arms if scheme else [])
         if arm.journey is not None
     ]
+    return CampaignJourneys(arms=arms)
 
 
 _At = tuple[str, str]

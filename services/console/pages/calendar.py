@@ -21,7 +21,7 @@ from shared.clock import today
 from shared.contracts.campaign.calendar import Calendar, CalendarCampaign, CalendarWave
 
 _OVERLAPS = 50
-_LIVE = frozenset({"launching", "running", "paused"})
+_LIVE = frozenset({"launching", "running", "paused", "draining"})
 
 
 @dataclass

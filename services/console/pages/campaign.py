@@ -12,6 +12,7 @@ from services.console.pages.campaign_actions import Reload, action_buttons
 from services.console.pages.campaign_books import draw_books, draw_budget
 from services.console.pages.campaign_changes import decided_content, draw_changes
 from services.console.pages.campaign_fixes import draw_fixes
+from services.console.pages.campaign_journeys import draw_journeys, has_journeys
 from services.console.pages.campaign_messages import Messages, draw_messages, fetch_messages
 from services.console.pages.campaign_result import draw_result
 from services.console.pages.campaign_simulation import draw_simulation
@@ -88,6 +89,8 @@ def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
         draw_books(view, facts.progress, facts.names)
         if facts.progress.trigger is not None:
             draw_trigger(view, campaign, facts.progress.trigger, facts.names)
+        if has_journeys(campaign):
+            draw_journeys(view, campaign)
     if facts.messages is not None:
         draw_messages(view, facts.messages, again)
     if facts.budget is not None:

@@ -10,7 +10,7 @@ from services.console.api import segment
 from services.console.formats import percent
 from services.console.pages.campaign_studio.saving import take_back
 from services.console.view import View
-from services.console.widgets.dialogs import confirm
+from services.console.widgets.dialogs import confirm, form
 from shared.auth import Role
 from shared.contracts.base import JobView
 from shared.contracts.campaign import CampaignVerb, CampaignView
@@ -35,7 +35,8 @@ _ACTIONS: dict[CampaignVerb, Action] = {
     "reject": Action((Role.approver,), text="reason", required=True),
     "launch": Action((Role.strategist,), strong=True),
     "resume": Action((Role.strategist,), strong=True),
-    "pause": Action((Role.strategist,), text="reason", required=True),
+    "pause": Action((Role.strategist,)),
+    "drain": Action((Role.strategist,)),
     "complete": Action((Role.strategist,), fixed={"expire_open": True}),
     "abort": Action((Role.strategist,), text="reason", required=True),
 }
@@ -104,10 +105,37 @@ async def _follow(view: View, job: JobView) -> bool:
     return True
 
 
+async def _ask_pause(view: View, campaign: CampaignView) -> bool:
+    """With the reason, and what becomes of contacts that have not begun."""
+    t = view.t
+    reason = open_contacts = None
+
+    def draw() -> None:
+        nonlocal reason, open_contacts
+        reason = ui.textarea(t("action.reason")).props("outlined autogrow autofocus maxlength=4000")
+        choices = {name: t(f"pause.{name}") for name in ("hold", "drop")}
+        open_contacts = ui.radio(choices, value="hold")
+
+    async def save() -> bool | None:
+        if reason is None or open_contacts is None or not str(reason.value or "").strip():
+            ui.notify(t("dialog.required"), type="warning")
+            return None
+        body: dict[str, object] = {"reason": reason.value.strip(), "open_contacts": open_contacts.value}
+        return await view.attempt(_carry_out(view, campaign, "pause", body))
+
+    note = t("action.pause.confirm", name=t.local(campaign.name))
+    title = t("action.pause")
+    return bool(await form(t, title=title, note=note, draw=draw, save=save, button_text=title))
+
+
 def _asks(
     view: View, campaign: CampaignView, verb: CampaignVerb, action: Action, again: Reload
 ) -> Callable[[], Awaitable[None]]:
     async def ask() -> None:
+        if verb == "pause":
+            if await _ask_pause(view, campaign):
+                await again()
+            return
         answer = await confirm(
             view.t,
             title=view.t(f"action.{verb}"),

@@ -30,6 +30,7 @@ _STATE_TONES = {
     "in_review": "warn",
     "proposed": "warn",
     "paused": "warn",
+    "draining": "warn",
     "call_back": "warn",
     "rejected": "bad",
     "aborted": "bad",

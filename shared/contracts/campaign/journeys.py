@@ -120,6 +120,12 @@ class JourneyProgress(Schema):
     steps: list[JourneyStepProgress]
 
 
+class CampaignJourneys(Schema):
+    """Of every arm with a journey; before the launch, with zeros."""
+
+    arms: list[JourneyProgress]
+
+
 class JourneyPosition(Schema):
     """Where one customer stands."""
 
