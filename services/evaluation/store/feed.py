@@ -11,6 +11,7 @@ from services.evaluation.store import families
 from services.evaluation.store.batches import MOMENT, OWNED, Row, advance, of_kind, put, utc
 from services.evaluation.store.open import Store
 from shared.bus import Delivery
+from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.contracts.events import (
     ContactRecorded,
     ContactsAssigned,
@@ -54,9 +55,6 @@ _EVENT = pa.schema(
         *((name, pa.string()) for name in EVENT_TEXTS),
     ]
 )
-
-_FIRST = "first"
-"""The step that was drawn by lot: what a journey adds later is no exposure, whoever's file it is under."""
 
 # A customer is exposed to a campaign once: the first assignment is the one that was randomised.
 _INSERT_EXPOSURE = """
@@ -131,7 +129,8 @@ def _pointers(deliveries: Iterable[Delivery]) -> list[families.Pointer]:
 def _exposures(deliveries: Iterable[Delivery]) -> Iterator[Row]:
     for assigned in of_kind(deliveries, ContactsAssigned):
         for contact in assigned.contacts:
-            if contact.step != _FIRST:
+            # What a journey adds was not drawn by lot, whoever's file it is under by then.
+            if contact.step != FIRST_STEP:
                 continue
             yield {
                 "campaign_id": assigned.campaign_id.bytes,
