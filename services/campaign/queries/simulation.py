@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, Select, func, select
+from sqlalchemy import Row, Select, Subquery, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.plan import Plan
@@ -26,6 +28,69 @@ from shared.contracts.campaign.triggers import TriggerEstimate
 _CENT = Decimal("0.01")
 
 
+@dataclass
+class _Counted:
+    """assigned: by arm and wave; managers: contacts of each. value, valued: what is expected of customers who
+    may be contacted or are held out, and of how many of them something is.
+    """
+
+    suppressed: Counter[SuppressionReason] = field(default_factory=Counter)
+    assigned: Counter[tuple[str, int]] = field(default_factory=Counter)
+    managers: dict[str, int] = field(default_factory=dict)
+    held_out: int = 0
+    value: float = 0.0
+    valued: int = 0
+
+    def add(self, row: Row[Any]) -> None:
+        if not row.by_outcome:
+            if row.manager is not None:
+                self.managers[row.manager] = row.customers
+            return
+        if row.reason:
+            self.suppressed[row.reason] += row.customers
+            return
+        if row.state == "assigned":
+            self.assigned[row.arm, row.wave] += row.customers
+        else:
+            self.held_out += row.customers
+        self.value += row.value or 0.0
+        self.valued += row.valued
+
+
+async def _count(session: AsyncSession, campaign_id: UUID, plan: Plan, decided: Subquery) -> _Counted:
+    """In one pass over the audience: deciding on everybody is what takes its time."""
+    chosen = _chosen(plan.optimisation, campaign_id)
+    outcome = (decided.c.state, decided.c.reason, decided.c.arm, decided.c.wave)
+    query = (
+        select(
+            *outcome,
+            decided.c.manager,
+            func.grouping(decided.c.manager).label("by_outcome"),
+            func.count().label("customers"),
+            func.sum(chosen.c.value).label("value"),
+            func.count(chosen.c.value).label("valued"),
+        )
+        .outerjoin(chosen, chosen.c.customer_id == decided.c.customer_id)
+        .group_by(func.grouping_sets(tuple_(*outcome), tuple_(decided.c.manager)))
+    )
+    counted = _Counted()
+    for row in await session.execute(query):
+        counted.add(row)
+    return counted
+
+
+def _chosen(optimisation: UUID | None, campaign_id: UUID) -> Subquery:
+    """What the run expects of each person it chose, the most where several of their files were chosen."""
+    person = func.coalesce(Customer.merged_into, Customer.id)
+    return (
+        select(person.label("customer_id"), func.max(OptimisedContact.value).label("value"))
+        .join(Customer, Customer.id == OptimisedContact.customer_id)
+        .where(OptimisedContact.optimisation_id == optimisation, OptimisedContact.campaign_id == campaign_id)
+        .group_by(person)
+        .subquery("chosen")
+    )
+
+
 async def simulate(
     session: AsyncSession,
     settings: CampaignSettings,
@@ -36,31 +101,19 @@ async def simulate(
     budget: Budget | None,
 ) -> Simulation:
     members = _members(campaign_id, plan, found, policy.as_of).subquery("members")
-    decided = decisions(facts(members, campaign_id, policy), campaign_id, policy, plan.cut).cte("decided")
-    columns = (decided.c.state, decided.c.reason, decided.c.arm, decided.c.wave)
-    rows = (await session.execute(select(*columns, func.count().label("customers")).group_by(*columns))).all()
-    given = await session.execute(
-        select(decided.c.manager, func.count().label("contacts"))
-        .where(decided.c.manager.is_not(None))
-        .group_by(decided.c.manager)
+    decided = decisions(facts(members, campaign_id, policy), campaign_id, policy, plan.cut).subquery(
+        "decided"
     )
-    managers: dict[str, int] = {row.manager: row.contacts for row in given}
-    suppressed: Counter[SuppressionReason] = Counter()
-    assigned: Counter[tuple[str, int]] = Counter()
-    for row in rows:
-        if row.reason:
-            suppressed[row.reason] += row.customers
-        elif row.state == "assigned":
-            assigned[row.arm, row.wave] += row.customers
-    held_out = sum(row.customers for row in rows if row.state == "held_out")
+    counted = await _count(session, campaign_id, plan, decided)
+    managers, held_out = counted.managers, counted.held_out
     arms = {arm.key: 0 for arm in plan.scheme.arms}
-    for (arm, _), customers in assigned.items():
+    for (arm, _), customers in counted.assigned.items():
         arms[arm] += customers
     eligible = held_out + sum(arms.values())
     return Simulation(
-        audience=eligible + suppressed.total(),
+        audience=eligible + counted.suppressed.total(),
         eligible=eligible,
-        suppressed=dict(suppressed),
+        suppressed=dict(counted.suppressed),
         arms=arms,
         hold_out=held_out,
         managers=len(managers),
@@ -68,9 +121,9 @@ async def simulate(
         beyond_capacity=await _beyond(session, settings, plan, policy, managers),
         away=len(policy.stand_ins),
         nobody_there=sum(managers[each] for each in managers.keys() & policy.stand_ins.keys()),
-        channels=await channel_needs(session, campaign_id, plan, found, policy.rules, assigned),
+        channels=await channel_needs(session, campaign_id, plan, found, policy.rules, counted.assigned),
         cost=_cost(settings, plan, found, arms, budget),
-        expected_value=await _value(session, campaign_id, plan, found, decided),
+        expected_value=_value(plan, found, counted),
         minimum_detectable_effect=minimum_detectable_effect(min(arms.values()), held_out),
         trigger=await _estimate(session, plan, found, policy.as_of),
     )
@@ -99,33 +152,13 @@ def _cost(
     )
 
 
-async def _value(
-    session: AsyncSession, campaign_id: UUID, plan: Plan, found: References, decided: CTE
-) -> ExpectedValue | None:
-    """A person whom the run chose by several files counts once, for the most."""
+def _value(plan: Plan, found: References, counted: _Counted) -> ExpectedValue | None:
     if plan.optimisation is None:
         return None
-    person = func.coalesce(Customer.merged_into, Customer.id)
-    chosen = (
-        select(person.label("customer_id"), func.max(OptimisedContact.value).label("value"))
-        .join(Customer, Customer.id == OptimisedContact.customer_id)
-        .where(
-            OptimisedContact.optimisation_id == plan.optimisation, OptimisedContact.campaign_id == campaign_id
-        )
-        .group_by(person)
-        .subquery("chosen")
-    )
-    query = (
-        select(func.coalesce(func.sum(chosen.c.value), 0.0), func.count())
-        .select_from(decided)
-        .join(chosen, chosen.c.customer_id == decided.c.customer_id)
-        .where(decided.c.state.in_(("assigned", "held_out")))
-    )
-    value, customers = (await session.execute(query)).one()
     return ExpectedValue(
-        amount=Decimal(value).quantize(_CENT),
+        amount=Decimal(counted.value).quantize(_CENT),
         currency=found.offers[plan.scheme.arms[0].offer].currency,
-        customers=customers,
+        customers=counted.valued,
     )
 
 
