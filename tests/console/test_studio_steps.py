@@ -1,0 +1,170 @@
+"""What the studio's steps write: put together, compared, copied, and told apart afterwards."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+from nicegui import Client
+from nicegui.page import page
+
+from services.console.api import Api, ApiProblem
+from services.console.i18n import Texts
+from services.console.pages.campaign_changes import changed_ways, fields_of
+from services.console.pages.campaign_studio import saving
+from services.console.pages.campaign_studio.bodies import changed, part_of, together
+from services.console.pages.campaign_studio.copies import copy_of, with_parts
+from services.console.session import User
+from services.console.widgets.fields import Parts, Place, text_field
+from shared import clock
+from shared.auth import Role
+from shared.contracts.campaign import CampaignView
+
+VIEW: dict[str, Any] = {
+    "id": "0192f0c5-0000-7000-8000-000000000001",
+    "key": "wealth",
+    "name": {"zh": "财富", "en": "Wealth"},
+    "status": "draft",
+    "version": 3,
+    "missing": [],
+    "verbs": ["edit"],
+    "created_at": "2026-01-01T00:00:00+08:00",
+    "created_by": "user:s1",
+    "edited_by": "user:s1",
+    "people": {"owner": "S1", "orgs": ["hq.sh", "hq.bj"]},
+    "schedule": {"start": "2026-01-05", "end": "2026-01-15"},
+    "responsibility": {
+        "accountable": "S1",
+        "measures": [{"org": "hq.sh.pudong", "target": "1"}, {"org": "hq.bj", "target": "2"}],
+    },
+}
+
+
+def test_a_later_step_adds_to_what_an_earlier_one_begins() -> None:
+    arms = [{"key": "a", "share": 0.5}, {"key": "b", "share": 0.4}]
+    scheme = {"scheme": {"arms": arms, "hold_out": 0.1}}
+    more = {"scheme": {"exit_segments": ["gone"], "arms": [{"key": "b", "journey": {"steps": []}}]}}
+    assert together([scheme, more, {"budget": None}]) == {
+        "scheme": {
+            "arms": [arms[0], {**arms[1], "journey": {"steps": []}}],
+            "hold_out": 0.1,
+            "exit_segments": ["gone"],
+        },
+        "budget": None,
+    }
+    assert together([{"scheme": None}, {"scheme": None}]) == {"scheme": None}
+
+
+def test_only_parts_that_differ_are_sent() -> None:
+    drawn = {"name": {"zh": "一"}, "budget": None, "people": {"owner": "S1"}}
+    body = {"name": {"zh": "一"}, "budget": {"amount": "5"}, "people": None}
+    assert changed(body, drawn) == {"budget": {"amount": "5"}, "people": None}
+    assert [part_of(pointer) for pointer in ("/scheme/arms/0/offer", "/key", "")] == ["scheme", "key", ""]
+
+
+def test_a_copy_stays_within_the_copiers_reach_and_begins_today() -> None:
+    campaign = CampaignView.model_validate(VIEW)
+    branch = User("t", "user:x", "X", frozenset({Role.strategist}), "hq.sh", "S9")
+    copy = copy_of(campaign, branch)
+    assert copy.people is not None
+    assert copy.schedule is not None
+    assert copy.responsibility is not None
+    assert copy.people.orgs == ["hq.sh"]
+    assert copy.schedule.start == clock.today()
+    assert (copy.schedule.end - copy.schedule.start).days == 10
+    assert [each.org for each in copy.responsibility.measures] == ["hq.sh.pudong"]
+    assert (copy.name.zh, copy.name.en) == ("财富（副本）", "Wealth (copy)")
+
+
+def test_what_is_typed_is_kept_over_what_was_stored_meanwhile() -> None:
+    campaign = CampaignView.model_validate(VIEW)
+    typed = {"budget": {"amount": "5", "currency": "CNY"}, "people": {"owner": ""}}
+    content, unread = with_parts(campaign, typed)
+    assert content.budget is not None
+    assert str(content.budget.amount) == "5"
+    assert (content.people, unread) == (campaign.people, {"people"})
+
+
+class _Service:
+    """Refuses the parts it is told to, and remembers what was written."""
+
+    def __init__(self, *refused: str) -> None:
+        self.refused = refused
+        self.bodies: list[dict[str, Any]] = []
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        body = httpx.Response(200, content=request.content).json()
+        self.bodies.append(body)
+        wrong = [part for part in self.refused if part in body]
+        if not wrong:
+            return httpx.Response(200, json=VIEW)
+        errors = [{"pointer": f"/{part}/x", "detail": "is odd"} for part in wrong[:1]]
+        problem = {"type": "/problems/x", "title": "No", "status": 422, "errors": errors}
+        return httpx.Response(422, json={**problem, "detail": "no"})
+
+    @property
+    def api(self) -> Api:
+        transport = httpx.MockTransport(self.answer)
+        return Api({"campaign": httpx.AsyncClient(transport=transport, base_url="http://x")}, "token")
+
+
+async def test_what_is_right_is_saved_without_what_is_wrong() -> None:
+    service, stored = _Service("scheme", "people"), CampaignView.model_validate(VIEW)
+    parts: dict[str, Any] = {"scheme": {}, "people": {}, "budget": None}
+    written = await saving.write(service.api, stored, "wealth", parts)
+    assert service.bodies[-1] == written.saved == {"budget": None}
+    assert [each.pointer for each in written.refused] == ["/scheme/x", "/people/x"]
+
+
+@pytest.mark.parametrize("stored", [None, CampaignView.model_validate(VIEW)])
+async def test_nothing_is_saved_when_all_is_wrong_or_a_new_campaign_lacks_its_name(
+    stored: CampaignView | None,
+) -> None:
+    service = _Service("scheme", "name")
+    with pytest.raises(ApiProblem) as refused:
+        await saving.write(service.api, stored, "wealth", {"scheme": {}, "name": {}})
+    assert sorted(each.pointer for each in refused.value.errors) == ["/name/x", "/scheme/x"]
+
+
+def test_changes_are_named_by_key_and_what_is_gone_stands_last() -> None:
+    before = {"scheme": {"arms": [{"key": "a", "share": 0.5}, {"key": "b", "share": 0.4}], "hold_out": 0.1}}
+    after = {"scheme": {"arms": [{"key": "b", "share": 0.9}], "hold_out": 0.1}, "budget": {"amount": "5"}}
+    assert changed_ways(fields_of(before), fields_of(after)) == [
+        ("scheme", "arms", "[b]", "share"),
+        ("budget", "amount"),
+        ("scheme", "arms", "[a]", "key"),
+        ("scheme", "arms", "[a]", "share"),
+    ]
+
+
+class _Word:
+    def __init__(self, word: str) -> None:
+        self._field = text_field("word", word)
+
+    def body(self) -> dict[str, Any]:
+        return {"word": self._field.value}
+
+    def places(self, at: str) -> dict[str, Place]:
+        return {at: self._field}
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    client = Client(page("/"), request=None)
+    with client:
+        yield client
+    client.delete()
+
+
+def test_parts_in_an_order_are_moved_up(client: Client) -> None:
+    parts: Parts[_Word] = Parts(Texts("en"), "Another", lambda: _Word(""), ordered=True)
+    for word in ("first", "second", "third"):
+        parts.put(partial(_Word, word))
+    rows = [each for each in client.elements.values() if "rule-leaf" in each.classes]
+    parts.move_up(2)
+    parts.move_up(0)
+    assert [each["word"] for each in parts.body()] == ["first", "third", "second"]
+    shown = rows[0].parent_slot
+    assert shown is not None
+    assert shown.children == [rows[0], rows[2], rows[1]]
