@@ -126,6 +126,15 @@ async def test_a_plan_measures_the_whole_family_in_its_year(board: Board) -> Non
     assert (await post(board, "/account-plans", other))["objectives"][0]["unmeasured"] == "no_figures"
 
 
+async def test_a_person_has_one_plan_a_year_by_whichever_file(board: Board) -> None:
+    survivor, file, *_ = board.desk.people
+    kept = await post(board, "/account-plans", a_plan(board, number=1))
+    await board.desk.tell(*merged(survivor, file))
+    second = await board.call("A", "POST", "/account-plans", a_plan(board))
+    assert (second.status_code, second.json()["type"]) == (409, "/problems/plan-exists")
+    assert kept["id"] in second.json()["detail"]
+
+
 async def test_a_visit_is_planned_made_or_called_off(board: Board) -> None:
     before = (clock.now() - timedelta(hours=2)).isoformat()
     later = (clock.now() + timedelta(days=2)).isoformat()

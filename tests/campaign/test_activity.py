@@ -79,6 +79,8 @@ async def test_what_was_done_is_counted_once_and_beside_its_target(board: Board)
     changed = await board.call("HEAD", "PATCH", path, {"calls": 8, "new_customers": 2}, version=1)
     assert changed.json()["version"] == 2, changed.text
     assert (await board.call("HEAD", "PATCH", path, {}, version=1)).status_code == 412
+    assert (await board.call("A", "GET", path)).status_code == 200
+    assert (await board.call("B", "GET", path)).status_code == 404
     mine = (await board.call("A", "GET", "/activity-targets")).json()["items"]
     assert [each["calls"] for each in mine] == [9, 8]
 
