@@ -56,7 +56,8 @@ def _proposal(view: View, one: PriceListView, again: Reload) -> None:
                 with ui.element("div").classes("actions"):
                     for verb, look in (("reject", "outline"), ("approve", "unelevated")):
                         act = _deciding(view, one, f"{path}:{verb}", verb, again)
-                        ui.button(t(f"price_lists.{verb}"), on_click=act).props(f"{look} no-caps dense")
+                        button = ui.button(t(f"price_lists.{verb}"), on_click=act)
+                        view.bank_wide(button).props(f"{look} no-caps dense")
         view.section(fetch, lambda found: draw_preview(view, found), height=160)
 
 

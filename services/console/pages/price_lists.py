@@ -26,16 +26,14 @@ def draw_price_lists(
         with ui.element("div").classes("panel-head"):
             html(Markup("<h2>{}</h2><p>{}</p>").format(t("price_lists.title"), t("price_lists.note")))
             if writes:
-                ui.button(t("price_lists.write"), on_click=_writes(view, None, again)).props(
-                    "unelevated no-caps"
-                )
+                write = ui.button(t("price_lists.write"), on_click=_writes(view, None, again))
+                view.bank_wide(write).props("unelevated no-caps")
         for one in lists:
             with ui.element("div").classes("actions").style("justify-content: space-between; padding: 6px 0"):
                 html(Markup('<b>{}</b> {}<br><span class="muted small">{}</span>').format(*_words(view, one)))
                 if writes:
-                    ui.button(t("price_lists.change"), on_click=_writes(view, one, again)).props(
-                        "outline no-caps dense"
-                    )
+                    change = ui.button(t("price_lists.change"), on_click=_writes(view, one, again))
+                    view.bank_wide(change).props("outline no-caps dense")
 
 
 def _words(view: View, one: PriceListView) -> tuple[str, str, str]:

@@ -87,7 +87,7 @@ class AudienceStep:
 
     def _words(self, found: PreviewView) -> Markup:
         t, leaves = self._t, [leaf.passing for leaf in found.leaves]
-        named = [self._known.segments.get(key, key) for keys in self._counted for key in keys]
+        named = [self._known.segment_names.get(key, key) for keys in self._counted for key in keys]
         said = Markup('<p><b data-count="{}">{}</b> {}</p>').format(
             found.count, whole(found.count), t("campaign_studio.audience.of", all=whole(found.of))
         )

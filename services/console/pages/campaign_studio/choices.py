@@ -38,6 +38,8 @@ class Choices:
     channels: Options
     policies: Options
     segments: Options
+    """With their members, bank wide."""
+    segment_names: Options
     triggers: Options
     orgs: Options
     staff: Options
@@ -76,6 +78,7 @@ async def choices(view: View) -> Choices:
         channels={TASK_CHANNEL: t.word("channel", TASK_CHANNEL), **messages},
         policies={_USUAL_POLICY: t("campaign_studio.policy.usual"), **written},
         segments={each.key: _segment(view, each) for each in found},
+        segment_names={each.key: t.local(each.name) for each in found},
         triggers={each.key: _segment(view, each) for each in found if each.kind is SegmentKind.rule},
         orgs={
             each.code: f"{t.local(each.name)} ({each.code})"

@@ -35,7 +35,8 @@ class ResponsibilityStep:
             t("campaign_studio.escalate"), duty.escalate_after_days if duty else None
         )
         html(Markup("<h3>{}</h3>").format(t("campaign_studio.measures")))
-        self._measures = Parts(t, t("campaign_studio.measure.add"), lambda: _MeasureFields(t, orgs))
+        with ui.element("div"):
+            self._measures = Parts(t, t("campaign_studio.measure.add"), lambda: _MeasureFields(t, orgs))
         for measure in duty.measures if duty else []:
             self._measures.put(partial(_MeasureFields, t, orgs, measure))
 

@@ -55,10 +55,10 @@ class Stepper:
         with ui.element("div").classes("actions").style("justify-content: flex-end; margin-top: 14px"):
             if number:
                 back = ui.button(self._t("campaign_studio.back"), on_click=partial(self.open, number - 1))
-                back.props("flat no-caps dense")
+                back.props("flat no-caps dense padding='2px 12px'")
             if number + 1 < len(self._steps):
                 on = ui.button(self._t("campaign_studio.next"), on_click=partial(self.open, number + 1))
-                on.props("outline no-caps dense")
+                on.props("outline no-caps dense padding='2px 12px'")
 
     def fill(self, content: CampaignContent, *, besides: Collection[str] = ()) -> None:
         """Every form anew, except those that write one of the parts `besides`."""
