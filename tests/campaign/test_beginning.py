@@ -131,3 +131,55 @@ async def test_a_record_needs_a_beginning(desk: Desk) -> None:
         refused = await manager.post(path, json={"disposition": "refused", "minutes": 1})
     assert refused.status_code == 409
     assert "legal now: accept, start, return, reassign" in refused.json()["detail"]
+
+
+async def test_what_began_is_asked_again_when_it_is_begun_again(desk: Desk) -> None:
+    await desk.bank.launched(scheme=EVERYBODY)
+    task, other, *_ = await desk.tasks()
+    for each in (task, other):
+        begun = [await _start(desk, each) for _ in range(2)]
+        assert [each["state"] for each in begun] == ["started", "started"]
+        assert begun[0]["version"] == begun[1]["version"]
+    said_no = next(each for each in desk.people if str(each.customer_id) == task["customer_id"])
+    await desk.tell(CustomersChanged(customers=[said_no.model_copy(update={"version": 2, "consents": {}})]))
+    assert (await _start(desk, task))["reason"] == "consent"
+    assert (await _start(desk, other))["state"] == "started"
+
+
+async def test_a_campaign_that_is_over_begins_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.bank.launched(scheme=EVERYBODY)
+    task, *_ = await desk.tasks()
+    monkeypatch.setattr(clock._clock, "_offset", timedelta(days=31))
+    async with desk.bank.manager("A", PUDONG) as manager:
+        refused = await manager.post(f"/v1/tasks/{task['id']}:start")
+    assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[-1]) == (409, "window-passed")
+
+
+async def test_the_cap_counts_when_contacts_are_made_and_not_when_they_were_planned(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two in thirty days: of two that were planned long ago one is called now and one waits; a third is one
+    too many for whoever was called, and for whoever may be any moment.
+    """
+    today = clock.today()
+    schedule = {"start": str(today), "end": str(today + timedelta(days=60))}
+    old = {await desk.bank.launched(scheme=EVERYBODY, schedule=schedule) for _ in range(2)}
+    monkeypatch.setattr(clock._clock, "_offset", timedelta(days=40))
+    called, waiting, *_ = (str(each.customer_id) for each in desk.people)
+    for task in await desk.tasks():
+        if task["customer_id"] == called:
+            await desk.record(task["id"], {"disposition": "accepted", "minutes": 1})
+    for campaign in old:
+        async with desk.bank.strategist() as author:
+            lines = {
+                line["customer_id"]: line
+                for line in await desk.bank.all_of(f"/v1/campaigns/{campaign}/ledger")
+            }
+            assert (lines[called]["state"], lines[waiting]["state"]) == ("done", "assigned")
+            if campaign == min(old):
+                told = await author.post(f"/v1/campaigns/{campaign}:complete", json={"expire_open": True})
+                assert told.status_code == 200, told.text
+    newest = await desk.bank.launched(scheme=EVERYBODY, schedule={**schedule, "start": str(clock.today())})
+    lines = {str(key): line for key, line in (await desk.ledger(newest)).items()}
+    # Whoever waits has one old contact left besides this one: the other expired untried.
+    assert (lines[called]["reason"], lines[waiting]["state"]) == ("cap", "assigned")

@@ -26,9 +26,11 @@ __all__ = ["desk"]
 async def test_one_person_is_contacted_once_and_undo_brings_the_other_contact_back(desk: Desk) -> None:
     campaign_id = await desk.bank.launched(scheme=EVERYBODY)
     survivor, loser, *_ = desk.people
-    task = next(each for each in await desk.tasks() if each["customer_id"] == str(loser.customer_id))
+    tasks = {each["customer_id"]: each for each in await desk.tasks()}
+    task = tasks[str(loser.customer_id)]
     next_at = (clock.now() + timedelta(days=2)).isoformat()
     call_back = {"disposition": "call_back", "minutes": 3, "next_at": next_at}
+    await desk.record(tasks[str(survivor.customer_id)]["id"], call_back)
     before = await desk.record(task["id"], call_back)
     lines = await desk.ledger(campaign_id)
     told = merged(survivor, loser)
@@ -38,7 +40,7 @@ async def test_one_person_is_contacted_once_and_undo_brings_the_other_contact_ba
     ledger = (await desk.balanced(campaign_id))["ledger"]
     assert (ledger["audience"], ledger["open"], ledger["expired"], ledger["suppressed"]) == (6, 5, 1, {})
     shown = [each["state"] for each in await desk.tasks(customer_id=str(survivor.customer_id))]
-    assert sorted(shown) == ["assigned", "expired"]
+    assert sorted(shown) == ["call_back", "expired"]
     # Told twice, nothing more happens.
     await desk.tell(told[0])
     await desk.tell(*unmerged(told, loser))
@@ -52,6 +54,24 @@ async def test_one_person_is_contacted_once_and_undo_brings_the_other_contact_ba
     assert states == [b"call_back", b"expired", b"call_back"]
     done = {"disposition": "refused", "minutes": 1}
     assert (await desk.record(task["id"], done))["state"] == "done"
+
+
+async def test_whoever_was_contacted_by_another_file_is_not_contacted_again(desk: Desk) -> None:
+    campaign_id = await desk.bank.launched(scheme=EVERYBODY)
+    survivor, loser, *_ = desk.people
+    task = next(each for each in await desk.tasks() if each["customer_id"] == str(loser.customer_id))
+    await desk.record(task["id"], {"disposition": "no_answer", "minutes": 1})
+    told = merged(survivor, loser)
+    await desk.tell(*told)
+    lines = await desk.ledger(campaign_id)
+    assert (lines[survivor.customer_id]["state"], lines[survivor.customer_id]["reason"]) == (
+        "expired",
+        "merged",
+    )
+    assert lines[loser.customer_id]["state"] == "done"
+    await desk.tell(*unmerged(told, loser))
+    assert (await desk.ledger(campaign_id))[survivor.customer_id]["state"] == "assigned"
+    await desk.balanced(campaign_id)
 
 
 async def test_the_task_of_a_merged_customer_opens_the_survivors_file(desk: Desk) -> None:

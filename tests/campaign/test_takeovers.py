@@ -85,6 +85,21 @@ async def test_tasks_go_to_the_new_manager_and_come_back(desk: Desk) -> None:
     await desk.balanced(campaign_id)
 
 
+async def test_what_began_is_begun_again_when_it_comes_back(desk: Desk) -> None:
+    """Handed over and back, or withdrawn and brought back: meanwhile a rule may have come to refuse it."""
+    await desk.bank.launched(scheme=EVERYBODY)
+    away = {"org": "hq.bj.haidian", "primary_manager": "X", "backup_manager": None}
+    handed, gone, *_ = desk.people
+    tasks = {each["customer_id"]: each["id"] for each in await desk.tasks()}
+    begun = [tasks[str(each.customer_id)] for each in (handed, gone)]
+    for task in begun:
+        await desk.post(f"/v1/tasks/{task}:start", {})
+    await desk.tell(moved([handed], "handover", AB, BC), moved([gone], "assignment", AB, away))
+    await desk.tell(moved([handed], "handover_undone", BC, AB), moved([gone], "assignment", away, AB))
+    states = {each["id"]: each["state"] for each in await desk.tasks()}
+    assert [states[task] for task in begun] == ["accepted", "accepted"]
+
+
 @pytest.mark.parametrize("both_in", [True, False])
 async def test_a_merged_customers_task_follows_the_survivors_owners_and_returns_exactly(
     desk: Desk,

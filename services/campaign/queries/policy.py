@@ -172,7 +172,9 @@ def _in_force(policy: Policy) -> tuple[ColumnElement[bool], ...]:
 
 
 def _recent_contacts(policy: Policy, asks: ColumnElement[UUID] | None) -> ColumnElement[int]:
-    """Of campaigns and by hand, since the cap's window opened; one that expired untried counts nothing."""
+    """Of campaigns and by hand, tried since the cap's window opened, or still to be made, however long ago
+    they were planned; one that expired untried counts nothing.
+    """
     planned = (
         select(func.count())
         .where(Contact.customer_id == Customer.id, *_recent(policy, asks))
@@ -213,8 +215,10 @@ def _of_family(policy: Policy, asks: ColumnElement[UUID] | None) -> ColumnElemen
 def _recent(policy: Policy, asks: ColumnElement[UUID] | None) -> tuple[ColumnElement[bool], ...]:
     return (
         Contact.arm.is_not(None),
-        Contact.decided_at > policy.counts_from,
-        or_(Contact.state != "expired", Contact.attempts > 0),
+        or_(
+            Contact.state == "assigned",
+            and_(Contact.attempts > 0, Contact.closed_at > policy.counts_from),
+        ),
         *([] if asks is None else [Contact.id != asks]),
     )
 

@@ -30,13 +30,14 @@ async def start_task(
 
     A rule that refuses closes the task with its reason: that is no error of the manager's, whose call it
     forbids. In quiet hours, or without a unit or money left, the task stays as it is (409). Starting again
-    changes nothing.
+    asks again: who began yesterday may have to leave the customer alone today.
     """
     work = await lock_task(session, principal, task_id)
-    if work.task.state == "started":
-        return
-    rules.require_legal(work.task.state, "start")
+    again = work.task.state == "started"
+    if not again:
+        rules.require_legal(work.task.state, "start")
     require_running(work)
+    _require_window(work)
     campaign = await session.get_one(Campaign, work.task.campaign_id)
     plan = plan_of(content_of(campaign)).at_step(work.task.arm, work.contact.step)
     contact_rules = await rules_of(session, settings, plan.scheme.contact_policy, clock.now())
@@ -54,9 +55,16 @@ async def start_task(
         return
     _require_waking_hours(contact_rules)
     await reserve(session, settings, await resources_of(session, settings, work))
+    if again:
+        return
     work.task.state = "started"
     work.task.version += 1
     await session.flush()
+
+
+def _require_window(work: Work) -> None:
+    if work.row.ends_on < clock.today():
+        raise Conflict(f"the campaign's window ended on {work.row.ends_on}", slug="window-passed")
 
 
 def _require_waking_hours(of: ContactRules) -> None:

@@ -3,9 +3,9 @@
 Every line of the ledger stays with the file it was decided for, and so do `ContactRecorded`, attempts and
 suppressions: whoever reads them of a person reads the family, and an undone merge leaves each where it
 belongs. What a merge changes is what may still happen. In one campaign one person is contacted once: of
-several lines one stands (the survivor's, else one that was worked on or held out, else the earliest
-decided), and open ones besides it are withdrawn. If one of the files has asked to be left alone, open
-contacts of all of them are withdrawn. Undoing brings back what the merge withdrew.
+several lines one stands (one by which they were contacted, else the survivor's, else one that was held out,
+else the earliest decided), and open ones besides it are withdrawn. If one of the files has asked to be left
+alone, open contacts of all of them are withdrawn. Undoing brings back what the merge withdrew.
 """
 
 from uuid import UUID
@@ -41,14 +41,18 @@ _BLOCKED = f"""
   WHERE (s.channel IS NULL OR s.channel = 'call') AND (s.until IS NULL OR s.until > %(at)s))
 """  # noqa: S608 - constants
 
+# Of several lines of a person in one campaign the first.
+_STANDS = """ORDER BY c.attempts > 0 DESC, c.customer_id = %(survivor)s DESC, c.state <> 'assigned' DESC,
+      c.decided_at, c.id"""
+
 _SECOND = f"""
 {_FAMILY}, line AS (
   SELECT c.campaign_id, c.customer_id, row_number() OVER (
     PARTITION BY c.campaign_id
-    ORDER BY c.customer_id = %(survivor)s DESC, c.state <> 'assigned' DESC, c.decided_at, c.id) AS place
+    {_STANDS}) AS place
   FROM (SELECT DISTINCT campaign_id FROM open) o CROSS JOIN family f
   JOIN contact c ON c.campaign_id = o.campaign_id AND c.customer_id = f.id AND c.step = 'first'
-  WHERE c.state IN ('assigned', 'done', 'held_out')
+  WHERE c.state IN ('assigned', 'done', 'held_out') OR c.attempts > 0
 )
 SELECT o.id FROM open o JOIN line l USING (campaign_id, customer_id) WHERE l.place > 1
 """  # noqa: S608 - constants
@@ -67,11 +71,11 @@ WHERE c.id = s.id AND c.merged_into = %(survivor)s
 
 
 # A journey is the person's: of several in one campaign the one goes on whose line stands.
-_ONE_JOURNEY = """
+_ONE_JOURNEY = f"""
 WITH line AS (
   SELECT c.id, row_number() OVER (
     PARTITION BY c.campaign_id
-    ORDER BY c.customer_id = %(survivor)s DESC, c.state <> 'assigned' DESC, c.decided_at, c.id) AS place
+    {_STANDS}) AS place
   FROM (
     SELECT DISTINCT campaign_id FROM journey_run
     WHERE customer_id = ANY(%(files)b::uuid[]) AND state <> 'ended'
@@ -89,7 +93,7 @@ UPDATE journey_run r SET
   wake_at = CASE WHEN l.place = 1 THEN r.wake_at END,
   deadline = CASE WHEN l.place = 1 THEN r.deadline END
 FROM locked l WHERE r.contact_id = l.contact_id
-"""
+"""  # noqa: S608 - constants
 _JOURNEY_BACK = """
 UPDATE journey_run r SET customer_id = c.customer_id FROM contact c
 WHERE c.id = r.contact_id AND c.customer_id = ANY(%(ids)b::uuid[]) AND r.customer_id = %(survivor)s

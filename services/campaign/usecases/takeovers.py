@@ -49,6 +49,7 @@ _BACK = _CHANGES + "SELECT id FROM theirs WHERE inside AND withdrawn_for = 'move
 
 # Where a withdrawn task stood is kept by its withdrawal, and comes back with it.
 # Going back to whom it was taken from comes first: they may have stayed on as the other of the two managers.
+# What had begun is begun again: the rules may refuse it by now.
 _MOVE = f"""
 {_CHANGES}, decided AS (
   SELECT id, org, cause, goes_back, CASE
@@ -78,7 +79,8 @@ _MOVE = f"""
       WHEN t.state = 'expired' THEN t.state
       WHEN d.goes_to IS NULL THEN 'returned'
       WHEN d.goes_back AND t.taken_state IS NULL THEN t.state
-      WHEN d.goes_back AND t.state = 'assigned' THEN t.taken_state
+      WHEN d.goes_back AND t.state = 'assigned'
+        THEN CASE t.taken_state WHEN 'started' THEN 'accepted' ELSE t.taken_state END
       WHEN d.goes_to <> t.manager AND t.state IN ('accepted', 'started', 'returned') THEN 'assigned'
       ELSE t.state END
   FROM decided d

@@ -165,10 +165,13 @@ SELECT planned.id, %(reason)s, %(merge)s::uuid, 'assigned', NULL, %(at)s FROM (
 ON CONFLICT (contact_id) DO NOTHING
 """
 
-# A campaign that is over stays over, and nobody is contacted who has asked meanwhile to be left alone.
+# A campaign that is over stays over, and nobody is contacted who has asked meanwhile to be left alone. What
+# had begun is begun again: the rules may refuse it by now.
 _REOPEN = """
 WITH back AS (
-  SELECT w.contact_id, w.task_state, w.next_at FROM withdrawal w
+  SELECT w.contact_id, w.next_at,
+    CASE w.task_state WHEN 'started' THEN 'accepted' ELSE w.task_state END AS task_state
+  FROM withdrawal w
   JOIN task t ON t.id = w.contact_id JOIN campaign k ON k.id = t.campaign_id
   WHERE w.contact_id = ANY(%(ids)b::uuid[]) AND t.state = 'expired'
     AND k.status IN ('launching', 'running', 'paused', 'draining')
