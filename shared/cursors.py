@@ -24,9 +24,20 @@ class Cursors:
             yield cursor
         finally:
             with self._changed:
-                cursor.close()
+                self._end(cursor)
                 self._open.discard(cursor)
                 self._changed.notify_all()
+
+    def _end(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Whoever opened it for a thread may be cancelled before the thread is through: it is interrupted."""
+        while True:
+            try:
+                cursor.close()
+            except duckdb.ResourceInUseException:
+                cursor.interrupt()
+                self._changed.wait(timeout=0.05)
+            else:
+                return
 
     def close(self) -> None:
         """Close the database; whoever still works on it is interrupted first. Idle cursors go with it."""

@@ -61,3 +61,22 @@ def test_an_idle_cursor_does_not_hold_up_the_end() -> None:
     reading.__enter__().execute("SELECT 1").fetchall()
     cursors.close()
     reading.__exit__(None, None, None)
+
+
+def test_a_cursor_left_while_a_thread_works_on_it_interrupts_the_thread() -> None:
+    cursors, working = Cursors(duckdb.connect(":memory:")), threading.Event()
+
+    def work(cursor: duckdb.DuckDBPyConnection) -> None:
+        working.set()
+        cursor.execute(_ENDLESS).fetchall()
+
+    with ThreadPoolExecutor(1) as pool:
+        with cursors.cursor() as cursor:
+            worker = pool.submit(work, cursor)
+            assert working.wait(30)
+            time.sleep(0.2)
+        with pytest.raises((duckdb.InterruptException, duckdb.ConnectionException)):
+            worker.result(30)
+    with cursors.cursor() as another:
+        assert another.execute("SELECT 1").fetchall() == [(1,)]
+    cursors.close()
