@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+import duckdb
 import pytest
 from pyroaring import BitMap
 
@@ -54,6 +55,17 @@ def test_an_age_is_reached_once_at_its_instant(store: Store, world: World) -> No
     assert agenda.quiet(T + timedelta(seconds=5), T + timedelta(seconds=30))
     assert not agenda.quiet(T, T + timedelta(seconds=30))
     assert not agenda.quiet(T + timedelta(seconds=5), T + timedelta(hours=1))
+
+
+def test_a_question_that_failed_leaves_what_was_known(store: Store, world: World) -> None:
+    write(store, STREAM, [_login(world, 1, NOW - timedelta(days=3) + timedelta(seconds=5))], 1)
+    agenda = Agenda(STREAM)
+    assert _due(store, agenda, 0, 1) == BitMap()
+    with store.read() as cursor:
+        cursor.close()
+        with pytest.raises(duckdb.Error):
+            agenda.due(cursor, AGES, T + timedelta(hours=1), T + timedelta(hours=2))
+    assert _due(store, agenda, 1, 30) == BitMap([1])
 
 
 @pytest.mark.parametrize("time", [NOW - timedelta(days=3) + timedelta(seconds=9), NOW + timedelta(seconds=9)])

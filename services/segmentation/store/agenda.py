@@ -76,15 +76,18 @@ class Agenda:
             for each in days:
                 by_days.setdefault(each, []).append(type_)
         parts = [_DUE.format(days=int(days), types=f"types_{days}") for days in by_days]
-        self._due, self._ordinals = self._due[:0], self._ordinals[:0]
+        due, ordinals = self._due[:0], self._ordinals[:0]
         if parts:
             found = cursor.execute(
                 " UNION ALL ".join(parts),
                 {"start": start, "end": end} | {f"types_{days}": types for days, types in by_days.items()},
             ).fetchnumpy()
             order = np.argsort(found["due"], kind="stable")
-            self._due = np.asarray(found["due"])[order].astype("datetime64[us]")
-            self._ordinals = np.asarray(found["ordinal"])[order].astype(np.uint32)
+            due = np.asarray(found["due"])[order].astype("datetime64[us]")
+            ordinals = np.asarray(found["ordinal"])[order].astype(np.uint32)
+        applied = position(cursor, self._stream) or 0
+        # All or nothing: a question that failed leaves what was known before.
+        self._due, self._ordinals = due, ordinals
         self._ages = {type_: set(days) for type_, days in ages.items()}
         self._start, self._end = start, end
-        self._applied = position(cursor, self._stream) or 0
+        self._applied = applied
