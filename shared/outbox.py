@@ -1,8 +1,9 @@
 """Transactional outbox: events are rows of the transaction that made them true."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TypedDict
 from uuid import UUID
 
 import orjson
@@ -15,12 +16,21 @@ from shared.ids import new_id, partition_of
 
 MAX_MESSAGE_BYTES = 512 * 1024
 _ENVELOPE_BYTES = 4 * 1024
+_STATEMENT_BYTES = 4 * 1024**2
 
 Fact = tuple[UUID, bytes]
 """A customer's id and one finished JSON item about that customer."""
 
 
-# One statement: one round trip and one notification for all of them.
+class Row(TypedDict):
+    """Of the outbox: a finished message."""
+
+    event_id: UUID
+    subject: str
+    payload: bytes
+
+
+# Few statements: round trips, and one notification for all of a transaction.
 _INSERT = """
 INSERT INTO outbox (event_id, subject, payload) SELECT event_id, subject, payload
 FROM unnest(%(event_id)b::uuid[], %(subject)b::text[], %(payload)b::bytea[]) WITH ORDINALITY
@@ -31,7 +41,12 @@ ORDER BY n
 
 async def emit(session: AsyncSession, *events: EventData) -> None:
     """Publish `events` if and only if the session's transaction commits."""
-    await _insert(session, [row(event) for event in events])
+    await emit_all(session, events)
+
+
+async def emit_all(session: AsyncSession, events: Iterable[EventData]) -> None:
+    """As `emit`, for any number: made as they are stored, so that others get their turn in between."""
+    await _insert(session, map(row, events))
 
 
 async def emit_facts(
@@ -47,11 +62,11 @@ async def emit_facts(
         by_partition.setdefault(partition_of(customer_id), []).append(item)
     await _insert(
         session,
-        [
+        (
             row_of_json(event, str(partition), b'{"%s":[%s]}' % (field.encode(), b",".join(part)))
             for partition, items in by_partition.items()
             for part in _parts(items)
-        ],
+        ),
     )
 
 
@@ -59,25 +74,41 @@ async def emit_json(
     session: AsyncSession, event: type[EventData], messages: Iterable[tuple[str, bytes]]
 ) -> None:
     """Publish finished events: partition key and JSON of each, held to its shape by a contract test."""
-    await _insert(session, [row_of_json(event, key, data) for key, data in messages])
+    await _insert(session, (row_of_json(event, key, data) for key, data in messages))
 
 
-async def _insert(session: AsyncSession, rows: Sequence[Mapping[str, object]]) -> None:
-    if rows:
-        columns = {name: [row[name] for row in rows] for name in ("event_id", "subject", "payload")}
+async def _insert(session: AsyncSession, rows: Iterable[Row]) -> None:
+    for part in _statements(rows):
+        columns = {
+            "event_id": [each["event_id"] for each in part],
+            "subject": [each["subject"] for each in part],
+            "payload": [each["payload"] for each in part],
+        }
         await fetch(session, _INSERT, columns)
 
 
-def row(event: EventData) -> dict[str, object]:
+def _statements(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """A statement takes no more than a gigabyte, and nobody else has a turn while it is made."""
+    part: list[Row] = []
+    size = 0
+    for each in rows:
+        part.append(each)
+        size += len(each["payload"])
+        if size >= _STATEMENT_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def row(event: EventData) -> Row:
     """The outbox row of one event: subject and finished CloudEvent."""
     event_id = new_id()
     data = event.model_dump_json().encode()
     return row_of_json(type(event), event.partition_key(), data, event_id)
 
 
-def row_of_json(
-    event: type[EventData], key: str, data: bytes, event_id: UUID | None = None
-) -> dict[str, object]:
+def row_of_json(event: type[EventData], key: str, data: bytes, event_id: UUID | None = None) -> Row:
     """As `row`, for bulk paths that wrote the `data` themselves and know it fits the contract."""
     identity = event_id or new_id()
     carrier: dict[str, str] = {}

@@ -102,8 +102,8 @@ class Running:
         for event in events:
             message = row(event)
             ack = await self.runtime.bus.js.publish(
-                str(message["subject"]),
-                bytes(message["payload"]),  # type: ignore[call-overload]
+                message["subject"],
+                message["payload"],
                 headers={"Nats-Msg-Id": str(message["event_id"])},
             )
             last = ack.seq

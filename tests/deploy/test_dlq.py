@@ -60,9 +60,7 @@ class Consumer:
 
 async def publish(bus: Bus, event: CampaignPaused) -> str:
     made = row(event)
-    assert await bus.publish_all([(str(made["subject"]), bytes(made["payload"]), str(made["event_id"]))]) == [
-        True
-    ]  # type: ignore[call-overload]
+    assert await bus.publish_all([(made["subject"], made["payload"], str(made["event_id"]))]) == [True]
     return str(made["event_id"])
 
 

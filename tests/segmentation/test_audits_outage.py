@@ -64,7 +64,7 @@ async def _tell(js: JetStreamContext, told: Sequence[EventData]) -> int:
         headers = {"Nats-Msg-Id": str(message["event_id"])}
         while True:
             with suppress(NatsError, TimeoutError):
-                ack = await js.publish(str(message["subject"]), bytes(message["payload"]), headers=headers)  # type: ignore[call-overload]
+                ack = await js.publish(message["subject"], message["payload"], headers=headers)
                 last = ack.seq
                 break
             await asyncio.sleep(0.1)

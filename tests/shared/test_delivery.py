@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from nats.errors import TimeoutError as NatsTimeoutError
 from sqlalchemy import func, select, text
 
-from shared import clock
+from shared import clock, outbox
 from shared.bus import Delivery
 from shared.contracts.base import LocalText
 from shared.contracts.events import CampaignPaused, SegmentPublished
-from shared.db import Inbox, Outbox
+from shared.db import Inbox, Outbox, fetch
 from shared.ids import new_id
 from shared.outbox import emit
 from shared.topology import DURABLES
@@ -87,6 +88,30 @@ async def test_poison_goes_to_the_dead_letters_with_its_reason(probe: Running, p
     assert dead.subject == "dlq.SEGMENTATION.campaign__segments"
     assert dead.data == payload
     assert (dead.headers or {})["Huanying-Error"].startswith("PoisonError")
+
+
+async def test_any_number_of_events_is_stored_in_order_by_statements_that_postgresql_takes(
+    probe: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements = 0
+
+    async def counted(*arguments: Any) -> list[tuple[Any, ...]]:
+        nonlocal statements
+        statements += 1
+        return await fetch(*arguments)
+
+    monkeypatch.setattr(outbox, "fetch", counted)
+    monkeypatch.setattr(outbox, "_STATEMENT_BYTES", 2_000)
+    events = [published(f"many-{number}") for number in range(30)]
+    session = probe.runtime.db.new_session()
+    try:
+        await outbox.emit_all(session, iter(events))
+        newest = select(Outbox.subject).order_by(Outbox.seq.desc()).limit(len(events))
+        subjects = (await session.scalars(newest)).all()
+    finally:
+        await session.close()
+    assert list(reversed(subjects)) == [f"{event.SUBJECT}.{event.partition_key()}" for event in events]
+    assert 2 < statements < len(events)
 
 
 async def test_the_relay_publishes_what_was_committed_and_nothing_else(probe: Running) -> None:
