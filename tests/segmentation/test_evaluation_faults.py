@@ -51,7 +51,7 @@ def _failing_before_commit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise ConnectionError("killed between the store and the database")
 
     with monkeypatch.context() as patch:
-        patch.setattr(membership, "emit", fail)
+        patch.setattr(membership, "emit_all", fail)
         yield
 
 

@@ -34,6 +34,8 @@ class Kept:
 
 async def kept_members(session: AsyncSession, segments: Collection[UUID] | None = None) -> dict[UUID, Kept]:
     """By segment id, of these segments or of all; a segment never evaluated has no entry."""
+    if segments is not None and not segments:
+        return {}
     statement = select(Membership)
     if segments is not None:
         statement = statement.where(Membership.segment_id.in_(list(segments)))

@@ -86,5 +86,6 @@ def position(cursor: duckdb.DuckDBPyConnection, stream: str) -> int | None:
 
 
 def set_watermark(cursor: duckdb.DuckDBPyConnection, stream: str, applied: int) -> None:
-    cursor.execute("DELETE FROM watermark WHERE stream = ?", [stream])
-    cursor.execute("INSERT INTO watermark VALUES (?, ?)", [stream, applied])
+    moved = cursor.execute("UPDATE watermark SET applied = ? WHERE stream = ?", [applied, stream]).fetchall()
+    if moved == [(0,)]:
+        cursor.execute("INSERT INTO watermark VALUES (?, ?)", [stream, applied])

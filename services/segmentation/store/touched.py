@@ -41,9 +41,8 @@ _NEIGHBOURS = """
 SELECT ordinal_to FROM relation SEMI JOIN wanted ON wanted.ordinal = ordinal_from
 UNION SELECT ordinal_from FROM relation SEMI JOIN wanted ON wanted.ordinal = ordinal_to
 """
-_FLOOR = """
-SELECT coalesce((SELECT max(applied) FROM touch_from), (SELECT max(applied) FROM watermark), 0)
-"""
+_FLOOR = "SELECT max(applied) FROM touch_from"
+_FLOOR_UNSAID = "SELECT coalesce(max(applied), 0) FROM watermark"
 
 
 @dataclass
@@ -62,10 +61,11 @@ class Named:
 
 @dataclass(frozen=True)
 class Touched:
-    """Customers by what was told of them: their own row, other facts."""
+    """Customers by what was told of them: their own row, other facts, a merge or its undo."""
 
     own: BitMap
     facts: BitMap
+    regrouped: BitMap
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ def named(
 
 def note(cursor: duckdb.DuckDBPyConnection, told: Named, applied: int) -> None:
     """Before the facts are written and anybody is erased, but after merges: whose a fact is then is known."""
-    cursor.execute(f"INSERT INTO touch_from {_FLOOR} WHERE NOT EXISTS (FROM touch_from)")
+    if cursor.execute(_FLOOR).fetchall() == [(None,)]:
+        cursor.execute(f"INSERT INTO touch_from {_FLOOR_UNSAID}")
     owners = _found(cursor, _OWNERS, {"homes": list(told.homes | told.erased)})
     if told.relations:
         owners |= _found(cursor, _ENDS, {"ids": [str(each) for each in told.relations]})
@@ -134,6 +135,7 @@ def since(cursor: duckdb.DuckDBPyConnection, applied: int) -> Touched | None:
     return Touched(
         BitMap.union(BitMap(), *(BitMap.deserialize(own) for own, _ in rows)),
         facts | regrouped | neighbours(cursor, regrouped) | families.erased_since(cursor, applied),
+        regrouped,
     )
 
 
@@ -159,7 +161,8 @@ def neighbours(cursor: duckdb.DuckDBPyConnection, ordinals: BitMap) -> BitMap:
 
 
 def _floor(cursor: duckdb.DuckDBPyConnection) -> int:
-    return int(cursor.execute(_FLOOR).fetchall()[0][0])
+    said = cursor.execute(_FLOOR).fetchall()[0][0]
+    return int(cursor.execute(_FLOOR_UNSAID).fetchall()[0][0] if said is None else said)
 
 
 def _forget_oldest(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.models import Segment
 from services.segmentation.queries.kept_members import Kept, kept_members
+from services.segmentation.queries.live_segments import LiveSegment
 from services.segmentation.store import families
 from services.segmentation.store.store import position
 from services.segmentation.usecases.feed import STREAM
@@ -30,6 +31,10 @@ class News:
 
     applied: int
     gone: families.Gone | None
+
+    def behind(self, seen: Seen | None) -> bool:
+        """Another store has been further."""
+        return seen is not None and self.applied < seen.applied
 
 
 def read_news(cursor: duckdb.DuckDBPyConnection, seen: Seen | None, *, settle: bool) -> News:
@@ -92,7 +97,7 @@ def without(unknown: BitMap, change: Change) -> Change:
     return replace(change, after=change.after ^ back) if back else change
 
 
-def cause_of(segment: Segment) -> Cause:
+def cause_of(segment: Segment | LiveSegment) -> Cause:
     """Of a segment evaluated for everybody."""
     return "full" if segment.evaluated_version == segment.live_version else "edit"
 
@@ -112,6 +117,6 @@ def _by_cause(moved: BitMap, touched: Touched) -> Iterator[tuple[Cause, BitMap]]
     yield from ((cause, who) for cause, who in parts.items() if who)
 
 
-def _folds(kept: Kept | None, segment: Segment) -> bool:
+def _folds(kept: Kept | None, segment: LiveSegment) -> bool:
     spread = segment.id.int % (_FOLD_AFTER // 2)
     return kept is None or kept.evaluated is not None or kept.deltas >= _FOLD_AFTER - spread

@@ -12,18 +12,21 @@ from uuid import UUID
 
 import duckdb
 from pyroaring import BitMap
-from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.rules.compiler import Moment
-from services.segmentation.models import EvaluationState
 from services.segmentation.queries.kept_members import Kept
 from services.segmentation.settings import SegmentationSettings
 from services.segmentation.store import reading
 from services.segmentation.store.bitmaps import to_array
 from services.segmentation.store.store import Store
-from services.segmentation.usecases.differences import differences, outside_changes, read_news, without
+from services.segmentation.usecases.differences import (
+    News,
+    differences,
+    outside_changes,
+    read_news,
+    without,
+)
 from services.segmentation.usecases.engine import Engine, Memory, language_of
 from services.segmentation.usecases.membership import (
     Cause,
@@ -36,10 +39,17 @@ from services.segmentation.usecases.membership import (
 from services.segmentation.usecases.passes import NOBODY, Pass, Shadow, make_shadow, take_pass
 from services.segmentation.usecases.standing import Stand, read_stand
 from shared import clock
+from shared.db import fetch
 from shared.ids import new_id
 from shared.service import Runtime
 
-_LEADER = text("SELECT pg_try_advisory_xact_lock(hashtext('segmentation.evaluate'))")
+_LEADER = "SELECT pg_try_advisory_xact_lock(hashtext('segmentation.evaluate'))"
+_NOTE_STATE = """
+INSERT INTO evaluation_state (id, applied, evaluated_at, run_id, language)
+VALUES (%(id)s, %(applied)s, %(at)s, %(run_id)s, %(language)s)
+ON CONFLICT (id) DO UPDATE SET applied = excluded.applied, evaluated_at = excluded.evaluated_at,
+  run_id = excluded.run_id, language = excluded.language
+"""
 _STATE_ROW = 1
 _AGAIN_SECONDS = 0.1
 
@@ -80,7 +90,7 @@ async def evaluate(runtime: Runtime, shadows: Mapping[str, Shadow] | None = None
 
 async def take_lead(session: AsyncSession) -> bool:
     """Nobody else evaluates until the transaction ends."""
-    return bool(await session.scalar(_LEADER))
+    return (await fetch(session, _LEADER)) == [(True,)]
 
 
 async def backfill(runtime: Runtime, only: Collection[UUID] = ()) -> Evaluated:
@@ -114,22 +124,50 @@ async def _pass(
 ) -> tuple[Evaluated, Memory | None]:
     asked = {key: shadow for key, shadow in shadows.items() if not stand.live[key].incremental}
     inside = {key: shadow for key, shadow in shadows.items() if key not in asked}
-    news = await asyncio.to_thread(read_news, cursor, stand.seen, settle=bool(asked))
-    if stand.seen is not None and news.applied < stand.seen.applied:
+    news, looked = await asyncio.to_thread(_look_if_same, cursor, engine, stand, inside, settle=bool(asked))
+    if news.behind(stand.seen):
         skipped = "this store is behind the one that evaluated last"
         return Evaluated(skipped=skipped, again=True), None
     outside = await outside_changes(session, stand, asked, inside.keys(), news)
-    moment = Moment(clock.now(), clock.ZONE)
-    found = await asyncio.to_thread(
-        take_pass, cursor, stand.standing(outside), inside, stand.catalogue, moment, engine.agenda
-    )
-    ids, unknown = await asyncio.to_thread(_ids_of_moved, cursor, stand, found, outside)
+    if looked is None:
+        looked = await asyncio.to_thread(_look, cursor, engine, stand, inside, outside)
+    found, ids, unknown = looked
     changes = [without(unknown, each) for each in outside]
     changes += differences(stand, inside.keys(), found, unknown)
     memory = await _write(session, stand, found, changes, ids, asked)
     looked_at = None if found.touched.everybody else len(found.touched.ordinals)
     changed = len({change.segment.id for change in changes if change.is_news})
     return Evaluated(len(found.members) + len(asked), changed, looked_at), memory
+
+
+_Looked = tuple[Pass, dict[int, UUID], BitMap]
+
+
+def _look_if_same(
+    cursor: duckdb.DuckDBPyConnection,
+    engine: Engine,
+    stand: Stand,
+    shadows: Mapping[str, Shadow],
+    *,
+    settle: bool,
+) -> tuple[News, _Looked | None]:
+    """In one go as long as customers are who they were, which is nearly always: nothing outside changes."""
+    news = read_news(cursor, stand.seen, settle=settle)
+    if news.behind(stand.seen) or news.gone is not None:
+        return news, None
+    return news, _look(cursor, engine, stand, shadows, [])
+
+
+def _look(
+    cursor: duckdb.DuckDBPyConnection,
+    engine: Engine,
+    stand: Stand,
+    shadows: Mapping[str, Shadow],
+    outside: Sequence[Change],
+) -> _Looked:
+    moment = Moment(clock.now(), clock.ZONE)
+    found = take_pass(cursor, stand.standing(outside), shadows, stand.catalogue, moment, engine.agenda)
+    return found, *_ids_of_moved(cursor, stand, found, outside)
 
 
 def _ids_of_moved(
@@ -192,17 +230,8 @@ def _kept_after(stand: Stand, found: Pass, changes: Sequence[Change]) -> dict[UU
 
 
 async def _note_state(session: AsyncSession, found: Pass, run_id: UUID, language: str) -> None:
-    values = {
-        "applied": found.seen.applied,
-        "evaluated_at": found.seen.at,
-        "run_id": run_id,
-        "language": language,
-    }
-    await session.execute(
-        insert(EvaluationState)
-        .values(id=_STATE_ROW, **values)
-        .on_conflict_do_update(index_elements=[EvaluationState.id], set_=values)
-    )
+    values = {"applied": found.seen.applied, "at": found.seen.at, "run_id": run_id, "language": language}
+    await fetch(session, _NOTE_STATE, {"id": _STATE_ROW, **values})
 
 
 def _rank_every(runtime: Runtime) -> timedelta:

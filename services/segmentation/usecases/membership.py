@@ -7,16 +7,16 @@ from typing import Literal
 from uuid import UUID
 
 from pyroaring import BitMap
-from sqlalchemy import Executable, delete, select
+from sqlalchemy import Executable, delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.models import Membership, Segment, UnseenChange
+from services.segmentation.queries.live_segments import LiveSegment
 from services.segmentation.store.families import Gone
 from shared.contracts.events import BATCH_ITEMS, SegmentUpdated
-from shared.contracts.segmentation import SegmentState
 from shared.db import fetch
-from shared.outbox import emit
+from shared.outbox import emit_all
 
 Cause = Literal["events", "expiry", "profile", "edit", "full", "merge"]
 
@@ -26,6 +26,10 @@ SELECT segment_id, version, %(run_id)s, cause, %(at)s, size, joined, leaving
 FROM unnest(%(segment_id)b::uuid[], %(version)b::int[], %(cause)b::text[], %(size)b::int[],
   %(joined)b::bytea[], %(leaving)b::bytea[]) AS change(segment_id, version, cause, size, joined, leaving)
 RETURNING segment_id, id
+"""
+_LOCK_LIVE = """
+SELECT id, live_version FROM segment WHERE id = ANY(%(segments)b::uuid[]) AND state = 'live'
+ORDER BY id FOR NO KEY UPDATE
 """
 _MARK = """
 UPDATE segment SET evaluated_version = done.version, evaluated_at = %(at)s, size = done.size
@@ -38,7 +42,7 @@ WHERE segment.id = done.segment_id
 class Change:
     """The members of one segment before and after an evaluation of its live version."""
 
-    segment: Segment
+    segment: Segment | LiveSegment
     before: BitMap
     after: BitMap
     cause: Cause
@@ -101,15 +105,10 @@ async def save_changes(
     return {change.segment.id for change in news}
 
 
-async def lock_live(session: AsyncSession, segments: Sequence[Segment]) -> set[UUID]:
+async def lock_live(session: AsyncSession, segments: Sequence[Segment | LiveSegment]) -> set[UUID]:
     """Locks them: what was archived or published anew during the evaluation is left alone."""
-    rows = await session.execute(
-        select(Segment.id, Segment.live_version)
-        .where(Segment.id.in_([segment.id for segment in segments]), Segment.state == SegmentState.live)
-        .order_by(Segment.id)
-        .with_for_update(key_share=True)
-    )
-    current: dict[UUID, int | None] = dict(rows.all())
+    rows = await fetch(session, _LOCK_LIVE, {"segments": [segment.id for segment in segments]})
+    current: dict[UUID, int | None] = dict(rows)
     return {segment.id for segment in segments if current.get(segment.id) == segment.live_version is not None}
 
 
@@ -131,8 +130,7 @@ async def write_changes(
         await session.execute(
             _upsert(), [_membership(change, at, run_id, deltas[change.segment.id]) for change in folded]
         )
-    updates = [update for change in news for update in _updates(change, ids, at, run_id)]
-    await emit(session, *updates)
+    await emit_all(session, (update for change in news for update in _updates(change, ids, at, run_id)))
     return news
 
 

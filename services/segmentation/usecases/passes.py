@@ -17,7 +17,7 @@ from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.plan import Plan, Stage, plan_of
 from services.segmentation.domain.rules.query import Moment
 from services.segmentation.domain.rules.tree import Rule, segment_keys
-from services.segmentation.store import families, reading, touched
+from services.segmentation.store import reading, touched
 from services.segmentation.store.agenda import Agenda
 from services.segmentation.store.bitmaps import from_mask, to_array
 from services.segmentation.store.dated import turned
@@ -94,7 +94,7 @@ def read_touched(
     expired = agenda.due(cursor, plan.windows, before.utc, moment.utc)
     if before.today != moment.today:
         expired |= turned(cursor, plan.dates, str(moment.zone), before.today, moment.today)
-    found = Touched(False, families.regrouped_since(cursor, seen.applied), told.facts, told.own, expired)
+    found = Touched(False, told.regrouped, told.facts, told.own, expired)
     if len(found.ordinals) > _WORTH_IT * reading.highest_ordinal(cursor):
         return Touched(True, found.regrouped, found.facts, found.own, found.expired)
     return found

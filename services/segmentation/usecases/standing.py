@@ -1,33 +1,36 @@
 """Where the live segments stand: read from the database, for a pass to go on from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from pyroaring import BitMap
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.segmentation.domain.definitions import stored_rule
 from services.segmentation.domain.features import Catalogue
 from services.segmentation.domain.rules.tree import Rule, segment_keys
 from services.segmentation.domain.rules.windows import scheduled
-from services.segmentation.models import EvaluationState, Segment, SegmentVersion, UnseenChange
 from services.segmentation.queries.features import load_catalogue
 from services.segmentation.queries.kept_members import Kept, kept_members
+from services.segmentation.queries.live_segments import LiveSegment, live_segments
 from services.segmentation.usecases.engine import Engine, language_of
 from services.segmentation.usecases.membership import Change
 from services.segmentation.usecases.passes import NOBODY, Seen, Shadow, Standing
 from shared import clock
-from shared.contracts.segmentation import Refresh, SegmentKind, SegmentState
+from shared.contracts.segmentation import Refresh, SegmentKind
+from shared.db import fetch
+
+_UNSEEN = "SELECT id, segment_id, moved FROM membership_unseen ORDER BY id"
+_STATE = "SELECT applied, evaluated_at, run_id, language FROM evaluation_state"
 
 
 @dataclass(frozen=True)
 class Live:
     """A live rule segment. `incremental`: every pass evaluates it; others when asked to, or by the clock."""
 
-    segment: Segment
+    segment: LiveSegment
     rule: Rule
     incremental: bool
     in_step: bool
@@ -46,6 +49,16 @@ class Live:
 
 
 @dataclass(frozen=True)
+class State:
+    """The last pass over the live segments, see `EvaluationState`."""
+
+    applied: int
+    evaluated_at: datetime
+    run_id: UUID | None
+    language: str | None
+
+
+@dataclass(frozen=True)
 class Stand:
     """What the last pass left, and what has happened to segments since.
 
@@ -53,7 +66,7 @@ class Stand:
     `unseen`: who joined or left a segment that passes do not evaluate, by key.
     """
 
-    state: EvaluationState | None
+    state: State | None
     catalogue: Catalogue
     live: Mapping[str, Live]
     ids: Mapping[str, UUID]
@@ -93,12 +106,12 @@ class Stand:
 async def read_stand(session: AsyncSession, engine: Engine | None = None) -> Stand:
     """With the members of all rules in step and of what rules refer to. `engine` may know them already."""
     # What moved unseen comes first: members that are read after it contain it.
-    unseen = (await session.execute(select(UnseenChange).order_by(UnseenChange.id))).scalars().all()
-    state = await session.scalar(select(EvaluationState).execution_options(populate_existing=True))
+    unseen = await fetch(session, _UNSEEN)
+    state = next((State(*row) for row in await fetch(session, _STATE)), None)
     catalogue = await load_catalogue(session)
-    live = await _live(session, state, language_of(catalogue))
-    rows = await session.execute(select(Segment.key, Segment.id).where(Segment.state == SegmentState.live))
-    ids: dict[str, UUID] = dict(rows.all())
+    segments = await live_segments(session)
+    live = dict(_rules(segments, state, language_of(catalogue)))
+    ids = {segment.key: segment.id for segment in segments}
     known = engine.kept_after(state.run_id if state else None) if engine else {}
     known = {
         each.segment.id: known[each.segment.id]
@@ -110,30 +123,17 @@ async def read_stand(session: AsyncSession, engine: Engine | None = None) -> Sta
     kept = {**known, **await kept_members(session, wanted - known.keys())}
     keys = {id_: key for key, id_ in ids.items()}
     moved: dict[str, BitMap] = {}
-    for each in unseen:
-        if (key := keys.get(each.segment_id)) is not None:
-            moved[key] = moved.get(key, NOBODY) | BitMap.deserialize(each.moved)
-    return Stand(state, catalogue, live, ids, kept, moved, [each.id for each in unseen])
+    for _, segment_id, ordinals in unseen:
+        if (key := keys.get(segment_id)) is not None:
+            moved[key] = moved.get(key, NOBODY) | BitMap.deserialize(ordinals)
+    return Stand(state, catalogue, live, ids, kept, moved, [row for row, _, _ in unseen])
 
 
-async def _live(session: AsyncSession, state: EvaluationState | None, language: str) -> dict[str, Live]:
-    rows = await session.execute(
-        select(Segment, SegmentVersion.sql)
-        .join(
-            SegmentVersion,
-            (SegmentVersion.segment_id == Segment.id) & (SegmentVersion.version == Segment.live_version),
-        )
-        .where(
-            Segment.state == SegmentState.live,
-            Segment.kind == SegmentKind.rule,
-            SegmentVersion.sql.is_not(None),
-        )
-        .order_by(Segment.key)
-        .execution_options(populate_existing=True)
-    )
-    found = {}
-    for segment, sql in rows:
-        rule = stored_rule(sql)
+def _rules(segments: Sequence[LiveSegment], state: State | None, language: str) -> Iterator[tuple[str, Live]]:
+    for segment in segments:
+        if segment.kind != SegmentKind.rule or segment.sql is None:
+            continue
+        rule = stored_rule(segment.sql)
         incremental = segment.refresh == Refresh.realtime and not scheduled(rule)
         in_step = (
             incremental
@@ -142,5 +142,4 @@ async def _live(session: AsyncSession, state: EvaluationState | None, language: 
             and segment.evaluated_version == segment.live_version
             and segment.evaluated_at == state.evaluated_at
         )
-        found[segment.key] = Live(segment, rule, incremental, in_step)
-    return found
+        yield segment.key, Live(segment, rule, incremental, in_step)
