@@ -1,5 +1,6 @@
 """Campaigns with a trigger on real servers: who moves is decided on at once, once, by the rules of a launch."""
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from services.campaign.models import Campaign, Contact, Task, TriggerEntry
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.release import decide_on
 from services.campaign.usecases.triggered import decide_entries
+from services.campaign.usecases.triggers import MOVED
 from shared import clock
 from shared.contracts.campaign import Arm
 from shared.contracts.events import CustomerErased, CustomersChanged
@@ -228,6 +230,42 @@ async def test_segments_of_one_move_are_waited_for(town: Town) -> None:
 
 class _KilledError(Exception):
     pass
+
+
+async def test_campaigns_take_turns_and_do_not_fail_each_other(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaigns = [UUID(await town.opened()) for _ in range(2)]
+    turns: list[UUID] = []
+
+    async def recorded(*arguments: Any) -> Any:
+        turns.append(arguments[2])
+        if len(turns) > 4 and arguments[2] == campaigns[0]:
+            raise _KilledError
+        return await decide_on(*arguments)
+
+    idle = asyncio.Event()
+
+    async def nothing(*_arguments: Any) -> int:
+        idle.set()
+        return 0
+
+    with monkeypatch.context() as patched:
+        patched.setattr("services.campaign.jobs.decide_triggered", nothing)
+        patched.setattr("services.campaign.usecases.triggered.decide_on", recorded)
+        async with town.bank.campaign.runtime.db.transaction() as session:
+            await session.execute(select(func.pg_notify(MOVED, "")))
+        await idle.wait()
+        await town.tell(town.change(town.ids[:2]))
+        await town.decided(launch_chunk=1)
+        assert turns == campaigns * 2
+        await town.tell(town.change(town.ids[2:4]))
+        with pytest.raises(ExceptionGroup):
+            await town.decided(launch_chunk=1)
+        assert turns[4:] == [*campaigns, campaigns[1]]
+        assert [len(await town.lines(str(each))) for each in campaigns] == [2, 4]
+    await town.decided()
+    assert [len(await town.lines(str(each))) for each in campaigns] == [4, 4]
 
 
 async def test_a_worker_killed_while_deciding_leaves_nothing_half(

@@ -56,6 +56,7 @@ WHERE e.campaign_id = %(campaign)s AND e.customer_id = d.customer_id AND e.moved
 _DONE = f"""
 DELETE FROM trigger_entry e USING {_THESE} AND (e.last_look OR EXISTS (
   SELECT 1 FROM audience_member a WHERE a.campaign_id = e.campaign_id AND a.customer_id = d.person))
+RETURNING 1
 """  # noqa: S608 - constants
 _ONCE_MORE = f"""
 UPDATE trigger_entry e SET last_look = true, due_at = %(again)s FROM {_THESE}
@@ -63,18 +64,35 @@ UPDATE trigger_entry e SET last_look = true, due_at = %(again)s FROM {_THESE}
 
 
 async def decide_triggered(database: Database, settings: CampaignSettings) -> int:
-    """All entries that are due, of all running campaigns; returns the customers decided on."""
+    """All entries that are due, of all running campaigns; returns the customers decided on.
+
+    Campaigns take turns: one for which a crowd came does not keep the others waiting. Nor does one that
+    fails, which is told when the others are done.
+    """
+    decided, more = 0, True
+    failures: dict[UUID, Exception] = {}
+    while more:
+        more = False
+        for campaign_id in await _waiting(database):
+            if campaign_id in failures:
+                continue
+            try:
+                async with database.transaction() as session:
+                    count, left = await decide_entries(session, settings, campaign_id)
+            except Exception as error:  # noqa: BLE001 - raised below
+                failures[campaign_id] = error
+            else:
+                decided, more = decided + count, more or left
+    if failures:
+        raise ExceptionGroup("not decided on who moved", list(failures.values()))
+    return decided
+
+
+async def _waiting(database: Database) -> list[UUID]:
+    """Campaigns with entries that are due; those of campaigns that have ended are gone."""
     async with database.transaction() as session:
         await fetch(session, _ENDED, {"today": clock.today()})
-        campaigns = [row[0] for row in await fetch(session, _WAITING, {"now": clock.now()})]
-    decided = 0
-    for campaign_id in campaigns:
-        more = True
-        while more:
-            async with database.transaction() as session:
-                count, more = await decide_entries(session, settings, campaign_id)
-            decided += count
-    return decided
+        return [row[0] for row in await fetch(session, _WAITING, {"now": clock.now()})]
 
 
 async def decide_entries(
@@ -92,13 +110,15 @@ async def decide_entries(
     plan = plan_of(content_of(campaign))
     if campaign.status not in LIVE or plan.schedule.end < clock.today():
         return 0, False
-    await fetch(session, _GONE_BY, {"campaign": campaign_id})
+    trigger = await session.get_one(CampaignTrigger, campaign_id)
+    if trigger.closed:
+        await fetch(session, _GONE_BY, {"campaign": campaign_id})
     now, limit = clock.now(), settings.launch_chunk
     due = await fetch(session, _DUE, {"campaign": campaign_id, "now": now, "limit": limit})
     if not due:
         return 0, False
     await await_other_decisions(session)
-    entered = await _enter(session, campaign_id, plan, Moved.of(due))
+    entered = await _enter(session, trigger, plan, Moved.of(due))
     if entered:
         members = select(AudienceMember.customer_id, AudienceMember.wave, AudienceMember.segment).where(
             AudienceMember.campaign_id == campaign_id,
@@ -107,9 +127,9 @@ async def decide_entries(
         await decide_on(session, settings, campaign_id, plan, members.subquery("members"), _WAVE, now)
     customers, moments, people = (list(column) for column in zip(*due, strict=True))
     these = {"campaign": campaign_id, "customer": customers, "moved_at": moments, "person": people}
-    await fetch(session, _DONE, these)
-    again = now + timedelta(seconds=settings.trigger_settle_seconds)
-    await fetch(session, _ONCE_MORE, {**these, "again": again})
+    if len(await fetch(session, _DONE, these)) < len(due):
+        again = now + timedelta(seconds=settings.trigger_settle_seconds)
+        await fetch(session, _ONCE_MORE, {**these, "again": again})
     return len(entered), len(due) == limit
 
 
@@ -128,10 +148,9 @@ class Moved:
         return cls(list(first), list(first.values()))
 
 
-async def _enter(session: AsyncSession, campaign_id: UUID, plan: Plan, moved: Moved) -> list[UUID]:
+async def _enter(session: AsyncSession, trigger: CampaignTrigger, plan: Plan, moved: Moved) -> list[UUID]:
     """Those of them who belong to the audience and are not in it yet become members, the first first."""
-    trigger = await session.get_one(CampaignTrigger, campaign_id)
-    wanted = plan.audience.trigger
+    campaign_id, wanted = trigger.campaign_id, plan.audience.trigger
     if wanted is None:
         raise RuntimeError(f"campaign {campaign_id} has no trigger")
     room = len(moved.people) if plan.audience.limit is None else plan.audience.limit - trigger.entered
