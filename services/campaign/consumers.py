@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.usecases import contributions, erasures, merges, outside_contacts, readmodel, takeovers
+from services.campaign.usecases import (
+    contributions,
+    erasures,
+    merges,
+    outside_contacts,
+    readmodel,
+    takeovers,
+    visits,
+)
 from shared.contracts.events import (
     CampaignEvaluated,
     CustomerErased,
@@ -49,6 +57,7 @@ async def on_recommendation_issued(
 
 async def on_customers_merged(session: AsyncSession, event: CustomersMerged, _runtime: Runtime) -> None:
     await merges.merge(session, event)
+    await visits.follow_merge(session, event)
 
 
 async def on_customers_unmerged(session: AsyncSession, event: CustomersUnmerged, _runtime: Runtime) -> None:

@@ -76,7 +76,9 @@ async def test_whom_the_policy_protects_is_visited_for_service_only(board: Board
     assert [each["visits"] for each in await desk.audited("call_off_visits")] == [1]
     for _ in range(2):
         await _made(board, capped)
+    other = (await _plan(board, file, 3)).json()
     await desk.tell(*merged(file, asked))
+    assert (await board.call("A", "GET", f"/visits/{other['id']}")).json()["state"] == "cancelled"
     for customer in (file, capped, held_out):
         refused = await _plan(board, customer, 2)
         assert (refused.status_code, refused.json()["type"]) == (422, "/problems/service-only"), refused.text

@@ -58,7 +58,8 @@ def stage_named(stages: Sequence[Stage], key: str | None) -> Stage:
 def probability(stages: Sequence[Stage], status: OpportunityStatus, stage: str) -> Decimal:
     if status != "open":
         return Decimal(1) if status == "won" else Decimal(0)
-    return next(each.probability for each in stages if each.key == stage)
+    # A stage that the list has had only since it was read counts as the first.
+    return next((each.probability for each in stages if each.key == stage), stages[0].probability)
 
 
 def weighted(amount: Decimal, likely: Decimal) -> Decimal:

@@ -38,7 +38,7 @@ async def suppress(session: AsyncSession, principal: Principal, request: Suppres
     session.add(entry)
     await session.flush()
     await withdraw_customer(session, request.customer_id, at=now, by=principal.id, channel=request.channel)
-    await call_off_sales(session, principal, request.customer_id, request.channel, request.until)
+    await call_off_sales(session, principal, request.customer_id)
     await audit(session, principal, "suppress_customer", f"customer/{request.customer_id}")
     return suppression_view(entry)
 
@@ -70,4 +70,4 @@ async def suppress_from_task(
         .on_conflict_do_nothing(index_elements=["contact_id"])
     )
     await withdraw_customer(session, customer_id, at=now, by=principal.id)
-    await call_off_sales(session, principal, customer_id, None, until)
+    await call_off_sales(session, principal, customer_id)

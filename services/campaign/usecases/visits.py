@@ -8,11 +8,11 @@ is recorded in any case, with the rule it went against in the audit trail, and c
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, true, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.notes import blot
-from services.campaign.models import Opportunity, Visit
+from services.campaign.models import Opportunity, Suppression, Visit
 from services.campaign.queries.families import of_person
 from services.campaign.queries.visit_rules import CHANNEL, sale_refused_by
 from services.campaign.settings import CampaignSettings
@@ -24,9 +24,12 @@ from shared.audit import audit
 from shared.auth import Principal, Role
 from shared.contracts.campaign import SuppressionReason
 from shared.contracts.campaign.account_plans import VisitPatch, VisitRecord, VisitWrite
+from shared.contracts.events import CustomersMerged
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, Unprocessable
 from shared.ids import new_id
 from shared.web import check_version
+
+_MERGE = Principal(id="system:merge", roles=frozenset(), org="hq")
 
 
 async def plan_visit(
@@ -140,23 +143,25 @@ async def cancel_visit(
     await _save(session, principal, "cancel_visit", visit)
 
 
-async def call_off_sales(
-    session: AsyncSession,
-    principal: Principal,
-    customer_id: UUID,
-    channel: str | None,
-    until: datetime | None,
-) -> None:
-    """Planned visits to sell, of a person who may not be contacted until then, or not by this channel."""
-    if channel not in {None, CHANNEL}:
-        return
+async def follow_merge(session: AsyncSession, event: CustomersMerged) -> None:
+    """Who asked by one file to be left alone is, by all. Undoing the merge brings no visit back."""
+    await call_off_sales(session, _MERGE, event.survivor.customer_id)
+
+
+async def call_off_sales(session: AsyncSession, principal: Principal, customer_id: UUID) -> None:
+    """Planned visits to sell at a time at which the person, by any file, is not to be contacted."""
+    blocked = exists().where(
+        of_person(Suppression.customer_id.expression, customer_id),
+        or_(Suppression.channel.is_(None), Suppression.channel == CHANNEL),
+        or_(Suppression.until.is_(None), Suppression.until > Visit.at),
+    )
     planned = (
         select(Visit.id)
         .where(
             of_person(Visit.customer_id.expression, customer_id),
             Visit.state == "planned",
             ~Visit.for_service.expression,
-            true() if until is None else Visit.at < until,
+            blocked,
         )
         .order_by(Visit.id)
         .with_for_update()
