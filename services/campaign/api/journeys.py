@@ -35,5 +35,6 @@ async def list_journey_positions(
     arm: Annotated[Key | None, Query(description="Only customers of this arm")] = None,
     step: Annotated[Key | None, Query(description="Only customers who are, or ended, at this step")] = None,
 ) -> Page[JourneyPosition]:
+    """Where each customer stands, by the id of their first contact."""
     campaign = await find_campaign(session, principal, campaign_id)
     return await list_positions(session, campaign.id, page, arm, step)
