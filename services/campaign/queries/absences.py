@@ -11,16 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.campaign.domain.absences import Away, StandIn, stand_ins, state_of
 from services.campaign.domain.tasks import OPEN
 from services.campaign.models import Absence, AbsenceMove, Customer, Task
-from services.campaign.queries.tasks import due_day
+from services.campaign.queries.tasks import OVERSEERS, due_day
 from shared import clock
-from shared.auth import Principal, Role
+from shared.auth import Principal
 from shared.contracts.base import Page
 from shared.contracts.campaign.absences import AbsenceView
 from shared.errors import NotFound
 from shared.pagination import PageRequest, paginate
-
-OVERSEERS = (Role.branch_head, Role.strategist, Role.auditor)
-"""They see the absences of their organisation; a manager those of their own and those they stand in for."""
 
 
 def _due() -> ColumnElement[int]:
@@ -74,6 +71,7 @@ async def list_absences(
 
 
 def _of(principal: Principal) -> ColumnElement[bool]:
+    """A manager sees their own and those they stand in for."""
     if principal.staff is None:
         return false()
     return or_(Absence.manager == principal.staff, Absence.substitute == principal.staff)

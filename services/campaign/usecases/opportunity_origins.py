@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.models import CampaignArm, Contact, Customer, Offer, Opportunity, Referral, Task
+from services.campaign.queries.absences import holds_customers
 from services.campaign.queries.arms import arm_of_contact
 from shared.auth import Principal, Role
 from shared.contracts.campaign.opportunities import OpportunitySource, OpportunityWrite
@@ -126,16 +127,7 @@ async def manager_for(
 
 
 async def require_manager_of(session: AsyncSession, org: str, staff: str, pointer: str) -> None:
-    """Whoever holds customers of the branch is one of its managers."""
-    holds = await session.scalar(
-        select(Customer.id)
-        .where(
-            Customer.org_path == org,
-            or_(Customer.primary_manager == staff, Customer.backup_manager == staff),
-        )
-        .limit(1)
-    )
-    if holds is None:
+    if not await holds_customers(session, org, staff):
         raise wrong(pointer, f"holds no customers of {org}")
 
 

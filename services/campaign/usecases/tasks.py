@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain import tasks as rules
@@ -14,7 +14,8 @@ from services.campaign.domain.ledger import move
 from services.campaign.domain.lifecycle import AT_WORK
 from services.campaign.domain.notes import blot
 from services.campaign.domain.script_graph import departures
-from services.campaign.models import Attempt, Campaign, Contact, Customer, Task
+from services.campaign.models import Attempt, Campaign, Contact, Task
+from services.campaign.queries.absences import holds_customers
 from services.campaign.queries.catalogue import get_script
 from services.campaign.queries.tasks import select_tasks, view_of
 from services.campaign.settings import CampaignSettings
@@ -103,16 +104,8 @@ async def reassign_task(
 
 
 async def _require_manager_of(session: AsyncSession, org: str, manager: str) -> None:
-    """Whoever holds customers of the branch is one of its managers; nobody else takes over its tasks."""
-    holds = await session.scalar(
-        select(Customer.id)
-        .where(
-            Customer.org_path == org,
-            or_(Customer.primary_manager == manager, Customer.backup_manager == manager),
-        )
-        .limit(1)
-    )
-    if holds is None:
+    """Nobody else takes over its tasks."""
+    if not await holds_customers(session, org, manager):
         raise Unprocessable(
             "the task stays in its branch",
             errors=[FieldError("/manager", f"holds no customers of {org}")],
