@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.calendar import days, overlaps
+from services.campaign.domain.journeys import contacts_of
 from services.campaign.models import Campaign
 from services.campaign.queries.campaigns import content_of, select_visible
 from services.campaign.queries.orgs import around
@@ -34,19 +35,27 @@ WITH shown AS (
   SELECT s.id, w.wave, (w.due_at AT TIME ZONE %(zone)s)::date AS day, w.released_at IS NOT NULL AS released,
     s.contacted
   FROM shown s JOIN campaign_wave w ON w.campaign_id = s.id WHERE s.launched_at IS NOT NULL
+    AND (w.due_at AT TIME ZONE %(zone)s)::date BETWEEN %(first)s AND %(last)s
+), assigned AS (
+  SELECT c.campaign_id, c.wave, count(*) AS contacts FROM contact c
+  WHERE c.campaign_id IN (SELECT f.id FROM frozen f WHERE f.released) AND c.arm IS NOT NULL
+  GROUP BY c.campaign_id, c.wave
+), waiting AS (
+  SELECT m.campaign_id, m.wave, count(*) AS members FROM audience_member m
+  WHERE m.campaign_id IN (SELECT f.id FROM frozen f WHERE NOT f.released)
+  GROUP BY m.campaign_id, m.wave
 ), planned AS (
   SELECT s.id, n AS wave, (s.starts_on + make_interval(mins => s.gap * (n - 1)))::date AS day, s.waves,
     s.contacted, s.audience
   FROM shown s CROSS JOIN LATERAL generate_series(1, s.waves) n WHERE s.launched_at IS NULL
 )
-SELECT f.id, f.wave, f.day, CASE WHEN f.released THEN (
-    SELECT count(*) FROM contact c WHERE c.campaign_id = f.id AND c.wave = f.wave AND c.arm IS NOT NULL
-  ) ELSE (
-    SELECT round(count(*) * f.contacted)::int8 FROM audience_member m
-    WHERE m.campaign_id = f.id AND m.wave = f.wave
-  ) END, CASE WHEN f.released THEN 'ledger' ELSE 'audience' END
+SELECT f.id, f.wave, f.day,
+  CASE WHEN f.released THEN coalesce(a.contacts, 0)
+    ELSE round(coalesce(m.members, 0) * f.contacted)::int8 END,
+  CASE WHEN f.released THEN 'ledger' ELSE 'audience' END
 FROM frozen f
-WHERE f.day BETWEEN %(first)s AND %(last)s
+LEFT JOIN assigned a ON a.campaign_id = f.id AND a.wave = f.wave
+LEFT JOIN waiting m ON m.campaign_id = f.id AND m.wave = f.wave
 UNION ALL
 SELECT p.id, p.wave, p.day, m.contacts, CASE WHEN m.contacts IS NULL THEN NULL ELSE 'segments' END
 FROM planned p LEFT JOIN LATERAL (
@@ -112,7 +121,7 @@ def _campaign(campaign: Campaign, waves: list[CalendarWave]) -> CalendarCampaign
             "name": content.name,
             "start": campaign.starts_on,
             "end": campaign.ends_on,
-            "channels": list(dict.fromkeys(arm.channel for arm in content.scheme.arms))
+            "channels": list(dict.fromkeys(arm.channel for _, _, arm in contacts_of(content.scheme)))
             if content.scheme
             else [],
             "segments": content.audience.include if content.audience else [],

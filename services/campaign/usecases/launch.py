@@ -139,7 +139,8 @@ async def freeze(session: AsyncSession, settings: CampaignSettings, campaign: Ca
     else:
         await open_trigger(session, campaign, plan.audience.trigger, found)
     if content.budget is not None:
-        least = min(found.cost(arm, settings.manager_cost_per_minute) for arm in plan.scheme.arms)
+        contacts = [arm for _, _, arm in contacts_of(plan.scheme)]
+        least = min(found.cost(arm, settings.manager_cost_per_minute) for arm in contacts)
         session.add(
             CampaignBudget(
                 campaign_id=campaign.id,
