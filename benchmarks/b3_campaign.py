@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from uuid import UUID
 
 import psycopg
+from nats.js import JetStreamContext
 
 from benchmarks.campaigns import desk
 from benchmarks.workplace import ServiceProcess, Workplace
+from shared.topology import DURABLES, ensure_durable
 from tests.campaign.conftest import a_scheme, an_arm, campaign_body
 
 # Everybody may be called, and nobody is held out: each of the probes is to lead to a task.
@@ -20,8 +23,13 @@ FROM unnest(%s::uuid[]) WITH ORDINALITY AS c(id, n)
 
 
 @asynccontextmanager
-async def campaign_service(place: Workplace, ids: list[UUID]) -> AsyncIterator[ServiceProcess]:
-    """Running, and knowing the customers."""
+async def campaign_service(
+    place: Workplace, js: JetStreamContext, ids: list[UUID]
+) -> AsyncIterator[ServiceProcess]:
+    """Running, knowing the customers, and hearing of segments from now on: whom their first evaluation found
+    says nothing of how soon an event is answered, and is up to twelve million rows.
+    """
+    await ensure_durable(js, DURABLES["campaign__segments"], since=datetime.now(UTC))
     async with place.service("campaign", HUANYING_GLOBAL_HOLD_OUT="0") as service:
         conninfo = place.servers.postgres.url("campaign", "postgres").replace("+psycopg", "")
         async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:

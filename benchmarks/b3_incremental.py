@@ -9,7 +9,7 @@ when the task is there that a campaign makes of the joining, against when the jo
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import nats
 import orjson
+import psycopg
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
@@ -142,8 +143,7 @@ async def _load(js: JetStreamContext, prefix: str, ids: list[UUID], lags: Lags, 
                 each.published[str(ids[customer])] = time.perf_counter()
         sequence += A_MESSAGE
         message = row(CustomerEventsRecorded(events=events))
-        subject = str(message["subject"]).replace("customer.", prefix, 1)
-        await js.publish(subject, bytes(message["payload"]))  # type: ignore[call-overload]
+        await js.publish(message["subject"].replace("customer.", prefix, 1), message["payload"])
         await asyncio.sleep(max(0.0, began + (number + 1) * A_MESSAGE / RATE - time.perf_counter()))
     return messages * A_MESSAGE / (time.perf_counter() - began)
 
@@ -240,39 +240,41 @@ async def _service(place: Workplace, js: JetStreamContext, ids: list[UUID]) -> t
             tasks.answered(contact["customer_id"])
 
     settings = {"HUANYING_STORE_FILE": _STORE_FILE, "HUANYING_STORE_MEMORY": "6GB"}
-    async with (
-        place.service("segmentation", **settings) as service,
-        campaign_service(place, ids) as campaign,
-    ):
-        await _publish_rules(service.url, place.token(Role.strategist))
-        await open_campaign(place, campaign.url, PROBE)
-        heard = [
-            await js._nc.subscribe(f"{event.SUBJECT}.>", cb=told)  # noqa: SLF001 - the same connection
-            for event, told in ((SegmentUpdated, updated), (ContactsAssigned, assigned))
-        ]
-        rate = await _load(js, "customer.", ids, lags, tasks)
-        await _answered(lags)
-        await _answered(tasks)
-        for subscription in heard:
-            await subscription.unsubscribe()
-        print(
-            f"{len(ids):,} customers: {rate:,.0f} events/s, {len(lags.seconds)} of them measured", flush=True
-        )
+    async with place.service("segmentation", **settings) as service:
+        await _publish_rules(place, service.url, RULES[:-1])
+        async with campaign_service(place, js, ids) as campaign:
+            await _publish_rules(place, service.url, RULES[-1:])
+            await open_campaign(place, campaign.url, PROBE)
+            heard = [
+                await js._nc.subscribe(f"{event.SUBJECT}.>", cb=told)  # noqa: SLF001 - the same connection
+                for event, told in ((SegmentUpdated, updated), (ContactsAssigned, assigned))
+            ]
+            rate = await _load(js, "customer.", ids, lags, tasks)
+            await _answered(lags)
+            await _answered(tasks)
+            for subscription in heard:
+                await subscription.unsubscribe()
+    print(f"{len(ids):,} customers: {rate:,.0f} events/s, {len(lags.seconds)} of them measured", flush=True)
     return lags, tasks
 
 
-async def _publish_rules(url: str, token: str) -> None:
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=url, timeout=120, headers=headers) as client:
-        for number, sql in enumerate(RULES):
+async def _publish_rules(place: Workplace, url: str, rules: Sequence[str]) -> None:
+    """Until they are evaluated, proven right, and all that they had to tell has been told."""
+    headers = {"Authorization": f"Bearer {place.token(Role.strategist)}"}
+    async with httpx.AsyncClient(base_url=url, timeout=300, headers=headers) as client:
+        for sql in rules:
+            number = RULES.index(sql)
             key = PROBE if number == len(RULES) - 1 else f"s{number:02}"
             body = {"key": key, "name": {"zh": key, "en": key}, "definition": {"sql": sql}}
             (await client.post("/v1/segments", json=body)).raise_for_status()
             (await client.post(f"/v1/segments/{key}:publish")).raise_for_status()
         await _until(lambda: _all_evaluated(client))
         audit = (await client.post("/v1/segments:audit")).raise_for_status().json()
-        if audit["differences"] or len(audit["segments"]) != len(RULES):
+        if audit["differences"] or len(audit["segments"]) != RULES.index(rules[-1]) + 1:
             raise RuntimeError(f"audit: {audit}")
+    conninfo = place.servers.postgres.url("segmentation", "postgres").replace("+psycopg", "")
+    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        await _until(lambda: _all_told(connection))
 
 
 async def _all_evaluated(client: httpx.AsyncClient) -> bool:
@@ -280,11 +282,16 @@ async def _all_evaluated(client: httpx.AsyncClient) -> bool:
     return all(item["evaluated_version"] == item["live_version"] for item in page["items"])
 
 
-async def _until(check: Callable[[], Awaitable[bool]], seconds: float = 300) -> None:
+async def _all_told(connection: psycopg.AsyncConnection[Any]) -> bool:
+    unsent = await connection.execute("SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)")
+    return (await unsent.fetchone()) == (False,)
+
+
+async def _until(check: Callable[[], Awaitable[bool]], seconds: float = 600) -> None:
     deadline = time.monotonic() + seconds
     while not await check():
         if time.monotonic() > deadline:
-            raise RuntimeError("the segments were not evaluated")
+            raise RuntimeError("the segments were not evaluated and told")
         await asyncio.sleep(0.2)
 
 
