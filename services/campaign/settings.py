@@ -27,7 +27,7 @@ class CampaignSettings(Settings):
     manager_cost_per_minute: Annotated[Decimal, Field(ge=0)] = Decimal("1.50")
     reservation_minutes: Annotated[int, Field(ge=1)] = 24 * 60
     """How long a contact that has begun holds a unit of its offer and its cost without a record."""
-    launch_chunk: Annotated[int, Field(ge=1, le=100_000)] = 5_000
+    launch_chunk: Annotated[int, Field(ge=1, le=100_000)] = 20_000
     """Members of an audience decided in one transaction."""
     message_batch: Annotated[int, Field(ge=1, le=500)] = 200
     """Messages of a channel claimed in one transaction."""

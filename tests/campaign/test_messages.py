@@ -11,6 +11,7 @@ import httpx
 import orjson
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from services.campaign.domain.messages import MAX_ATTEMPTS
 from services.campaign.settings import CampaignSettings
@@ -400,6 +401,18 @@ async def test_a_channel_that_cannot_be_used_holds_up_no_other(post: Post) -> No
     assert not any(await closed("broken"))
 
 
+async def test_there_is_no_message_without_a_line_in_a_ledger(post: Post) -> None:
+    await post.planned()
+    another = (
+        "INSERT INTO message (id, campaign_id, customer_id, arm, channel, state, planned_at, due_at)"
+        " SELECT gen_random_uuid(), campaign_id, customer_id, arm, channel, state, planned_at, due_at"
+        " FROM message"
+    )
+    with pytest.raises(IntegrityError, match="a message without a contact"):
+        async with post.bank.campaign.runtime.db.transaction() as session:
+            await session.execute(text(another))
+
+
 async def test_a_paused_campaign_sends_nothing_and_goes_on(post: Post) -> None:
     campaign_id = await post.planned()
     async with post.bank.strategist() as author:
@@ -414,6 +427,15 @@ async def test_a_paused_campaign_sends_nothing_and_goes_on(post: Post) -> None:
         assert (await author.post(f"/v1/campaigns/{campaign_id}:resume", json={})).status_code == 200
     messages = await post.settled(campaign_id)
     assert _said(post.receiver) == Counter(each["id"] for each in messages)
+
+
+async def test_a_campaign_that_drains_sends_what_is_open(post: Post) -> None:
+    campaign_id = await post.planned()
+    async with post.bank.strategist() as author:
+        drained = await author.post(f"/v1/campaigns/{campaign_id}:drain", json={})
+        assert (drained.status_code, drained.json()["status"]) == (200, "draining"), drained.text
+    await post.open()
+    assert {each["state"] for each in await post.settled(campaign_id)} == {"accepted"}
 
 
 async def test_a_sender_that_dies_sends_nothing_twice(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from shared import clock
 from shared.auth import Role
@@ -233,11 +233,32 @@ async def test_nobody_is_in_a_ledger_twice_and_nothing_reopens(bank: Bank) -> No
         "UPDATE contact SET customer_id = gen_random_uuid()",
         "UPDATE audience_member SET wave = 2",
         "DELETE FROM audience_member",
+        "DELETE FROM contact",
+        "DELETE FROM campaign",
+        "UPDATE task SET id = gen_random_uuid()",
     ):
         with pytest.raises(DBAPIError):
             async with database.transaction() as session:
                 await session.execute(text(statement))
     assert (await bank.get(f"/v1/campaigns/{campaign_id}/progress"))["balanced"]
+
+
+async def test_nobody_has_a_task_without_a_line_in_a_ledger(bank: Bank) -> None:
+    await _running(bank)
+    database = bank.campaign.runtime.db
+    task = (
+        "INSERT INTO task (id, campaign_id, customer_id, org_path, manager, arm, state, due_on, assigned_at)"
+        " SELECT gen_random_uuid(), campaign_id, customer_id, org_path, manager, arm, state, due_on,"
+        " assigned_at FROM task"
+    )
+    member = (
+        "INSERT INTO audience_member (campaign_id, customer_id, wave, segment, org_path)"
+        " SELECT gen_random_uuid(), customer_id, wave, segment, org_path FROM audience_member"
+    )
+    for statement, refusal in ((task, "a task without a contact"), (member, "without a campaign")):
+        with pytest.raises(IntegrityError, match=refusal):
+            async with database.transaction() as session:
+                await session.execute(text(statement))
 
 
 async def test_a_record_is_kept_with_its_idempotency_key(bank: Bank) -> None:

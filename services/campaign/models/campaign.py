@@ -102,6 +102,9 @@ class CampaignWave(Base):
     decided_as_of: Mapped[datetime | None] = mapped_column(
         doc="The moment the policy is applied for; set once, so that a repeated release decides the same"
     )
+    decided_upto: Mapped[UUID | None] = mapped_column(
+        doc="Of its members, in the order of their ids, the last one decided on, while it is being released"
+    )
     released_at: Mapped[datetime | None]
 
 

@@ -22,14 +22,13 @@ class AudienceMember(Base):
     """
 
     __tablename__ = "audience_member"
-    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaign.id"), primary_key=True)
+    campaign_id: Mapped[UUID] = mapped_column(primary_key=True)
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
     wave: Mapped[int]
     segment: Mapped[str]
     org_path: Mapped[str]
     moved_at: Mapped[datetime | None] = mapped_column(doc="When they moved, in a campaign with a trigger")
     __table_args__ = (
-        Index(None, "campaign_id", "wave", "customer_id"),
         Index(
             "ix_audience_member_moved",
             "campaign_id",
@@ -82,7 +81,6 @@ class Contact(Base):
             "arm",
         ),
         CheckConstraint("(state = 'done') <= (disposition IS NOT NULL)", "disposition"),
-        Index(None, "campaign_id", "wave", "customer_id"),
         Index(None, "customer_id", "decided_at", postgresql_where=text("arm IS NOT NULL")),
     )
 
@@ -91,7 +89,7 @@ class Task(Base):
     """The work a contact means for a manager. Same id as its contact."""
 
     __tablename__ = "task"
-    id: Mapped[UUID] = mapped_column(ForeignKey("contact.id"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
     campaign_id: Mapped[UUID]
     customer_id: Mapped[UUID]
     org_path: Mapped[str]

@@ -18,7 +18,7 @@ class Message(Base):
     """
 
     __tablename__ = "message"
-    id: Mapped[UUID] = mapped_column(ForeignKey("contact.id"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
     campaign_id: Mapped[UUID]
     customer_id: Mapped[UUID]
     arm: Mapped[str]

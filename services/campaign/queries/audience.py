@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Float, Select, Subquery, case, exists, func, select
+from sqlalchemy import ColumnElement, Float, Select, Subquery, case, exists, func, literal, select
 from sqlalchemy.orm import aliased
 
 from services.campaign.domain.split import salt_of
-from services.campaign.models import AudienceMember, Customer, SegmentMember
+from services.campaign.models import AudienceMember, Contact, Customer, SegmentMember
 from services.campaign.queries.orgs import in_orgs
 from shared.contracts.base import OrgPath
 from shared.contracts.campaign import Audience
+from shared.contracts.campaign.journeys import FIRST_STEP
 
 
 def position(salt: str, customer: ColumnElement[UUID]) -> ColumnElement[float]:
@@ -38,12 +39,11 @@ def live_audience(
         *((ranked.c.rank == rank, key) for rank, key in enumerate(audience.include)),
         else_=audience.include[0],
     )
+    at = position(salt_of("wave", campaign_id), Customer.id.expression) if waves > 1 else literal(0.0)
     query = (
         select(
             Customer.id.label("customer_id"),
-            (1 + func.floor(position(salt_of("wave", campaign_id), Customer.id.expression) * waves))
-            .cast(AudienceMember.wave.type)
-            .label("wave"),
+            (1 + func.floor(at * waves)).cast(AudienceMember.wave.type).label("wave"),
             segment.label("segment"),
             Customer.org_path.label("org_path"),
         )
@@ -78,15 +78,31 @@ def _ranked_members(include: Sequence[UUID], among: Select[UUID] | None) -> Subq
 
 
 def frozen_audience(
-    campaign_id: UUID, wave: int, after: UUID | None, limit: int
-) -> Select[UUID, int, str, str]:
-    """The next `limit` members of a wave in the order of their ids."""
-    query = (
-        select(
-            AudienceMember.customer_id, AudienceMember.wave, AudienceMember.segment, AudienceMember.org_path
-        )
-        .where(AudienceMember.campaign_id == campaign_id, AudienceMember.wave == wave)
-        .order_by(AudienceMember.customer_id)
-        .limit(limit)
+    campaign_id: UUID, wave: int, after: UUID | None, upto: UUID | None
+) -> Select[UUID, int, str]:
+    """Rows of customer_id, wave, segment: members of a wave whose ids come after `after`, up to `upto`."""
+    query = select(AudienceMember.customer_id, AudienceMember.wave, AudienceMember.segment).where(
+        AudienceMember.campaign_id == campaign_id, AudienceMember.wave == wave
     )
-    return query if after is None else query.where(AudienceMember.customer_id > after)
+    if after is not None:
+        query = query.where(AudienceMember.customer_id > after)
+    return query if upto is None else query.where(AudienceMember.customer_id <= upto)
+
+
+def last_of_next(campaign_id: UUID, wave: int, after: UUID | None, count: int) -> Select[UUID]:
+    """The id of the last of the next `count` members of a wave in the order of their ids; no row when there
+    are fewer.
+    """
+    members = frozen_audience(campaign_id, wave, after, None).with_only_columns(AudienceMember.customer_id)
+    return members.order_by(AudienceMember.customer_id).offset(count - 1).limit(1)
+
+
+def undecided(members: Select[UUID, int, str], campaign_id: UUID) -> Select[UUID, int, str]:
+    """Those of the members of an audience who have no line in the campaign's ledger."""
+    line = select(Contact.id).where(
+        Contact.campaign_id == campaign_id,
+        Contact.customer_id == AudienceMember.customer_id,
+        Contact.step == FIRST_STEP,
+    )
+    # Asked of each, by index: as a join it may read the whole campaign for each while statistics are old.
+    return members.where(line.correlate(AudienceMember).scalar_subquery().is_(None))

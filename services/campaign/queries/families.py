@@ -5,7 +5,7 @@ with the file they were made for; whoever asks of a person asks of the family.
 from typing import LiteralString
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Subquery, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, Subquery, func, or_, select
 from sqlalchemy.orm import aliased
 
 from services.campaign.models import Customer
@@ -31,13 +31,16 @@ def merged_customers() -> Subquery:
     )
 
 
-def heads_of_families() -> Subquery:
-    """Rows of customer_id: who has others merged into them."""
+def head_of_family(customer: ColumnElement[UUID]) -> FromClause:
+    """One row of customer_id for a customer who has others merged into them, by one look at an index; none
+    for all others.
+    """
+    member = aliased(Customer)
     return (
-        select(Customer.merged_into.label("customer_id"))
-        .where(Customer.merged_into.is_not(None))
-        .distinct()
-        .subquery("head")
+        select(member.merged_into.label("customer_id"))
+        .where(member.merged_into == customer)
+        .limit(1)
+        .lateral("head")
     )
 
 

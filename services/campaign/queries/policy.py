@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -36,7 +37,7 @@ from services.campaign.models import (
     Suppression,
 )
 from services.campaign.queries.audience import position
-from services.campaign.queries.families import heads_of_families, merged_customers
+from services.campaign.queries.families import head_of_family, merged_customers
 from services.campaign.queries.orgs import in_orgs
 from services.campaign.queries.stand_ins import manager_there
 from services.campaign.settings import CampaignSettings
@@ -113,17 +114,16 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
     the cap looks at the others; and run_id where journeys ask for further ones.
     """
     asks = members.c.get("contact_id")
-    also = [members.c[name] for name in ("contact_id", "run_id") if name in members.c]
     manager, absent = manager_there(policy.stand_ins, use_backup=policy.use_backup)
-    heads = heads_of_families()
+    head = head_of_family(Customer.id.expression)
     # Few customers have more than one file: only for them it is asked what the others say.
-    has_family = heads.c.customer_id.is_not(None)
+    has_family = head.c.customer_id.is_not(None)
     query = (
         select(
             members.c.customer_id,
             members.c.wave,
             members.c.segment,
-            *also,
+            *(members.c[name] for name in ("contact_id", "run_id") if name in members.c),
             Customer.org_path,
             Customer.status,
             Customer.merged_into,
@@ -139,12 +139,10 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
             and_(has_family, _family_is_in(campaign_id)).label("family_is_in"),
             _chosen(policy, campaign_id, has_family).label("chosen"),
             _converted(policy).label("converted"),
-            position(GLOBAL_SALT, members.c.customer_id).label("global_at"),
-            position(salt_of("arm", campaign_id), members.c.customer_id).label("at"),
         )
         .select_from(members)
         .join(Customer, Customer.id == members.c.customer_id)
-        .outerjoin(heads, heads.c.customer_id == Customer.id)
+        .outerjoin(head, true())
     )
     for away, on in absent:
         query = query.outerjoin(away, on)
@@ -295,7 +293,7 @@ def refusals(of: Subquery, policy: Policy) -> list[tuple[SuppressionReason, Colu
         ("cool_down", of.c.refused_lately),
         ("cap", of.c.recent >= policy.rules.cap),
         ("no_manager", of.c.manager.is_(None) if policy.task_arms else false()),
-        ("global_hold_out", of.c.global_at < policy.global_hold_out),
+        ("global_hold_out", position(GLOBAL_SALT, of.c.customer_id) < policy.global_hold_out),
     ]
     if policy.optimisation is not None:
         # Last, and before the split: what other rules refuse is counted as without a choice, and the
@@ -351,6 +349,8 @@ def decisions(of: Subquery, campaign_id: UUID, policy: Policy, cut: Sequence[Slo
     The split looks at nothing but the hash, so it is the same whoever else is in the audience.
     """
     judged = _judged(of, refusals(of, policy))
+    at = case((judged.c.reason.is_(None), position(salt_of("arm", campaign_id), judged.c.customer_id)))
+    judged = select(judged, at.label("at")).offset(0).subquery("placed")
     passed = judged.c.reason.is_(None)
     arm = case((~passed, None), *((judged.c.at < slot.upper, slot.arm) for slot in cut), else_=cut[-1].arm)
     state = case((~passed, "suppressed"), (arm.is_(None), "held_out"), else_="assigned")
@@ -372,7 +372,8 @@ def further_decisions(of: Subquery, policy: Policy, arm: str, step: str) -> Sele
 
 def _judged(of: Subquery, rules: Sequence[tuple[SuppressionReason, ColumnElement[bool]]]) -> Subquery:
     reason = case(*((refuses, name) for name, refuses in rules), else_=None)
-    return select(of, reason.label("reason")).subquery("judged")
+    # Fences here and above: without them the planner would ask every rule, and hash, once per mention.
+    return select(of, reason.label("reason")).offset(0).subquery("judged")
 
 
 def _lines(
@@ -383,8 +384,7 @@ def _lines(
     arm: ColumnElement[str | None],
     propensity: ColumnElement[float | None],
 ) -> Select[Any]:
-    facts_of = evidence(judged, policy)
-    proof = case(*((judged.c.reason == name, fact) for name, fact in facts_of.items()), else_=None)
+    proof = case(dict(evidence(judged, policy)), value=judged.c.reason)
     return select(
         key.label("id"),
         judged.c.customer_id,

@@ -4,12 +4,13 @@ What is decided follows from the frozen audience, the hash of each customer and 
 once), so a run that was killed and repeated writes the same ledger.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Row, Select, Subquery, case, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,7 +22,8 @@ from services.campaign.domain.suitability import required_rating
 from services.campaign.models import Campaign, CampaignWave, Contact, Message
 from services.campaign.queries.absences import away_from
 from services.campaign.queries.arms import consents_of, exits_of
-from services.campaign.queries.audience import frozen_audience
+from services.campaign.queries.assigned import assigned_contacts
+from services.campaign.queries.audience import frozen_audience, last_of_next, undecided
 from services.campaign.queries.campaigns import content_of
 from services.campaign.queries.catalogue import offers_by_key
 from services.campaign.queries.contact_policies import rules_of
@@ -32,13 +34,14 @@ from services.campaign.usecases.absences import hold_absences
 from services.campaign.usecases.assignment import count_days_anew, open_tasks
 from services.campaign.usecases.forgetting import hold_off_erasures
 from shared import clock
-from shared.contracts.campaign import Arm
 from shared.contracts.campaign.journeys import FIRST_STEP
-from shared.contracts.events import BATCH_ITEMS, AssignedContact, ContactsAssigned
+from shared.contracts.events import ContactsAssigned
 from shared.db import Database
-from shared.outbox import emit
+from shared.outbox import emit_json
 
 _CHUNK_TIMEOUT_MS = 120_000
+# Tables grow faster than their statistics: a chunk that read one of them whole would do so for every chunk.
+_BY_INDEX = text("SET LOCAL enable_seqscan = off")
 _LEDGER_COLUMNS = (
     "id",
     "customer_id",
@@ -100,30 +103,21 @@ async def release_chunk(
         schedule.decided_as_of = clock.now()
         await count_days_anew(session)
     plan = plan_of(content_of(campaign))
-    rows = await _decide(session, settings, campaign_id, plan, schedule)
-    if not rows:
+    await session.execute(_BY_INDEX)
+    after = schedule.decided_upto
+    upto = await session.scalar(last_of_next(campaign_id, wave, after, settings.launch_chunk))
+    members = undecided(frozen_audience(campaign_id, wave, after, upto), campaign_id).subquery("members")
+    decided = await decide_on(session, settings, campaign_id, plan, members, wave, schedule.decided_as_of)
+    schedule.decided_upto = upto
+    if upto is None:
         schedule.released_at = clock.now()
     await session.flush()
-    return Chunk(len(rows), schedule.members, last=not rows)
+    return Chunk(decided, schedule.members, last=upto is None)
 
 
 async def await_other_decisions(session: AsyncSession) -> None:
     """Two campaigns that release at once must see each other's contacts, or both would pass the cap."""
     await session.execute(text("SELECT pg_advisory_xact_lock(hashtext('huanying.contact-cap'))"))
-
-
-async def _decide(
-    session: AsyncSession, settings: CampaignSettings, campaign_id: UUID, plan: Plan, schedule: CampaignWave
-) -> Sequence[AnyRow]:
-    as_of = schedule.decided_as_of or clock.now()
-    after = await session.scalar(
-        select(Contact.customer_id)
-        .where(Contact.campaign_id == campaign_id, Contact.wave == schedule.wave)
-        .order_by(Contact.customer_id.desc())
-        .limit(1)
-    )
-    members = frozen_audience(campaign_id, schedule.wave, after, settings.launch_chunk).subquery("members")
-    return await decide_on(session, settings, campaign_id, plan, members, schedule.wave, as_of)
 
 
 async def decide_on(
@@ -134,9 +128,9 @@ async def decide_on(
     members: Subquery,
     wave: int,
     as_of: datetime,
-) -> Sequence[AnyRow]:
-    """Lines of the ledger and tasks for `members` (customer_id, wave, segment), told to everybody. The
-    caller holds the campaign, and `await_other_decisions`.
+) -> int:
+    """Lines of the ledger and tasks for `members` (customer_id, wave, segment) who have no line yet, told to
+    everybody; returns how many. The caller holds the campaign, and `await_other_decisions`.
     """
     await hold_absences(session)
     policy = await release_policy(session, settings, plan, as_of)
@@ -178,13 +172,16 @@ async def write_lines(
     policy: Policy,
     wave: int,
     step: str = FIRST_STEP,
-) -> Sequence[AnyRow]:
-    """Ledger lines, tasks and messages of what was decided, told to everybody; a line that is there already
-    is left alone. The caller holds the campaign, and `await_other_decisions`.
+) -> int:
+    """Ledger lines, tasks and messages of what was decided, told to everybody; how many lines. A further
+    contact that is there already is left alone. The caller holds the campaign, and `await_other_decisions`.
     """
     rows = await _write(session, settings, decision, campaign_id, plan, policy, step)
-    await emit(session, *_assigned(rows, campaign_id, plan, wave, policy.as_of, step))
-    return rows
+    about = {"campaign_id": campaign_id, "wave": wave, "assigned_at": policy.as_of}
+    told = (orjson.Fragment(f"[{row.contacts}]") for row in rows if row.contacts is not None)
+    messages = ((str(campaign_id), orjson.dumps({**about, "contacts": contacts})) for contacts in told)
+    await emit_json(session, ContactsAssigned, messages)
+    return sum(row.lines for row in rows)
 
 
 async def _write(
@@ -195,33 +192,30 @@ async def _write(
     plan: Plan,
     policy: Policy,
     step: str,
-) -> Sequence[AnyRow]:
+) -> list[AnyRow]:
     """In one statement."""
-    decided = (
-        insert(Contact)
-        .from_select(
-            _LEDGER_COLUMNS,
-            decision.add_columns(literal(campaign_id), literal(policy.as_of), literal(step)),
-        )
-        .on_conflict_do_nothing()
-        .returning(
-            Contact.id,
-            Contact.customer_id,
-            Contact.segment,
-            Contact.org_path,
-            Contact.state,
-            Contact.arm,
-            Contact.propensity,
-            Contact.manager,
-        )
-        .cte("decided")
+    lines = insert(Contact).from_select(
+        _LEDGER_COLUMNS, decision.add_columns(literal(campaign_id), literal(policy.as_of), literal(step))
     )
+    if step != FIRST_STEP:
+        # Two files of a person may be at the same step.
+        lines = lines.on_conflict_do_nothing()
+    decided = lines.returning(
+        Contact.id,
+        Contact.customer_id,
+        Contact.segment,
+        Contact.org_path,
+        Contact.state,
+        Contact.arm,
+        Contact.propensity,
+        Contact.manager,
+    ).cte("decided")
     by = await timetable_of(session, settings, plan, policy.days) if plan.task_arms else None
     opened = open_tasks(decided, campaign_id, plan, policy, by) if by else []
     channels = {arm.key: arm.channel for arm in plan.scheme.arms if arm.key not in plan.task_arms}
-    query = select(decided).add_cte(*opened).order_by(decided.c.customer_id)
+    query = assigned_contacts(decided, plan, step).add_cte(*opened)
     if not channels:
-        return (await session.execute(query)).all()
+        return list(await session.execute(query))
     planned = (
         insert(Message)
         .from_select(
@@ -239,35 +233,4 @@ async def _write(
         )
         .cte("planned")
     )
-    return (await session.execute(query.add_cte(planned))).all()
-
-
-def _assigned(
-    rows: Sequence[AnyRow], campaign_id: UUID, plan: Plan, wave: int, at: datetime, step: str
-) -> list[ContactsAssigned]:
-    arms = {arm.key: arm for arm in plan.scheme.arms}
-    contacts = [_contact(row, arms, step) for row in rows if row.state != "suppressed"]
-    return [
-        ContactsAssigned(
-            campaign_id=campaign_id, wave=wave, assigned_at=at, contacts=contacts[first : first + BATCH_ITEMS]
-        )
-        for first in range(0, len(contacts), BATCH_ITEMS)
-    ]
-
-
-def _contact(row: AnyRow, arms: dict[str, Arm], step: str) -> AssignedContact:
-    arm = arms.get(row.arm)
-    # Our own rows under the table's own checks: validating each again is a quarter of a launch.
-    return AssignedContact.model_construct(
-        contact_id=row.id,
-        customer_id=row.customer_id,
-        arm=row.arm,
-        propensity=row.propensity,
-        offer=arm.offer if arm else None,
-        channel=arm.channel if arm else None,
-        script=arm.script if arm else None,
-        manager=row.manager,
-        branch=row.org_path,
-        segment=row.segment,
-        step=step,
-    )
+    return list(await session.execute(query.add_cte(planned)))
