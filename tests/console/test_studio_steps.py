@@ -1,6 +1,6 @@
 """What the studio's steps write: put together, compared, copied, and told apart afterwards."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -13,13 +13,23 @@ from services.console.api import Api, ApiProblem
 from services.console.i18n import Texts
 from services.console.pages.campaign_changes import changed_ways, fields_of
 from services.console.pages.campaign_studio import saving
+from services.console.pages.campaign_studio.audience import AudienceStep
+from services.console.pages.campaign_studio.basics import BasicsStep
 from services.console.pages.campaign_studio.bodies import changed, part_of, together
-from services.console.pages.campaign_studio.copies import copy_of, with_parts
+from services.console.pages.campaign_studio.choices import Choices
+from services.console.pages.campaign_studio.copies import copy_of, nothing, with_parts
+from services.console.pages.campaign_studio.objective import ObjectiveStep
+from services.console.pages.campaign_studio.people import PeopleStep
+from services.console.pages.campaign_studio.responsibility import ResponsibilityStep
+from services.console.pages.campaign_studio.schedule import ScheduleStep
+from services.console.pages.campaign_studio.scheme import SchemeStep
+from services.console.pages.campaign_studio.step import Step
 from services.console.session import User
+from services.console.view import View
 from services.console.widgets.fields import Parts, Place, text_field
 from shared import clock
 from shared.auth import Role
-from shared.contracts.campaign import CampaignView
+from shared.contracts.campaign import CampaignContent, CampaignView
 
 VIEW: dict[str, Any] = {
     "id": "0192f0c5-0000-7000-8000-000000000001",
@@ -136,6 +146,95 @@ def test_changes_are_named_by_key_and_what_is_gone_stands_last() -> None:
         ("scheme", "arms", "[a]", "key"),
         ("scheme", "arms", "[a]", "share"),
     ]
+
+
+FULL: dict[str, Any] = {
+    **VIEW,
+    "strategy": "loyal",
+    "objective": {
+        "primary_metric": "net_inflow_30d",
+        "target": "5000000.00",
+        "guardrails": ["complaints_30d"],
+        "key_tiers": ["gold"],
+        "window_days": 45,
+    },
+    "scheme": {
+        "scenario": {"kind": "product", "detail": {"products": ["FUND-1"], "note": {"by": "us"}}},
+        "arms": [
+            {
+                "key": "call",
+                "share": 0.333333,
+                "offer": "gone-offer",
+                "channel": "manager_task",
+                "script": "talk@2",
+                "materials": ["leaflet@1"],
+            },
+            {"key": "sms", "share": 0.566667, "offer": "o", "channel": "sms-1", "script": "text@1"},
+        ],
+        "hold_out": 0.1,
+        "contact_policy": "gentle",
+    },
+    "people": {"owner": "S1", "assign": "primary_manager", "use_backup": False, "orgs": ["hq.sh"]},
+    "schedule": {
+        "start": "2026-01-05",
+        "end": "2026-01-15",
+        "waves": 3,
+        "wave_gap_minutes": 180,
+        "late_start": "expire",
+    },
+    "responsibility": {
+        "accountable": "S1",
+        "measures": [{"org": "hq.sh.pudong", "target": "1.50"}],
+        "escalate_after_days": 0,
+    },
+    "audience": {
+        "include": ["a", "b"],
+        "exclude": ["c"],
+        "limit": 100,
+        "trigger": {"segment": "a", "on": "exit", "on_pause": "drop"},
+    },
+    "budget": {"amount": "1200.50", "currency": "EUR"},
+}
+_PARTS = ("name", "strategy", "objective", "scheme", "people", "schedule", "responsibility", "audience")
+_NOTHING_KNOWN = Choices({}, {}, {}, [], [], {}, {}, {}, {}, {}, {}, {}, {})
+_OWN_STEPS: tuple[Callable[[View, Choices], Step], ...] = (
+    BasicsStep,
+    ObjectiveStep,
+    AudienceStep,
+    SchemeStep,
+    PeopleStep,
+    ScheduleStep,
+    ResponsibilityStep,
+)
+
+
+def _written(content: CampaignContent) -> dict[str, Any]:
+    user = User("t", "user:x", "X", frozenset({Role.strategist}), "hq", "S9")
+    view = View(Texts("en"), user, Api({}, "token"))
+    steps = [build(view, _NOTHING_KNOWN) for build in _OWN_STEPS]
+    for step in steps:
+        step.draw(content)
+    places = [pointer for step in steps for pointer in step.places()]
+    assert len(places) == len(set(places))
+    return together(step.body() for step in steps)
+
+
+async def test_the_forms_give_back_what_they_were_filled_with(client: Client) -> None:
+    """To the last field, also what nobody offers any more and what no field shows."""
+    content = CampaignView.model_validate(FULL)
+    with client:
+        written = _written(content)
+    assert written == {part: FULL[part] for part in (*_PARTS, "budget")}
+    again = CampaignContent.model_validate(written)
+    assert again.model_dump(include=set(_PARTS)) == content.model_dump(include=set(_PARTS))
+
+
+async def test_empty_forms_write_nothing(client: Client) -> None:
+    with client:
+        written = _written(nothing())
+    assert written.pop("name") == {"zh": "", "en": ""}
+    assert set(written) == {*_PARTS, "budget"} - {"name"}
+    assert set(written.values()) == {None}
 
 
 class _Word:
