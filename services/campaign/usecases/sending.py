@@ -64,7 +64,7 @@ UPDATE message m SET state = 'submitting', attempts = m.attempts + 1, submitted_
 FROM (
   SELECT m.id FROM message m JOIN unnest(%(ids)b::uuid[], %(fences)b::int[]) AS t(id, fence) USING (id, fence)
   JOIN campaign k ON k.id = m.campaign_id JOIN channel n ON n.key = m.channel
-  WHERE m.state = 'claimed' AND k.status = 'running' AND n.state = 'enabled'
+  WHERE m.state = 'claimed' AND k.status IN ('running', 'draining') AND n.state = 'enabled'
   ORDER BY m.id FOR UPDATE OF m
 ) AS mine WHERE m.id = mine.id RETURNING m.id
 """
