@@ -151,6 +151,7 @@ def test_an_edit_voids_the_approval_and_a_copy_is_a_draft_of_its_own(
     page, dialog = watched.page, watched.page.locator(".dialog")
     watched.sign_in("Strategist")
     watched.open(path)
+    expect(page.get_by_role("button", name="复制")).to_be_enabled()
     page.get_by_role("button", name="编辑").click()
     page.locator("[data-warning]").get_by_text("保存任何修改都会使审批作废").wait_for()
     page.get_by_label("预算金额").fill("250000")
@@ -173,8 +174,7 @@ def test_an_edit_voids_the_approval_and_a_copy_is_a_draft_of_its_own(
     assert (saved["status"], saved["budget"]["amount"]) == ("draft", "250000")
     assert saved["name"]["zh"] == f"别人 {key}"
 
-    watched.open(path)
-    page.get_by_role("button", name="复制").click()
+    watched.open(f"/campaign-studio?copy={campaign_id}")
     expect(page.get_by_label("编码（小写")).to_have_value(f"{key}-copy")
     page.get_by_role("button", name="保存草稿").click()
     page.wait_for_url("**/campaign-studio?campaign=*")
