@@ -17,9 +17,10 @@ class ArmFields:
     def __init__(self, view: View, known: Choices, arm: Arm | None = None) -> None:
         t = view.t
         self._t, self._known = t, known
-        self._kept = kept(arm)
+        # The journey is a step of its own.
+        self._kept = kept(arm, without=("journey",))
         offers = {key: f"{t.local(each.name)} ({key})" for key, each in known.offers.items()}
-        with ui.element("div").classes("grid cols-3").style("gap: 10px; width: 100%"):
+        with ui.element("div").classes("grid cols-2").style("gap: 10px; width: 100%"):
             self._key = text_field(t("campaign_studio.arm.key"), arm.key if arm else "")
             share = round(arm.share * 100, 6) if arm else None
             self._share = number_field(t("campaign_studio.arm.share"), share, suffix="%")

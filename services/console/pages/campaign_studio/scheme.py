@@ -34,10 +34,11 @@ class SchemeStep:
 
     def draw(self, content: CampaignContent) -> None:
         t, scheme = self._t, content.scheme
-        self._kept = kept(scheme)
+        self._kept = kept(scheme, without=("exit_segments",))
         self._draw_scenario(scheme.scenario if scheme else None)
         html(Markup("<h3>{}</h3>").format(t("campaign_studio.arms")))
-        self._arms = Parts(t, t("campaign_studio.arm.add"), lambda: ArmFields(self._view, self._known))
+        with ui.element("div"):
+            self._arms = Parts(t, t("campaign_studio.arm.add"), lambda: ArmFields(self._view, self._known))
         for arm in scheme.arms if scheme else []:
             self._arms.put(partial(ArmFields, self._view, self._known, arm))
         with ui.element("div").classes("grid cols-3").style("gap: 10px"):

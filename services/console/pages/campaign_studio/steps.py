@@ -5,6 +5,7 @@ from collections.abc import Callable
 from services.console.pages.campaign_studio.audience import AudienceStep
 from services.console.pages.campaign_studio.basics import BasicsStep
 from services.console.pages.campaign_studio.choices import Choices
+from services.console.pages.campaign_studio.journeys import JourneysStep
 from services.console.pages.campaign_studio.objective import ObjectiveStep
 from services.console.pages.campaign_studio.people import PeopleStep
 from services.console.pages.campaign_studio.responsibility import ResponsibilityStep
@@ -18,6 +19,7 @@ STEPS: tuple[Callable[[View, Choices], Step], ...] = (
     ObjectiveStep,
     AudienceStep,
     SchemeStep,
+    JourneysStep,
     PeopleStep,
     ScheduleStep,
     ResponsibilityStep,

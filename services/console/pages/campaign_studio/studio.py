@@ -173,10 +173,14 @@ class Studio:
             self._key.set_enabled(False)
             self._drawn = dict.fromkeys(self._body())
             ui.navigate.history.replace(f"/campaign-studio?campaign={campaign.id}")
-        self.stored = campaign
+        arms_before, self.stored = _arms_of(self.stored), campaign
         self._drawn |= saved
         self._conflict.clear()
-        self._look()
+        if arms_before == _arms_of(campaign):
+            self._look()
+        else:
+            # Journeys are written for arms that are stored.
+            self._refill(self.changes())
         self.after()
 
     async def submit(self) -> None:
@@ -275,3 +279,7 @@ def _show(place: ui.html, words: Markup) -> None:
 
 def _person(principal: str) -> str:
     return principal.removeprefix("user:")
+
+
+def _arms_of(campaign: CampaignView | None) -> list[str]:
+    return [arm.key for arm in campaign.scheme.arms] if campaign and campaign.scheme else []
