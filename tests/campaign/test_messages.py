@@ -438,15 +438,6 @@ async def test_a_campaign_that_drains_sends_what_is_open(post: Post) -> None:
     assert {each["state"] for each in await post.settled(campaign_id)} == {"accepted"}
 
 
-async def test_a_campaign_that_drains_sends_what_is_open(post: Post) -> None:
-    campaign_id = await post.planned()
-    async with post.bank.strategist() as author:
-        drained = await author.post(f"/v1/campaigns/{campaign_id}:drain", json={})
-        assert (drained.status_code, drained.json()["status"]) == (200, "draining"), drained.text
-    await post.open()
-    assert {each["state"] for each in await post.settled(campaign_id)} == {"accepted"}
-
-
 async def test_a_sender_that_dies_sends_nothing_twice(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its claims are free again when their lease ends; what it had begun to submit is unknown."""
     campaign_id = await post.planned()
