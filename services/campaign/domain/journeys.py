@@ -12,28 +12,11 @@ from shared.contracts.campaign.journeys import (
     JourneyStep,
     SplitStep,
     UntilStep,
-    WaitStep,
+    leads,
 )
 from shared.errors import FieldError
 
 _SHARE_TOLERANCE = 1e-9
-
-
-def leads(step: JourneyStep) -> Iterator[tuple[str, str | None]]:
-    """Where a step can lead, each with its pointer within the step."""
-    match step:
-        case ContactStep() | UntilStep():
-            yield "next", step.next
-            yield "otherwise", step.otherwise
-        case WaitStep():
-            yield "next", step.next
-        case BranchStep():
-            for index, each in enumerate(step.cases):
-                yield f"cases/{index}/next", each.next
-            yield "otherwise", step.otherwise
-        case SplitStep():
-            for index, path in enumerate(step.paths):
-                yield f"paths/{index}/next", path.next
 
 
 def contacts_of(scheme: Scheme) -> Iterator[tuple[str, str, Arm]]:

@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlalchemy.types import Uuid
 
-from services.campaign.domain.journeys import leads
 from services.campaign.domain.lifecycle import AT_WORK
 from services.campaign.domain.plan import Plan, plan_of
 from services.campaign.domain.split import salt_of
@@ -40,6 +39,7 @@ from shared.contracts.campaign.journeys import (
     SplitStep,
     UntilStep,
     WaitStep,
+    leads,
 )
 from shared.db import Database
 

@@ -83,14 +83,14 @@ def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
     if facts.decided is not None:
         draw_changes(view, campaign, facts.decided, facts.metrics, facts.names)
     draw_fixes(view, campaign, facts.metrics, facts.names)
+    if has_journeys(campaign):
+        draw_journeys(view, campaign, facts.names)
     if campaign.status in _BEFORE_LAUNCH:
         draw_simulation(view, campaign)
     if facts.progress is not None:
         draw_books(view, facts.progress, facts.names)
         if facts.progress.trigger is not None:
             draw_trigger(view, campaign, facts.progress.trigger, facts.names)
-        if has_journeys(campaign):
-            draw_journeys(view, campaign)
     if facts.messages is not None:
         draw_messages(view, facts.messages, again)
     if facts.budget is not None:

@@ -1,5 +1,6 @@
 """Journeys: what follows the first contact of an arm."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
@@ -86,6 +87,23 @@ class SplitStep(_Step):
 JourneyStep: TypeAlias = Annotated[
     ContactStep | WaitStep | UntilStep | BranchStep | SplitStep, Field(discriminator="kind")
 ]
+
+
+def leads(step: JourneyStep) -> Iterator[tuple[str, str | None]]:
+    """Where a step can lead, each with its pointer within the step."""
+    match step:
+        case ContactStep() | UntilStep():
+            yield "next", step.next
+            yield "otherwise", step.otherwise
+        case WaitStep():
+            yield "next", step.next
+        case BranchStep():
+            for index, each in enumerate(step.cases):
+                yield f"cases/{index}/next", each.next
+            yield "otherwise", step.otherwise
+        case SplitStep():
+            for index, path in enumerate(step.paths):
+                yield f"paths/{index}/next", path.next
 
 
 class Journey(Schema):
