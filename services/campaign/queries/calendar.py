@@ -39,6 +39,7 @@ WITH shown AS (
 ), assigned AS (
   SELECT c.campaign_id, c.wave, count(*) AS contacts FROM contact c
   WHERE c.campaign_id IN (SELECT f.id FROM frozen f WHERE f.released) AND c.arm IS NOT NULL
+    AND c.step = 'first'
   GROUP BY c.campaign_id, c.wave
 ), waiting AS (
   SELECT m.campaign_id, m.wave, count(*) AS members FROM audience_member m
