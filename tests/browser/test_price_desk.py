@@ -7,6 +7,7 @@ from shared.ids import new_id
 from tests.browser.conftest import Watched
 from tests.campaign.prices import PRICES
 from tests.conftest import Demonstration
+from tests.support import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 
@@ -14,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 def test_a_quote_is_worked_out_submitted_and_approved_by_another(
     watched: Watched, demonstration: Demonstration, bank: httpx.Client
 ) -> None:
-    stack, key = demonstration.stack, f"desk-{new_id().hex[:12]}"
+    stack, key = demonstration.stack, f"zz-desk-{new_id().hex[:12]}"
     headers = {"Authorization": f"Bearer {stack.token('strategist')}"}
     prices = {**PRICES, "key": key, "name": {"zh": f"价目 {key}", "en": f"Prices {key}"}, "value_model": None}
     base = f"{stack.base_url}/api/campaign/v1"
@@ -23,12 +24,21 @@ def test_a_quote_is_worked_out_submitted_and_approved_by_another(
     approved = httpx.post(f"{base}/price-lists/{key}@1:approve", json={}, headers=checker)
     assert approved.status_code == 200, approved.text
     customer = bank.get("/customers", params={"limit": 1, "status": "active"}).json()["items"][0]["id"]
+    line = {"product": "LOAN-WC", "volume": "1.00"}
+    asked = {"customer_id": customer, "price_list": key, "months": 12, "lines": [line]}
 
+    def can_be_priced() -> bool:
+        return httpx.post(f"{base}/price-quotes:simulate", json=asked, headers=headers).status_code == 200
+
+    wait_until(can_be_priced, what="the customer in the campaign service")
     watched.sign_in("Admin")
     page = watched.page
     watched.open(f"/prices?customer={customer}")
+    line_before = page.locator(".rule-leaf").first.element_handle()
     page.get_by_label("价目").click()
     page.get_by_role("option", name=key).click()
+    # Another list has other products: what was typed before they came would go.
+    line_before.wait_for_element_state("hidden")
     page.get_by_label("余额").fill("1,000,000")
     page.get_by_text("在权限内").wait_for()
     page.get_by_label("利率 %（空为定价）").fill("3.7")
