@@ -5,6 +5,7 @@ batch leaves behind is what one by one would have left, and whatever goes wrong 
 one.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -18,6 +19,7 @@ from opentelemetry import context, propagate, trace
 from shared.bus import RETRY_SECONDS, Bus, Delivery, PoisonError, decode, to_its_end, within_bytes
 from shared.contracts.events import EventData
 from shared.db import fetch
+from shared.problems import is_passing, took_too_long
 from shared.service import AnyHandler, InBatches, Runtime
 from shared.telemetry import DELIVERIES
 from shared.topology import DURABLES, MAX_ATTEMPTS, Durable
@@ -25,6 +27,7 @@ from shared.topology import DURABLES, MAX_ATTEMPTS, Durable
 logger = structlog.get_logger()
 tracer = trace.get_tracer("huanying.bus")
 
+_PAUSE_SECONDS = 1.0
 _ALONE = 32
 _TOGETHER = 100
 _TOGETHER_BYTES = 4 * 1024**2
@@ -58,7 +61,8 @@ async def consume(bus: Bus, name: str, handle: Handle, *, together: bool = False
     `handle` must have committed all it was given when it returns, and nothing when it fails. Failure of one
     naks it with growing delay and, after `MAX_ATTEMPTS`, moves it with its error to the dead-letter queue.
     Failure of several hands each over alone, so that only the one at fault is tried again. What was
-    delivered before is alone from the first: it may be what its worker died of.
+    delivered before is alone from the first: it may be what its worker died of. While the database is away,
+    full or busy the message waits, and the others behind it: that is nobody's fault, and counts no attempt.
     """
     durable = DURABLES[name]
     async for fetched in bus.pull_durable(name, _TOGETHER if together else _ALONE):
@@ -66,7 +70,9 @@ async def consume(bus: Bus, name: str, handle: Handle, *, together: bool = False
             if together and await to_its_end(_work_on_all(messages, durable, handle)):
                 continue
             for message in messages:
-                await to_its_end(_work(bus, message, durable, handle))
+                # Nothing tells that a database is back.
+                while not await to_its_end(_work(bus, message, durable, handle)):  # noqa: ASYNC110
+                    await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _work_on_all(messages: Sequence[Msg], durable: Durable, handle: Handle) -> bool:
@@ -86,7 +92,8 @@ async def _work_on_all(messages: Sequence[Msg], durable: Durable, handle: Handle
     return True
 
 
-async def _work(bus: Bus, message: Msg, durable: Durable, handle: Handle) -> None:
+async def _work(bus: Bus, message: Msg, durable: Durable, handle: Handle) -> bool:
+    """Whether it is settled; otherwise it is to be handled again as it is."""
     attempt = message.metadata.num_delivered or 1
     try:
         if attempt > MAX_ATTEMPTS:
@@ -100,12 +107,18 @@ async def _work(bus: Bus, message: Msg, durable: Durable, handle: Handle) -> Non
     except NatsError as error:
         logger.warning("ack_failed", durable=durable.name, error=str(error))
     except Exception as error:
+        if is_passing(error) and not took_too_long(error):
+            logger.warning("work_waits", durable=durable.name, error=str(error))
+            with contextlib.suppress(NatsError):  # it would come again, and be found in the inbox
+                await message.in_progress()
+            return False
         logger.exception("handler_failed", durable=durable.name, attempt=attempt)
         if attempt >= MAX_ATTEMPTS:
             await bus.bury(message, durable.stream, durable.name, error)
         else:
             DELIVERIES.labels(durable.name, "retried").inc()
             await message.nak(delay=RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1])
+    return True
 
 
 async def apply_once(

@@ -8,11 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.embedded.nats import NatsServer
@@ -24,7 +26,7 @@ from shared.ids import new_id
 from shared.outbox import row
 from shared.service import InBatches, Runtime
 from shared.settings import Settings
-from shared.topology import DURABLES, ensure_durable
+from shared.topology import DURABLES, MAX_ATTEMPTS, ensure_durable
 from tests.shared.conftest import Note
 from tests.shared.test_delivery import published
 from tests.support import Running, eventually
@@ -234,6 +236,35 @@ async def test_what_was_not_committed_is_delivered_again_alone(
             await eventually(over, what="the rest")
     assert in_vain
     assert sorted(done) == sorted(str(each["event_id"]) for each in rows)
+
+
+async def test_nothing_is_given_up_while_the_database_is_away(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it takes: more often than a message may fail."""
+    monkeypatch.setattr("shared.consuming._PAUSE_SECONDS", 0.001)
+    keys = ["k0", "k1", "k2"]
+    calls: list[str] = []
+    done: list[str] = []
+
+    async def handle(deliveries: Sequence[Delivery]) -> None:
+        (key,) = [str(each.data.key) for each in deliveries]  # type: ignore[attr-defined]
+        calls.append(key)
+        if len(calls) <= 3 * MAX_ATTEMPTS:
+            raise OperationalError("SELECT 1", None, psycopg.OperationalError("connection refused"))
+        done.append(key)
+
+    async def over() -> bool:
+        return len(done) == len(keys) and await bus.backlog(DURABLE) == 0
+
+    async with waiting(server, [_message(row(updated(key))) for key in keys]) as bus:
+        async with _running(consume(bus, DURABLE, handle)):
+            await eventually(over, what="all of them")
+        assert done == keys
+        # Those behind it waited with it.
+        assert calls == ["k0"] * (3 * MAX_ATTEMPTS) + keys
+        async with dead_letter_queue(Settings(nats_url=server.url)) as queue:
+            assert await queue.count() == 0
 
 
 def test_batches_have_a_size() -> None:
