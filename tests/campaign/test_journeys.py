@@ -49,15 +49,24 @@ class Road:
     async def worked(self, disposition: str, *people: int) -> None:
         """The managers of these people did what they had to do."""
         for number in people:
-            person = self.town.people[number]
-            async with self.town.bank.manager(person.primary_manager or "", person.org) as manager:
-                items = (await manager.get("/v1/tasks?state=assigned")).json()["items"]
-                (task,) = [each for each in items if each["customer_id"] == str(person.customer_id)]
-                started = await manager.post(f"/v1/tasks/{task['id']}:start")
-                assert started.status_code == 200, started.text
-                body = {"disposition": disposition, "minutes": 3}
-                done = await manager.post(f"/v1/tasks/{task['id']}:record", json=body)
-                assert done.status_code == 200, done.text
+            await self.recorded(number, await self.started(number), disposition)
+
+    async def started(self, number: int) -> str:
+        """The person's task, begun by its manager."""
+        person = self.town.people[number]
+        async with self.town.bank.manager(person.primary_manager or "", person.org) as manager:
+            items = (await manager.get("/v1/tasks?state=assigned")).json()["items"]
+            (task,) = [each["id"] for each in items if each["customer_id"] == str(person.customer_id)]
+            started = await manager.post(f"/v1/tasks/{task}:start")
+            assert started.status_code == 200, started.text
+        return str(task)
+
+    async def recorded(self, number: int, task: str, disposition: str) -> None:
+        person = self.town.people[number]
+        async with self.town.bank.manager(person.primary_manager or "", person.org) as manager:
+            body = {"disposition": disposition, "minutes": 3}
+            done = await manager.post(f"/v1/tasks/{task}:record", json=body)
+            assert done.status_code == 200, done.text
 
     async def time_passes(self, minutes: int) -> None:
         """For those who wait."""
@@ -341,6 +350,7 @@ async def test_after_its_last_day_a_campaign_drains(town: Town) -> None:
     road = await set_out(town, {"key": "rest", "kind": "wait", "minutes": 60, "next": None})
     await road.worked("no_answer", 0)
     await road.go_on()
+    task = await road.started(1)
     yesterday = clock.today() - timedelta(days=1)
     async with town.bank.campaign.runtime.db.transaction() as session:
         await session.execute(update(Campaign).values(ends_on=yesterday))
@@ -348,6 +358,14 @@ async def test_after_its_last_day_a_campaign_drains(town: Town) -> None:
     view = await town.bank.get(f"/v1/campaigns/{road.campaign_id}")
     assert (view["status"], view["status_reason"]) == ("draining", "its last day has passed")
     assert await road.where() == {0: ("rest", "stopped")}
+    assert (await road.lines())["first"] == Counter(done=1, assigned=1, expired=4)
+    # What was begun may still be recorded, and is the last.
+    await road.recorded(1, task, "refused")
+
+    async def completed() -> bool:
+        return bool((await town.bank.get(f"/v1/campaigns/{road.campaign_id}"))["status"] == "completed")
+
+    await eventually(completed, what="the end of the campaign")
 
 
 async def test_a_merged_person_goes_one_way(town: Town) -> None:

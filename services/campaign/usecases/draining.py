@@ -65,12 +65,14 @@ async def follow_draining(session: AsyncSession) -> None:
 
 
 async def _stop_what_would_begin(session: AsyncSession, campaign_id: UUID) -> None:
-    """After the last day nothing is sent and no journey goes on; managers finish what they have."""
-    message = aliased(Message)
-    unsent = exists().where(message.id == Contact.id, message.state == "planned")
+    """After the last day nothing is sent or begun and no journey goes on; what managers have begun they may
+    still record.
+    """
+    task = aliased(Task)
+    begun = exists().where(task.id == Contact.id, task.state == "started")
     await stop_journeys(session, JourneyRun.campaign_id == campaign_id)
     await expire_contacts(
-        session, (Contact.campaign_id == campaign_id) & unsent, at=clock.now(), by=_SYSTEM.id
+        session, (Contact.campaign_id == campaign_id) & ~begun, at=clock.now(), by=_SYSTEM.id
     )
 
 
