@@ -100,7 +100,8 @@ async def start_task(
 ) -> TaskView:
     """The contact begins, if every rule lets it pass now; else the task is closed with the `reason`.
 
-    409 `quota-exhausted` or `budget-exhausted` while nothing is left to reserve: the task stays open.
+    409 `quota-exhausted` or `budget-exhausted` while nothing is left to reserve, `window-passed` after the
+    campaign's last day: the task stays open.
     """
     await start(session, principal, settings, task_id)
     return await _view(session, response, task_id)
