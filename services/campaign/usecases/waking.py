@@ -30,6 +30,7 @@ SELECT c.id, c.campaign_id, coalesce(p.merged_into, c.customer_id), c.arm, a.jou
 FROM contact c
 JOIN campaign_arm a ON a.campaign_id = c.campaign_id AND a.key = c.arm AND a.step = c.step
 JOIN campaign k ON k.id = c.campaign_id AND k.status IN ('launching', 'running', 'paused', 'draining')
+  AND k.ends_on >= %(today)s
 LEFT JOIN known_customer p ON p.id = c.customer_id
 WHERE c.id = ANY(%(ids)b::uuid[]) AND a.journey_start IS NOT NULL AND c.state IN ('done', 'expired')
   AND (c.reason IS NULL OR c.reason NOT IN ('merged', 'erased'))
@@ -62,7 +63,7 @@ UPDATE journey_run r SET wake_at = CASE r.state WHEN 'contacting' THEN r.wake_at
 async def wake_after(session: AsyncSession, contacts: Sequence[UUID]) -> None:
     """These contacts are over: journeys that follow them begin or go on."""
     now = clock.now()
-    begun = await fetch(session, _BEGIN, {"ids": list(contacts), "now": now})
+    begun = await fetch(session, _BEGIN, {"ids": list(contacts), "now": now, "today": clock.today()})
     woken = await fetch(session, _OVER, {"ids": list(contacts), "now": now})
     if begun or woken:
         await session.execute(select(func.pg_notify(WOKEN, "")))
