@@ -112,6 +112,7 @@ def test_messages_survive_kills(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.faults
 def test_twenty_thousand_contacts_survive_kills(
     tmp_path: Path,
