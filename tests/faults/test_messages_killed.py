@@ -121,7 +121,7 @@ def test_twenty_thousand_contacts_survive_kills(
     request: pytest.FixtureRequest,
 ) -> None:
     rounds = request.config.getoption("--faults-rounds")
-    _survive(tmp_path, monkeypatch, capsys, customers=22_000, calls=300, rounds=rounds, slowness=0.5)
+    _survive(tmp_path, monkeypatch, capsys, customers=42_000, calls=300, rounds=rounds, slowness=0.5)
 
 
 def _survive(
