@@ -109,6 +109,17 @@ class Running:
             last = ack.seq
         return last
 
+    async def heard(self, *durables: str) -> None:
+        """All that was published is worked off. The broker counts what is pending a moment after it has
+        acknowledged the publication.
+        """
+        await asyncio.sleep(0.05)
+
+        async def nothing_waits() -> bool:
+            return not any([await self.runtime.bus.backlog(name) for name in durables])
+
+        await eventually(nothing_waits, what="the consumers")
+
 
 @contextmanager
 def environment(values: dict[str, str]) -> Iterator[None]:

@@ -25,7 +25,6 @@ from shared.contracts.events.stewardship import Owners, OwnershipCause, Ownershi
 from shared.db import AuditEntry, Outbox
 from shared.ids import new_id
 from tests.campaign.conftest import SEGMENT, Bank, a_customer, a_scheme, an_arm
-from tests.support import eventually
 
 PUDONG, JINGAN = "hq.sh.pudong", "hq.sh.jingan"
 _versions = count(2)
@@ -50,12 +49,7 @@ class Desk:
 
     async def tell(self, *events: EventData) -> None:
         await self.bank.campaign.publish(*events)
-        bus = self.bank.campaign.runtime.bus
-
-        async def heard() -> bool:
-            return not any([await bus.backlog(name) for name in _CUSTOMER_DURABLES])
-
-        await eventually(heard, what="the consumers")
+        await self.bank.campaign.heard(*_CUSTOMER_DURABLES)
 
     async def ledger(self, campaign_id: str) -> dict[UUID, dict[str, Any]]:
         lines = await self.bank.all_of(f"/v1/campaigns/{campaign_id}/ledger")

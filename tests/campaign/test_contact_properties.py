@@ -13,7 +13,6 @@ from shared import clock
 from shared.contracts.events import CustomersChanged, CustomerState
 from tests.campaign.conftest import SEGMENT, Bank, a_customer, a_scheme, an_arm
 from tests.campaign.desk import PUDONG
-from tests.support import eventually
 
 PEOPLE, MANAGERS, CAMPAIGNS = 40, 2, 3
 RATING = {"steady-r2": 2, "bold-r4": 4}
@@ -120,12 +119,7 @@ async def _history(bank: Bank, rng: random.Random, world: World, number: int) ->
     ]
     world.people |= {each.customer_id: each for each in changed}
     await bank.campaign.publish(CustomersChanged(customers=changed))
-    bus = bank.campaign.runtime.bus
-
-    async def heard() -> bool:
-        return await bus.backlog("campaign__customers") == 0
-
-    await eventually(heard, what="the consumer")
+    await bank.campaign.heard("campaign__customers")
     async with bank.strategist() as author:
         for one in rng.sample(sorted(world.people), 3):
             body = {"customer_id": str(one), "channel": rng.choice(("call", None))}

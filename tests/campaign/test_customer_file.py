@@ -18,7 +18,6 @@ from shared.contracts.events import (
 from shared.ids import new_id
 from tests.campaign.conftest import SEGMENT
 from tests.campaign.desk import EVERYBODY, PUDONG, Desk, but_versions, desk, merged, ref, somebody, unmerged
-from tests.support import eventually
 
 __all__ = ["desk"]
 
@@ -231,12 +230,7 @@ async def test_the_erased_are_forgotten_and_the_books_keep_their_counts(desk: De
         left=[],
     )
     await desk.bank.campaign.publish(update)
-    bus = desk.bank.campaign.runtime.bus
-
-    async def heard() -> bool:
-        return await bus.backlog("campaign__segments") == 0
-
-    await eventually(heard, what="the segments' consumer")
+    await desk.bank.campaign.heard("campaign__segments")
     async with desk.bank.campaign.runtime.db.transaction() as session:
         ids = {"ids": [person.customer_id, twin.customer_id]}
         for table in ("segment_member", "suppression"):

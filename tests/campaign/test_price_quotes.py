@@ -24,7 +24,7 @@ from shared.ids import new_id
 from tests.campaign.conftest import Bank, a_customer
 from tests.campaign.desk import JINGAN, PUDONG, merged, ref
 from tests.campaign.prices import PRICES, a_line
-from tests.support import Running, empty_database, eventually
+from tests.support import Running, empty_database
 
 DURABLES = ("campaign__customers", "campaign__customer_file", "campaign__values")
 AUTHORS: dict[str, tuple[Role, str]] = {
@@ -95,12 +95,7 @@ class Counter:
 
     async def tell(self, *events: Any) -> None:
         await self.bank.campaign.publish(*events)
-        bus = self.bank.campaign.runtime.bus
-
-        async def heard() -> bool:
-            return not any([await bus.backlog(name) for name in DURABLES])
-
-        await eventually(heard, what="the consumers")
+        await self.bank.campaign.heard(*DURABLES)
 
 
 @pytest.fixture
