@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import isfinite, sqrt
+from sys import float_info
 from typing import Literal
 
 from scipy import stats
@@ -15,9 +16,23 @@ from scipy import stats
 from services.evaluation.domain.moments import Moments, merged
 
 WEAK_CORRELATION = 0.05
+NEAR_COPY = 1 - 1e-10
+"""A covariate that agrees with the outcome better than this is the outcome under another name."""
 Kind = Literal["sum", "count", "proportion"]
-Method = Literal["welch", "welch+cuped", "newcombe"]
+Method = Literal[
+    "welch",
+    "welch+cuped",
+    "newcombe",
+    "delta",
+    "order-statistics",
+    "post-stratified",
+    "cr2",
+    "cr2+cuped",
+    "cluster-means",
+    "cluster-means+cuped",
+]
 Interval = tuple[float, float]
+_DIGITS = 8 * float_info.epsilon
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,9 @@ class Adjustment:
     theta: float
     correlation: float
     applied: bool
+    thetas: tuple[float, ...] = ()
+    """Of several covariates, in their order, 0 where one was left out. Their weighted sum is then the
+    covariate, its θ is 1 and `correlation` the multiple correlation."""
 
     @property
     def variance_reduction(self) -> float:
@@ -68,8 +86,22 @@ class Effect:
 class NoEffect:
     """Why there is no estimate."""
 
-    code: Literal["too-few", "no-variance"]
+    code: Literal["too-few", "too-few-clusters", "no-variance", "no-denominator", "ties", "too-large"]
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A group's mean (or ratio, or adjusted mean) with the variance of that estimate, not of the units."""
+
+    n: int
+    mean: float
+    variance: float
+    freedom: float
+
+
+def of_mean(moments: Moments) -> Estimate:
+    return Estimate(moments.n, moments.mean_y, moments.variance / moments.n, moments.n - 1)
 
 
 def compare(
@@ -99,44 +131,54 @@ def compare(
 
 def welch(treated: Moments, control: Moments, alpha: float) -> Effect | NoEffect:
     """Difference in means with unequal variances, degrees of freedom by Welch–Satterthwaite."""
-    part_t, part_c = treated.variance / treated.n, control.variance / control.n
-    error = sqrt(part_t + part_c)
-    if error == 0 or not isfinite(error):
+    return contrast(of_mean(treated), of_mean(control), alpha, "welch")
+
+
+def contrast(
+    treated: Estimate, control: Estimate, alpha: float, method: Method, freedom: float | None = None
+) -> Effect | NoEffect:
+    """Difference of two independent estimates by the t distribution.
+
+    Degrees of freedom are `freedom` where given, else by Welch–Satterthwaite from those of the two.
+    """
+    variance = treated.variance + control.variance
+    if not isfinite(variance) or not isfinite(treated.mean - control.mean):
+        return NoEffect("too-large", "the numbers are too large to be squared")
+    error = sqrt(variance)
+    if error <= _DIGITS * max(abs(treated.mean), abs(control.mean)):
         return NoEffect("no-variance", "the outcome is the same for everybody, so chance cannot be judged")
-    freedom = (part_t + part_c) ** 2 / (_freedom_part(part_t, treated.n) + _freedom_part(part_c, control.n))
-    difference = treated.mean_y - control.mean_y
+    if freedom is None:
+        share = treated.variance / variance
+        freedom = 1 / (share**2 / treated.freedom + (1 - share) ** 2 / control.freedom)
+    difference = treated.mean - control.mean
     margin = float(stats.t.ppf(1 - alpha / 2, freedom)) * error
     return Effect(
         n=treated.n,
         n_control=control.n,
-        mean=treated.mean_y,
-        mean_control=control.mean_y,
+        mean=treated.mean,
+        mean_control=control.mean,
         difference=difference,
         standard_error=error,
         interval=(difference - margin, difference + margin),
         p_value=float(2 * stats.t.sf(abs(difference) / error, freedom)),
-        method="welch",
+        method=method,
         relative=_relative(treated, control, freedom, alpha),
     )
 
 
-def _freedom_part(variance_of_mean: float, n: int) -> float:
-    return variance_of_mean**2 / (n - 1)
-
-
-def _relative(treated: Moments, control: Moments, freedom: float, alpha: float) -> RelativeEffect | None:
+def _relative(treated: Estimate, control: Estimate, freedom: float, alpha: float) -> RelativeEffect | None:
     """Ratio of two means by the delta method; none when the hold-out's mean is not positive.
 
     A share of a negative or vanishing base says nothing to anybody.
     """
-    base = control.mean_y
-    base_variance = control.variance / control.n
-    if base <= 0 or base < sqrt(base_variance):
+    base = control.mean
+    if base <= 0 or base < sqrt(control.variance):
         return None
-    value = (treated.mean_y - base) / base
-    variance = treated.variance / treated.n / base**2 + base_variance * treated.mean_y**2 / base**4
-    error = sqrt(variance)
+    value = (treated.mean - base) / base
+    error = sqrt(treated.variance + control.variance * (treated.mean / base) ** 2) / base
     margin = float(stats.t.ppf(1 - alpha / 2, freedom)) * error
+    if not isfinite(margin) or not isfinite(value):
+        return None
     p_value = float(2 * stats.t.sf(abs(value) / error, freedom)) if error > 0 else 1.0
     return RelativeEffect(value, (value - margin, value + margin), p_value)
 
@@ -172,16 +214,23 @@ def newcombe(treated: Moments, control: Moments, alpha: float) -> Effect:
         ),
         p_value=float(2 * stats.norm.sf(abs(difference) / error)) if error > 0 else 1.0,
         method="newcombe",
-        relative=_relative(treated, control, freedom, alpha),
+        relative=_relative(of_mean(treated), of_mean(control), freedom, alpha),
     )
 
 
 def cuped(treated: Moments, control: Moments) -> Adjustment | None:
-    """θ pooled within groups (Deng, Xu, Kohavi, Walker 2013); none without a varying covariate."""
+    """θ pooled within groups (Deng, Xu, Kohavi, Walker 2013); none without a varying covariate.
+
+    Not applied where the covariate says hardly anything, or is the outcome itself.
+    """
     spread_x = treated.m2_x + control.m2_x
     spread_y = treated.m2_y + control.m2_y
     if spread_x <= 0 or spread_y <= 0:
         return None
     product = treated.c_xy + control.c_xy
-    correlation = product / sqrt(spread_x * spread_y)
-    return Adjustment(product / spread_x, correlation, applied=abs(correlation) >= WEAK_CORRELATION)
+    correlation = product / sqrt(spread_x) / sqrt(spread_y)
+    correlation = min(max(correlation, -1.0), 1.0)
+    theta = product / spread_x
+    if not isfinite(theta) or not isfinite(correlation):
+        return None
+    return Adjustment(theta, correlation, applied=WEAK_CORRELATION <= abs(correlation) < NEAR_COPY)

@@ -15,6 +15,18 @@ Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Interval = Annotated[tuple[Number, Number], Field(description="Lower and upper end at level 1 − alpha")]
 Dimension = Literal["segment", "branch"]
 BreakdownBy = Literal["segment", "branch", "script"]
+EffectMethod = Literal[
+    "welch",
+    "welch+cuped",
+    "newcombe",
+    "delta",
+    "order-statistics",
+    "post-stratified",
+    "cr2",
+    "cr2+cuped",
+    "cluster-means",
+    "cluster-means+cuped",
+]
 
 
 class Narrative(Schema):
@@ -50,6 +62,6 @@ class ArmEffect(Schema):
     se: Number
     ci: Interval
     p_value: Probability
-    method: Literal["welch", "welch+cuped", "newcombe"]
+    method: EffectMethod
     relative: Relative | None = None
     cuped: Cuped | None = None

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from shared.contracts.base import Key, Number, Schema
-from shared.contracts.evaluation.effects import ArmEffect, Interval, Narrative, Probability
+from shared.contracts.evaluation.effects import ArmEffect, EffectMethod, Interval, Narrative, Probability
 
 ArmTrait = Literal["channel", "offer"]
 
@@ -32,7 +32,7 @@ class ScriptComparison(Schema):
     ci: Interval | None = None
     p_value: Probability | None = None
     q_value: Probability | None = Field(None, description="Benjamini–Hochberg over all comparisons")
-    method: Literal["welch", "welch+cuped", "newcombe"] | None = None
+    method: EffectMethod | None = None
     also_differ_in: list[ArmTrait] = Field(
         description="What else is not the same for the two: the difference is then that of the arms as they"
         " are, and no one can say which part of it the words have"
