@@ -7,37 +7,53 @@ from typing import TYPE_CHECKING
 
 from scipy import stats
 
-from services.evaluation.domain.effect import Effect, Kind, NoEffect, compare
+from services.evaluation.domain.cells import DIMENSIONS, OF_ARM
+from services.evaluation.domain.comparison import compared
+from services.evaluation.domain.effect import Effect, NoEffect
 from services.evaluation.domain.moments import Moments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from services.evaluation.domain.cells import CellTable
+    from services.evaluation.domain.comparison import MetricKind
+
 HOLD_OUT = ""
 SMALLEST_CELL = 20
-SCRIPT = "script"
-"""Follows from the arm, so that nobody who is held out has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The finest cell of a campaign. `arm` is empty for the hold-out."""
+    """A cell of a campaign. `arm` is empty for the hold-out, `tier` and `manager` where they are not known,
+    and everything by which the cells were not asked for.
+    """
 
     arm: str
     segment: str
     branch: str
     moments: Moments
     script: str = ""
-    """Of the arm; the hold-out has none."""
+    """Of the arm, as is the channel; the hold-out has neither."""
+    channel: str = ""
+    tier: str = ""
+    manager: str = ""
 
     def value_of(self, dimension: str) -> str:
-        if dimension == "segment":
-            return self.segment
-        if dimension == "branch":
-            return self.branch
-        if dimension == SCRIPT:
-            return self.script
-        raise KeyError(dimension)
+        if dimension not in DIMENSIONS:
+            raise KeyError(dimension)
+        return str(getattr(self, dimension))
+
+
+def cells_of(table: CellTable) -> list[Cell]:
+    """The cells of a table as objects. For a few: ask the table `.by(...)` what is needed first."""
+    given = {name: column.values() for name, column in table.columns.items()}
+    nothing = [""] * len(table)
+    columns = [given.get(name, nothing) for name in ("arm", "segment", "branch")]
+    others = [given.get(name, nothing) for name in ("script", "channel", "tier", "manager")]
+    return [
+        Cell(arm, segment, branch, moments, *rest)
+        for arm, segment, branch, moments, *rest in zip(*columns, table.all_moments(), *others, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +82,36 @@ def control_of(cells: Iterable[Cell]) -> Moments:
 
 
 def break_down(
-    cells: Sequence[Cell], dimensions: Sequence[str], kind: Kind, alpha: float
+    cells: Sequence[Cell], dimensions: Sequence[str], kind: MetricKind, alpha: float
 ) -> list[CellEffect]:
     """Effects per combination of `dimensions`, in the order of their values, without q-values.
 
-    Every script is compared with the whole hold-out of what the other dimensions name.
+    What follows from the arm the hold-out does not have: every script and every channel is compared with the
+    whole hold-out of what the other dimensions name.
     """
     groups: dict[tuple[str, ...], list[Cell]] = {}
     held_out: dict[tuple[str, ...], list[Cell]] = {}
-    own = [name for name in dimensions if name != SCRIPT]
+    own = [name for name in dimensions if name not in OF_ARM]
     for cell in cells:
-        if cell.arm == HOLD_OUT and SCRIPT in dimensions:
+        if cell.arm == HOLD_OUT and len(own) < len(dimensions):
             held_out.setdefault(tuple(cell.value_of(name) for name in own), []).append(cell)
         else:
             groups.setdefault(tuple(cell.value_of(name) for name in dimensions), []).append(cell)
     for values, group in groups.items():
-        shared = (value for name, value in zip(dimensions, values, strict=True) if name != SCRIPT)
+        shared = (value for name, value in zip(dimensions, values, strict=True) if name not in OF_ARM)
         group.extend(held_out.get(tuple(shared), []))
     return [_of_group(tuple(dimensions), values, groups[values], kind, alpha) for values in sorted(groups)]
 
 
 def _of_group(
-    dimensions: tuple[str, ...], values: tuple[str, ...], cells: Sequence[Cell], kind: Kind, alpha: float
+    dimensions: tuple[str, ...],
+    values: tuple[str, ...],
+    cells: Sequence[Cell],
+    kind: MetricKind,
+    alpha: float,
 ) -> CellEffect:
     treated, control = group_of(cells), control_of(cells)
-    effect = compare(treated, control, kind, alpha, SMALLEST_CELL)
+    effect = compared(treated, control, kind, alpha, SMALLEST_CELL)
     return CellEffect(dimensions, values, treated.n, control.n, effect)
 
 

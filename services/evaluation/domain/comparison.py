@@ -1,0 +1,31 @@
+"""Treated against held out by the method that fits the kind of metric."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from services.evaluation.domain.effect import Effect, Kind, NoEffect, compare
+from services.evaluation.domain.ratio import ratio_effect
+
+if TYPE_CHECKING:
+    from services.evaluation.domain.moments import Moments
+
+MetricKind = Literal["sum", "count", "proportion", "balance", "ratio", "retention"]
+"""Kinds of metrics whose cells add up from moments."""
+_AS: dict[MetricKind, Kind] = {"sum": "sum", "count": "count", "proportion": "proportion", "balance": "sum"}
+
+
+def compared(
+    treated: Moments, control: Moments, kind: MetricKind, alpha: float, at_least: int = 2
+) -> Effect | NoEffect:
+    """The effect of a metric of this kind. Of a ratio and a retention, x of the moments is the denominator;
+    of the others it is the covariate.
+    """
+    plain = _AS.get(kind)
+    if plain is not None:
+        return compare(treated, control, plain, alpha, at_least)
+    if min(treated.n, control.n) < at_least:
+        return NoEffect(
+            "too-few", f"{treated.n} treated and {control.n} held out; {at_least} of each are needed"
+        )
+    return ratio_effect(treated, control, alpha)
