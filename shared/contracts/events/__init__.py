@@ -34,7 +34,13 @@ from shared.contracts.events.envelope import (
     EventData,
     MessageOutcome,
 )
-from shared.contracts.events.evaluation import ArmEffect, CampaignEvaluated, RecommendationIssued
+from shared.contracts.events.evaluation import (
+    ArmEffect,
+    CampaignEvaluated,
+    ComparedIndicator,
+    RecommendationIssued,
+    ScorecardPublished,
+)
 from shared.contracts.events.feedback import FeedbackGiven
 from shared.contracts.events.identity import (
     CampaignErasureConfirmed,
@@ -103,6 +109,7 @@ EVENTS: dict[str, type[EventData]] = {
         FeedbackGiven,
         CampaignEvaluated,
         RecommendationIssued,
+        ScorecardPublished,
     )
 }
 
@@ -120,6 +127,7 @@ __all__ = [
     "CampaignResumed",
     "Channel",
     "ChurnWarningRaised",
+    "ComparedIndicator",
     "ConsentChanged",
     "ConsentPurpose",
     "ConsentState",
@@ -163,6 +171,7 @@ __all__ = [
     "RelationEnd",
     "RelationState",
     "RelationsChanged",
+    "ScorecardPublished",
     "SegmentPublished",
     "SegmentUpdated",
     "SegmentationErasureConfirmed",

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from shared.contracts.base import Key, LocalText, Number, Schema, Share, Timestamp
+from shared.contracts.base import Key, LocalText, Number, OrgPath, Schema, Share, Timestamp
 from shared.contracts.events.campaign import _CampaignKeyed
+from shared.contracts.events.envelope import EventData
 
 
 class ArmEffect(Schema):
@@ -33,8 +34,37 @@ class CampaignEvaluated(_CampaignKeyed):
 class RecommendationIssued(_CampaignKeyed):
     SUBJECT: ClassVar[str] = "evaluation.recommendation_issued"
     recommendation_id: UUID
-    action: Literal["continue", "stop", "re_target", "extend", "test_next"]
+    action: Literal[
+        "continue", "stop", "re_target", "re_script", "re_channel", "re_allocate", "extend", "test_next"
+    ]
     outcome: Literal["act", "test_next", "no_evidence"]
     title: LocalText
     evidence: dict[str, JsonValue]
     issued_at: Timestamp
+
+
+class ComparedIndicator(Schema):
+    """How many subjects were compared, and in how many groups that can be told apart: one is no order."""
+
+    indicator: Key
+    subjects: int
+    groups: int
+
+
+class ScorecardPublished(EventData):
+    """A scorecard was frozen. Who is where, readers ask for: it depends on who they are."""
+
+    SUBJECT: ClassVar[str] = "evaluation.scorecard_published"
+    scorecard_id: UUID
+    level: Literal["branch", "staff"]
+    depth: int | None = None
+    period: str
+    org: OrgPath
+    subjects: int
+    indicators: list[ComparedIndicator]
+    input_hash: str
+    published_at: Timestamp
+    published_by: str
+
+    def partition_key(self) -> str:
+        return self.org
