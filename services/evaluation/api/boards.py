@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import duckdb
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead
 from services.evaluation.api.campaigns import visible
@@ -13,9 +15,11 @@ from services.evaluation.domain.exposure import DayTotals, Effort, Stages
 from services.evaluation.queries import campaigns, recommendations, results
 from services.evaluation.queries.boards import board_campaign, campaign_funnel, daily_series, strategy_board
 from services.evaluation.queries.metrics import frozen
+from services.evaluation.store import Store
 from services.evaluation.store.contacts import efforts, funnel
 from services.evaluation.store.outcomes import Question, daily_totals
 from shared import clock
+from shared.auth import Principal
 from shared.contracts.evaluation import CampaignBoard, FeedReport, FeedStatus, StrategyBoard
 from shared.contracts.metrics import MetricCreate
 from shared.web import CurrentRuntime, Router, Session, problem_responses
@@ -36,11 +40,18 @@ async def get_campaign_board(
     session: Session, principal: ReviewRead, store: CurrentStore, campaign_id: CampaignId
 ) -> CampaignBoard:
     """Everything the page of one campaign draws: funnel, effects, daily series, breakdown, advice."""
+    return await campaign_board(session, principal, store, campaign_id, clock.now())
+
+
+async def campaign_board(
+    session: AsyncSession, principal: Principal, store: Store, campaign_id: UUID, until: datetime
+) -> CampaignBoard:
+    """Of the reader's branches, with what was known until then."""
     registration = await campaigns.registration(session, campaign_id)
     course = await campaigns.course(session, campaign_id)
     result = await results.newest(session, campaign_id)
     advice = await recommendations.newest(session, campaign_id)
-    question = Question(campaign_id, clock.now(), principal.scope)
+    question = Question(campaign_id, until, principal.scope)
     metric = frozen(registration).get(campaigns.plan_of(registration).primary_metric)
     seen = await store.read(lambda cursor: _see(cursor, question, metric))
     effort = seen.effort.get(campaign_id, Effort())
