@@ -31,6 +31,8 @@ IndicatorName = Literal[
     "opportunity_won",
     "complaints",
 ]
+ComparisonGap = Literal["no-data", "too-few-subjects", "too-many-subjects", "no-variance"]
+ScoreGap = Literal["too-few", "not-alike", "not-compared"]
 
 
 class ScorecardWanted(Schema):
@@ -83,7 +85,7 @@ class Comparison(Schema):
     groups: int = Field(description="That can be told apart; 1 is no order, 0 nothing compared")
     typical: Number | None = Field(description="Mean over the customers of all subjects")
     spread: Number | None = Field(description="By how much subjects differ, as a standard deviation")
-    error: str | None = Field(None, description="Why nothing could be compared")
+    error: ComparisonGap | None = Field(None, description="Why nothing could be compared")
 
 
 class Score(Schema):
@@ -102,7 +104,11 @@ class Score(Schema):
     rank_interval: tuple[int, int] | None = Field(None, description="From 1, the best, at 95 %")
     group: int | None = Field(None, description="From 1, the best; null while there is one group alone")
     rank: int | None = Field(None, description="Only of one who can be told from everybody else")
-    error: str | None = Field(None, description="Why there is no comparison")
+    error: ScoreGap | None = Field(
+        None,
+        description="Why this subject has no comparison: fewer customers than the minimum, none like those of "
+        "the others, or nobody could be compared",
+    )
 
 
 class Volumes(Schema):
