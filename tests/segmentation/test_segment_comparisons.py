@@ -85,6 +85,9 @@ async def test_combining_counts_and_keeps_a_segment(
             "save_as": {"key": "x", "name": {"zh": "x", "en": "x"}},
         }
         assert (await puxi.post("/v1/segments:combine", json=body)).status_code == 403
+    async with segmentation.client(Role.strategist, org=PUXI) as puxi:
+        refused = await puxi.post("/v1/segments:combine", json=body)
+        assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[-1]) == (403, "head-office-only")
 
 
 async def test_overlap_is_of_the_callers_customers(

@@ -121,6 +121,7 @@ async def _intersection(view: View, segments: Sequence[OverlapSegment]) -> None:
     found = await view.attempt(view.api.post("segmentation", "/v1/segments:combine", Combination, wanted))
     if found is None:
         return
+    may_keep = view.user.has(Role.strategist) and view.user.at_head_office
     title = " ∩ ".join(t.local(segment.name) for segment in segments)
     with ui.dialog() as dialog, ui.card().classes("dialog").props(f'aria-label="{escape(title)}"'):
         html(
@@ -128,7 +129,7 @@ async def _intersection(view: View, segments: Sequence[OverlapSegment]) -> None:
                 title, t("overlap.both", n=whole(found.count), all=whole(found.of)), found.sql
             )
         )
-        if view.user.has(Role.strategist):
+        if may_keep:
             with ui.element("div").classes("stack").style("width: 100%"):
                 key = ui.input(t("overlap.key"), value="-and-".join(keys)[:64]).props("outlined dense")
                 name = ui.input(t("overlap.name"), value=title).props("outlined dense maxlength=200")
@@ -144,7 +145,7 @@ async def _intersection(view: View, segments: Sequence[OverlapSegment]) -> None:
 
         with ui.element("div").classes("actions").style("width: 100%"):
             ui.button(t("cancel"), on_click=lambda: dialog.submit(None)).props("flat no-caps")
-            if view.user.has(Role.strategist):
+            if may_keep:
                 ui.button(t("overlap.save"), on_click=save).props("unelevated no-caps")
     saved = await dialog
     dialog.delete()

@@ -14,7 +14,7 @@ from services.segmentation.queries.segments import show_segment
 from services.segmentation.store import reading
 from services.segmentation.store.bitmaps import to_array
 from services.segmentation.usecases.segments import create_segment
-from shared.auth import Principal, Role
+from shared.auth import HEAD_OFFICE, Principal, Role
 from shared.contracts.conditions import SqlDefinition
 from shared.contracts.segmentation import SegmentCreate, SegmentView
 from shared.contracts.segmentation.comparisons import Combination, CombineRequest, Operation, SaveAs
@@ -48,8 +48,12 @@ def rule_of(operation: Operation, keys: Sequence[str]) -> Rule:
 
 
 def may_save(principal: Principal) -> None:
+    """Segments are the bank's: who may make one by `POST /v1/segments` may keep a combination."""
     if not principal.has(Role.strategist):
         raise Forbidden("Only a strategist may save segments")
+    if principal.org != HEAD_OFFICE:
+        detail = f"Segments are the same in every branch: head office keeps them, you are of {principal.org}."
+        raise Forbidden(detail, slug="head-office-only")
 
 
 async def save(session: AsyncSession, principal: Principal, wanted: SaveAs, sql: str) -> SegmentView:
