@@ -7,7 +7,6 @@ Column 0 is the outcome, the others are covariates that were known before assign
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ from services.evaluation.domain.effect import (
 from services.evaluation.domain.moments import Moments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -70,9 +69,9 @@ class CoMoments:
         )
 
 
-def of_columns(columns: Sequence[ArrayLike]) -> CoMoments:
-    """Of k equally long one-dimensional arrays of finite numbers, by two passes."""
-    values = np.stack([np.asarray(column, dtype=np.float64) for column in columns])
+def of_columns(columns: ArrayLike) -> CoMoments:
+    """Of finite numbers (k, n), a row for each column, by two passes."""
+    values = np.asarray(columns, dtype=np.float64)
     if values.shape[1] == 0:
         return CoMoments(0, np.zeros(len(values)), np.zeros((len(values), len(values))))
     means = values.mean(axis=1)
@@ -84,8 +83,20 @@ def of_columns(columns: Sequence[ArrayLike]) -> CoMoments:
 
 
 def merged(parts: Iterable[CoMoments]) -> CoMoments:
-    """All parts as one sample; at least one part."""
-    return reduce(CoMoments.merge, parts)
+    """All parts, at least one, as one sample."""
+    filled = list(parts)
+    if len(filled) == 1:
+        return filled[0]
+    sizes = np.array([part.n for part in filled], dtype=np.float64)
+    means = np.stack([part.means for part in filled])
+    n = int(sizes.sum())
+    if n == 0:
+        return filled[0]
+    near = means[int(sizes.argmax())]
+    mean = near + sizes @ (means - near) / n
+    apart = means - mean
+    within = np.sum([part.products for part in filled], axis=0)
+    return CoMoments(n, mean, within + (apart * sizes[:, None]).T @ apart)
 
 
 def adjusted_effect(

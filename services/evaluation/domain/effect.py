@@ -174,8 +174,8 @@ def _relative(treated: Estimate, control: Estimate, freedom: float, alpha: float
     base = control.mean
     if base <= 0 or base < sqrt(control.variance):
         return None
-    value = (treated.mean - base) / base
-    error = sqrt(treated.variance + control.variance * (treated.mean / base) ** 2) / base
+    value, share = (treated.mean - base) / base, treated.mean / base
+    error = sqrt(treated.variance + control.variance * share * share) / base
     margin = float(stats.t.ppf(1 - alpha / 2, freedom)) * error
     if not isfinite(margin) or not isfinite(value):
         return None
