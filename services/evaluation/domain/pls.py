@@ -38,7 +38,7 @@ Code = Literal[
 
 OBSERVATIONS_PER_ARROW = 10
 """Barclay, Higgins and Thompson (1995): observations for each arrow into the busiest construct."""
-TOLERANCE = 1e-9
+TOLERANCE = 1e-7
 ITERATIONS = 500
 _SINGULAR = 1e-9
 
@@ -126,7 +126,10 @@ def estimate_from(
     stack = correlations[None]
     weights, usable, iterations = _iterate(stack, layout, scheme)
     if not usable[0]:
-        return NoFit("no-convergence", f"the weights still moved after {ITERATIONS} rounds")
+        return NoFit(
+            "no-convergence",
+            f"the weights still moved after {ITERATIONS} rounds: too little in common to weigh by",
+        )
     solution = _solution(stack, weights, layout)
     if any(_singular(solution.correlations[0], before) for before in layout.before) or any(
         _singular(correlations, block)
