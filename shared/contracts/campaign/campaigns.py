@@ -49,7 +49,9 @@ class EvaluationSummary(Schema):
 
 class RecommendationView(Schema):
     recommendation_id: UUID
-    action: Literal["continue", "stop", "re_target", "extend", "test_next"]
+    action: Literal[
+        "continue", "stop", "re_target", "re_script", "re_channel", "re_allocate", "extend", "test_next"
+    ]
     outcome: Literal["act", "test_next", "no_evidence"]
     title: LocalText
     evidence: dict[str, JsonValue]

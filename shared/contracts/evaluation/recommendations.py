@@ -1,11 +1,12 @@
 """What to do next, on what evidence, and what people decided."""
 
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from shared.contracts.base import Key, LocalText, Money, Note, Number, Schema, Timestamp
+from shared.contracts.base import Key, LocalText, Money, Note, Number, Schema, Share, Timestamp
 from shared.contracts.evaluation.effects import Dimension, Interval, Narrative, Probability
 
 
@@ -13,6 +14,9 @@ class Action(StrEnum):
     CONTINUE = "continue"
     STOP = "stop"
     RE_TARGET = "re_target"
+    RE_SCRIPT = "re_script"
+    RE_CHANNEL = "re_channel"
+    RE_ALLOCATE = "re_allocate"
     EXTEND = "extend"
 
 
@@ -56,6 +60,48 @@ class Evidence(Schema):
     )
 
 
+class PolicyValue(Schema):
+    """A policy that was looked at: learned on some of the customers, valued on the others."""
+
+    action: Action
+    outcome: Outcome
+    dimension: Dimension | None = Field(None, description="What a re-target chooses by")
+    cells: list[str] = Field(default_factory=list, description="Whom a re-target goes on with")
+    shares: dict[Key, Share] = Field(
+        default_factory=dict, description="Of the arms in the next round; the hold-out stays as it was"
+    )
+    n: int = Field(description="Customers it was valued on")
+    gain: Number = Field(
+        description="Over doing the same again, per customer; doubly robust, on held-out folds"
+    )
+    ci: Interval = Field(description="Of the gain, corrected for the number of policies looked at")
+    p_value: Probability = Field(description="Corrected likewise")
+    gain_ipw: Number = Field(description="The same by inverse propensities alone, as a check")
+    lift: Number | None = Field(None, description="Over leaving alone, per customer treated")
+    lift_ci: Interval | None = None
+    n_needed: int | None = Field(
+        None, description="Customers of a next round that would find a gain of this size with power 0.8"
+    )
+
+
+class Prediction(Schema):
+    """What the next round is expected to show: difference from its hold-out per customer treated."""
+
+    metric: Key
+    value: Number
+    ci: Interval
+
+
+class CreatedDraft(Schema):
+    """What accepting made, in the name of whoever accepted."""
+
+    campaign_id: UUID
+    campaign_key: Key
+    segments: list[Key] = Field(
+        default_factory=list, description="Draft segments made for it; to be published before it is submitted"
+    )
+
+
 class Recommendation(Schema):
     id: UUID
     campaign_id: UUID
@@ -68,12 +114,65 @@ class Recommendation(Schema):
     text: Narrative
     evidence: Evidence
     cells: list[TargetCell] = Field(description="Where to aim next; of a re-target only")
+    policies: list[PolicyValue] = Field(
+        default_factory=list,
+        description="Every policy that was looked at, with what it would have been worth",
+    )
+    prediction: Prediction | None = Field(
+        None, description="Null where nothing can be expected of the next round without flattery"
+    )
+    follow_up: Literal["draft_campaign", "none"] = Field(
+        "none", description="What accepting makes. To stop, or to wait, makes nothing"
+    )
     state: RecommendationState
     issued_at: Timestamp
     decided_at: Timestamp | None = None
     decided_by: str | None = None
     note: str | None = None
+    created: CreatedDraft | None = Field(None, description="What accepting made")
 
 
 class RecommendationDecision(Schema):
     note: Note = ""
+
+
+class TrackedRecommendation(Schema):
+    """An accepted recommendation whose follow-up has been evaluated: what was expected, what came."""
+
+    recommendation_id: UUID
+    campaign_key: Key
+    action: Action
+    outcome: Outcome
+    decided_at: Timestamp
+    follow_up_id: UUID
+    follow_up_key: Key
+    metric: Key
+    predicted: Number
+    predicted_ci: Interval
+    realised: Number
+    realised_ci: Interval
+    inside: bool = Field(
+        description="They differ by no more than chance: the 95 % interval of realised − predicted holds 0"
+    )
+    ratio: float | None = Field(description="Realised ÷ predicted; null where nothing was predicted")
+
+
+class Calibration(Schema):
+    """How far predictions were right; of none, nothing is said."""
+
+    action: Action | None = Field(description="null: of all")
+    n: int
+    inside: Share | None = Field(description="Share with `inside`; 0.95 is as it should be")
+    mean_ratio: float | None = Field(description="Mean of realised ÷ predicted; 1 is as it should be")
+
+
+class TrackRecord(Schema):
+    """Newest decision first."""
+
+    items: list[TrackedRecommendation]
+    overall: Calibration
+    by_action: list[Calibration]
+    waiting: int = Field(description="Accepted, with a follow-up that is not evaluated yet")
+    not_comparable: int = Field(
+        description="Evaluated, and not counted: another primary metric, a verdict withheld, or no prediction"
+    )
