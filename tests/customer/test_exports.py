@@ -13,7 +13,7 @@ from tests.customer.conftest import Bank, event, source_id
 from tests.customer.test_relations import relate, relation
 from tests.support import eventually
 
-DATASETS = ("customers", "holdings", "events", "relations", "consents", "ownership", "interactions")
+DATASETS = ("customers", "holdings", "events", "relations", "consents", "ownership", "shares", "interactions")
 
 
 async def rows(client: httpx.AsyncClient, dataset: str, **params: Any) -> list[dict[str, Any]]:
@@ -28,7 +28,13 @@ async def _history(bank: Bank) -> tuple[dict[str, Any], dict[str, Any]]:
     first = await bank.customer()
     second = await bank.customer(org="hq.bj.haidian", primary_manager="S3", backup_manager=None)
     await relate(bank, {**relation(first, "household", second), "valid_from": "2026-01-01"})
-    body = {"org": "hq.sh.pudong", "primary_manager": "S2", "backup_manager": "S1"}
+    shares = {"hq.sh.pudong": ("lead", "0.7"), "hq.sh": ("co", "0.3")}
+    body = {
+        "org": "hq.sh.pudong",
+        "primary_manager": "S2",
+        "backup_manager": "S1",
+        "branches": [{"org": org, "role": role, "share": share} for org, (role, share) in shares.items()],
+    }
     etag = (await bank.admin.get(f"/v1/customers/{first['id']}")).headers["etag"]
     moved = await bank.admin.put(
         f"/v1/customers/{first['id']}/ownership", json=body, headers={"if-match": etag}
@@ -61,6 +67,10 @@ async def test_every_data_set(bank: Bank) -> None:
         "S2",
     )
     assert [(r["kind"], r["minutes"], r["staff"]) for r in found["interactions"]] == [("call", 5, "S1")]
+    assert [(r["org"], r["role"], str(r["share"]), r["valid_to"]) for r in found["shares"]] == [
+        ("hq.sh", "co", "0.300000", None),
+        ("hq.sh.pudong", "lead", "0.700000", None),
+    ]
     assert len(found["customers"]) == len(found["holdings"]) == 1
     for dataset in DATASETS:
         for accept in ("text/csv", "application/x-ndjson"):

@@ -235,6 +235,26 @@ DATASETS: dict[str, Dataset] = {
             ]
         ),
     ),
+    "shares": Dataset(
+        "SELECT coalesce(s.id, c.id), CASE WHEN s.id IS NOT NULL THEN c.id END,"
+        " b.org_path, b.role, b.share, b.valid_from, b.valid_to"
+        " FROM customer_branch b JOIN customer c ON c.id = b.customer_id"
+        " LEFT JOIN customer s ON s.id = c.merged_into",
+        # Only the day of a change is kept: all of that day counts as new until it is over.
+        "((coalesce(b.valid_to, b.valid_from) + 1)::timestamp AT TIME ZONE 'Asia/Shanghai')",
+        "b.customer_id, b.valid_from, b.org_path",
+        pa.schema(
+            [
+                ("customer_id", _TEXT),
+                ("home_id", _TEXT),
+                ("org", _TEXT),
+                ("role", _TEXT),
+                ("share", pa.decimal128(7, 6)),
+                ("valid_from", _DAY),
+                ("valid_to", _DAY),
+            ]
+        ),
+    ),
     "interactions": Dataset(
         "SELECT i.id,"
         " coalesce(s.id, c.id), CASE WHEN s.id IS NOT NULL THEN c.id END,"

@@ -36,7 +36,15 @@ ImportDataset = Literal[
     "customers", "holdings", "events", "relations", "ownership", "consents", "interactions"
 ]
 ExportDataset = Literal[
-    "customers", "holdings", "events", "relations", "values", "consents", "ownership", "interactions"
+    "customers",
+    "holdings",
+    "events",
+    "relations",
+    "values",
+    "consents",
+    "ownership",
+    "shares",
+    "interactions",
 ]
 
 
