@@ -1,0 +1,424 @@
+# ruff: noqa: S608  names in statements are positions: nothing a file says gets into one
+"""The columns of a table that an analysis needs, typed, by unit; and their moments by group.
+
+Groups are reduced inside DuckDB by two passes – means, then centred sums – so that neither the number of rows
+nor the size of the values (balances of 1e8 ± 10) costs memory or digits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from services.evaluation.domain.analysis import GroupMoments
+from services.evaluation.store.tables import Table, TableColumn, UnreadableTable
+from shared.contracts.evaluation.analyse import Combine
+from shared.errors import FieldError, Unprocessable
+
+LARGEST = 1e100
+"""Beyond, squares overflow; nothing that is measured gets near."""
+_LABEL = 500
+_SPACE = "' ' || chr(9) || chr(160) || chr(12288)"
+_MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "-", "--", ".", "\\n")
+_TRUE, _FALSE = ("true", "t", "yes", "y", "是"), ("false", "f", "no", "n", "否")
+_WHOLE = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+)
+_COMBINED = {"mean": "avg", "sum": "sum", "max": "max"}
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One column of numbers; `combine` says how rows of one unit become one value."""
+
+    column: TableColumn
+    combine: Combine
+    option: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns an analysis needs. Measures and dimensions are known by their position."""
+
+    arm: TableColumn
+    unit: TableColumn | None
+    cluster: TableColumn | None
+    measures: Sequence[Measure]
+    dimensions: Sequence[TableColumn]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What was read, and what had to be left out: numbers of rows, but `crossed` and `torn` of units."""
+
+    rows: int
+    without_arm: int
+    without_unit: int
+    without_cluster: int
+    crossed: int
+    torn: int
+    """Units of one arm in several clusters."""
+    repeated: int
+    """Units of several rows."""
+    strange: dict[int, int]
+    """By measure: NaN or infinite values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One measure over all that take part."""
+
+    present: int
+    mean: float
+    binary: bool
+    constant: bool
+    """The same for all, or there for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The measure that is compared and those that go with it, each as measure and its shift.
+
+    With `imputed`, missing companions take their shift (the mean) as value; otherwise the row leaves.
+    """
+
+    measure: int
+    shift: float
+    companions: Sequence[tuple[int, float]] = ()
+    imputed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """`keys`: for each label the groups' values (G,); `moments` in the order of the outcomes asked for."""
+
+    keys: list[NDArray[np.object_]]
+    moments: list[GroupMoments]
+
+
+class Observations:
+    """Typed columns of one table, in its own database: a row each, or a unit each."""
+
+    def __init__(self, table: Table, layout: Layout) -> None:
+        self._cursor = table.cursor
+        self._layout = layout
+        self._caps: dict[int, tuple[float, float]] = {}
+        self._read(table)
+        self.intake = self._settle()
+
+    def _read(self, table: Table) -> None:
+        layout = self._layout
+        parts = [f"{_label(layout.arm)} AS arm"]
+        parts += [f"{_key(layout.unit)} AS unit"] if layout.unit else []
+        parts += [f"{_label(layout.cluster)} AS cluster"] if layout.cluster else []
+        parts += [f"{_label(column)} AS d{at}" for at, column in enumerate(layout.dimensions)]
+        for at, measure in enumerate(layout.measures):
+            parts += [f"{_value(measure)} AS v{at}", f"{_offence(measure.column)} AS t{at}"]
+        statement = f"CREATE TABLE given AS SELECT {', '.join(parts)} FROM {table.source}"
+        try:
+            self._cursor.execute(statement, table.parameters)
+        except duckdb.Error as error:
+            raise UnreadableTable(_said(error)) from error
+
+    def _settle(self) -> Intake:
+        """Refuse what is no number; leave out what takes no part; make one row of each unit."""
+        layout, strange = self._layout, self._check_values()
+        counted = self._one(
+            "SELECT count(*), count(*) FILTER (arm IS NULL)"
+            f", {_unless('unit', layout.unit)}, {_unless('cluster', layout.cluster)} FROM given"
+        )
+        rows, without_arm, without_unit, without_cluster = (int(number) for number in counted)
+        kept = ["arm IS NOT NULL"]
+        kept += ["unit IS NOT NULL"] if layout.unit else []
+        kept += ["cluster IS NOT NULL"] if layout.cluster else []
+        where = " AND ".join(kept)
+        crossed = torn = repeated = 0
+        if layout.unit:
+            self._cursor.execute(f"CREATE TABLE unit AS {self._by_unit(where)}")
+            self._cursor.execute("DROP TABLE given")
+            crossed, torn, repeated = (
+                int(number)
+                for number in self._one(
+                    "SELECT count(*) FILTER (crossed), count(*) FILTER (torn AND NOT crossed)"
+                    ", count(*) FILTER (repeated AND NOT crossed AND NOT torn) FROM unit"
+                )
+            )
+            self._cursor.execute("CREATE VIEW observation AS FROM unit WHERE NOT crossed AND NOT torn")
+        else:
+            clean = [
+                f"CASE WHEN isfinite(v{at}) THEN v{at} END AS v{at}" for at in range(len(layout.measures))
+            ]
+            self._cursor.execute(
+                f"CREATE VIEW observation AS SELECT {', '.join([*self._labels(), *clean])}"
+                f" FROM given WHERE {where}"
+            )
+        return Intake(rows, without_arm, without_unit, without_cluster, crossed, torn, repeated, strange)
+
+    def _labels(self) -> list[str]:
+        cluster = ["cluster"] if self._layout.cluster else []
+        return ["arm", *cluster, *(f"d{at}" for at in range(len(self._layout.dimensions)))]
+
+    def _by_unit(self, where: str) -> str:
+        """A unit has the dimension's value that all its rows have, and none if they differ."""
+        layout = self._layout
+        parts = ["min(arm) AS arm", "min(arm) <> max(arm) AS crossed", "count(*) > 1 AS repeated"]
+        if layout.cluster:
+            parts += ["min(cluster) AS cluster", "min(cluster) <> max(cluster) AS torn"]
+        else:
+            parts += ["false AS torn"]
+        parts += [
+            f"CASE WHEN min(d{at}) = max(d{at}) THEN min(d{at}) END AS d{at}"
+            for at in range(len(layout.dimensions))
+        ]
+        parts += [
+            f"{_COMBINED[measure.combine]}(v{at}) FILTER (isfinite(v{at})) AS v{at}"
+            for at, measure in enumerate(layout.measures)
+        ]
+        return f"SELECT {', '.join(parts)} FROM given WHERE {where} GROUP BY unit"
+
+    def _check_values(self) -> dict[int, int]:
+        """How many values of each measure are NaN or infinite; 422 for what is no number."""
+        parts = []
+        for at in range(len(self._layout.measures)):
+            huge = f"isfinite(v{at}) AND abs(v{at}) > {LARGEST}"
+            parts += [f"count(t{at})", f"min(t{at})", f"count(*) FILTER ({huge})"]
+            parts += [f"count(*) FILTER (v{at} IS NOT NULL AND NOT isfinite(v{at}))"]
+        found = self._one(f"SELECT {', '.join(parts)} FROM given")
+        strange = {}
+        for at, measure in enumerate(self._layout.measures):
+            offences, example, huge, unusual = found[4 * at : 4 * at + 4]
+            if offences:
+                _refuse_text(measure, int(offences), str(example))
+            if huge:
+                _refuse(measure, f"has {huge:,} values beyond ±{LARGEST:g}: no measurement is that large")
+            strange[at] = int(unusual)
+        return strange
+
+    def arms(self) -> dict[str, int]:
+        """Rows or units that take part, by arm."""
+        rows = self._all("SELECT arm, count(*) FROM observation GROUP BY arm ORDER BY arm")
+        return {str(arm): int(count) for arm, count in rows}
+
+    def clusters(self) -> tuple[dict[str, int], int]:
+        """Clusters by arm, and how many of them stand in several arms."""
+        by_arm = self._all("SELECT arm, count(DISTINCT cluster) FROM observation GROUP BY arm ORDER BY arm")
+        split = self._one(
+            "SELECT count(*) FROM (SELECT cluster FROM observation GROUP BY cluster"
+            " HAVING min(arm) <> max(arm))"
+        )
+        return {str(arm): int(count) for arm, count in by_arm}, int(split[0])
+
+    def levels(self, dimension: int) -> tuple[int, int]:
+        """How many values a dimension has, and how many rows or units have none of it."""
+        levels, missing = self._one(
+            f"SELECT count(DISTINCT d{dimension}), count(*) FILTER (d{dimension} IS NULL) FROM observation"
+        )
+        return int(levels), int(missing)
+
+    def profiles(self) -> list[Profile]:
+        parts = []
+        for at in range(len(self._layout.measures)):
+            parts += [f"count(v{at})", f"coalesce(avg(v{at}), 0)", f"count(*) FILTER (v{at} NOT IN (0, 1))"]
+            parts += [f"coalesce(min(v{at}) = max(v{at}), true)"]
+        found = self._one(f"SELECT {', '.join(parts)} FROM observation")
+        profiles = []
+        for at in range(len(self._layout.measures)):
+            present, mean, other, constant = found[4 * at : 4 * at + 4]
+            binary = present > 0 and other == 0
+            profiles.append(Profile(int(present), float(mean), binary=binary, constant=bool(constant)))
+        return profiles
+
+    def present(self, measures: Sequence[int]) -> dict[str, int]:
+        """By arm, how many have all of `measures`."""
+        where = " AND ".join(f"v{at} IS NOT NULL" for at in measures)
+        rows = self._all(f"SELECT arm, count(*) FILTER ({where}) FROM observation GROUP BY arm")
+        return {str(arm): int(count) for arm, count in rows}
+
+    def cap(self, measure: int, share: float) -> tuple[float, float, int]:
+        """Cap a measure at its quantiles 1 − `share` and `share`; they and how many values it changed."""
+        low, high = self._one(
+            f"SELECT quantile_cont(v{measure}, {1 - share}), quantile_cont(v{measure}, {share})"
+            " FROM observation"
+        )
+        changed = self._one(
+            f"SELECT count(*) FILTER (v{measure} < ? OR v{measure} > ?) FROM observation", [low, high]
+        )
+        self._caps[measure] = (float(low), float(high))
+        return float(low), float(high), int(changed[0])
+
+    def values(self, measure: int, arm: str) -> NDArray[np.float64]:
+        """All values of one arm: for what needs their order."""
+        found = self._cursor.execute(
+            f"SELECT v{measure} AS v FROM observation WHERE arm = ? AND v{measure} IS NOT NULL", [arm]
+        ).fetchnumpy()
+        return np.asarray(found["v"], dtype=np.float64)
+
+    def moments(self, outcomes: Sequence[Outcome], *by: str) -> Grouped:
+        """Moments of each outcome by `by`: labels of this table (`arm`, `cluster`, `d0` …)."""
+        columns = {
+            (at, place): expression
+            for at, outcome in enumerate(outcomes)
+            for place, expression in enumerate(self._shifted(outcome))
+        }
+        keys = ", ".join(by)
+        shifted = ", ".join(f"{expression} AS y{at}_{place}" for (at, place), expression in columns.items())
+        given = " AND ".join(f"{key} IS NOT NULL" for key in by)
+        source = f"(SELECT {keys}, {shifted} FROM observation WHERE {given})"
+        centres = ", ".join(
+            f"coalesce(fsum(y{at}_{place}) / count(y{at}_{place}), 0) AS c{at}_{place}"
+            for at, place in columns
+        )
+        self._cursor.execute(
+            f"CREATE OR REPLACE TEMP TABLE centre AS SELECT {keys}, {centres} FROM {source} GROUP BY {keys}"
+        )
+        centred = ", ".join(f"y{at}_{place} - c{at}_{place} AS d{at}_{place}" for at, place in columns)
+        found = self._cursor.execute(
+            f"SELECT {', '.join(f'g.{key}' for key in by)}, {', '.join(_sums(outcomes))}"
+            f" FROM (SELECT {', '.join(f's.{key}' for key in by)}, {centred}"
+            f", {', '.join(f'c{at}_{place}' for at, place in columns)}"
+            f" FROM {source} s JOIN centre c USING ({keys})) g GROUP BY {', '.join(f'g.{key}' for key in by)}"
+            f" ORDER BY {', '.join(f'g.{key}' for key in by)}"
+        ).fetchnumpy()
+        labels = [np.asarray(found[key], dtype=object) for key in by]
+        return Grouped(labels, [_moments_of(found, at, outcome) for at, outcome in enumerate(outcomes)])
+
+    def _shifted(self, outcome: Outcome) -> list[str]:
+        """Expressions of the outcome and its companions, NULL where the row does not count."""
+        own = f"v{outcome.measure} IS NOT NULL"
+        others = [] if outcome.imputed else [f"v{at} IS NOT NULL" for at, _ in outcome.companions]
+        present = " AND ".join([own, *others])
+        shifts = [(outcome.measure, outcome.shift), *outcome.companions]
+        return [
+            f"CASE WHEN {present} THEN coalesce({self._capped(at)} - ({shift!r}), 0.0) END"
+            for at, shift in shifts
+        ]
+
+    def _capped(self, measure: int) -> str:
+        if measure not in self._caps:
+            return f"v{measure}"
+        low, high = self._caps[measure]
+        return f"least(greatest(v{measure}, {low!r}), {high!r})"
+
+    def _all(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        return self._cursor.execute(statement, list(parameters)).fetchall()
+
+    def _one(self, statement: str, parameters: Sequence[object] = ()) -> tuple[Any, ...]:
+        return self._all(statement, parameters)[0]
+
+
+def _sums(outcomes: Sequence[Outcome]) -> list[str]:
+    parts = []
+    for at, outcome in enumerate(outcomes):
+        places = range(1 + len(outcome.companions))
+        parts += [f"count(d{at}_0) AS n{at}", f"coalesce(max(d{at}_0 * d{at}_0), 0) AS l{at}"]
+        for place in places:
+            parts += [
+                f"any_value(c{at}_{place}) AS c{at}_{place}",
+                f"coalesce(fsum(d{at}_{place}), 0) AS s{at}_{place}",
+            ]
+            parts += [
+                f"coalesce(fsum(d{at}_{place} * d{at}_{other}), 0) AS p{at}_{place}_{other}"
+                for other in places
+                if other >= place
+            ]
+    return parts
+
+
+def _moments_of(found: dict[str, NDArray[np.float64]], at: int, outcome: Outcome) -> GroupMoments:
+    """What rounding left of the means is taken out of the products (Björck's correction)."""
+    size = 1 + len(outcome.companions)
+    n = np.asarray(found[f"n{at}"], dtype=np.int64)
+    counted = np.maximum(n, 1)
+    rest = np.stack([np.asarray(found[f"s{at}_{place}"], dtype=np.float64) for place in range(size)], axis=1)
+    centre = np.stack(
+        [np.asarray(found[f"c{at}_{place}"], dtype=np.float64) for place in range(size)], axis=1
+    )
+    products = np.empty((len(n), size, size))
+    for place in range(size):
+        for other in range(place, size):
+            product = np.asarray(found[f"p{at}_{place}_{other}"], dtype=np.float64)
+            product = product - rest[:, place] * rest[:, other] / counted
+            products[:, place, other] = products[:, other, place] = product
+    for place in range(size):
+        products[:, place, place] = np.maximum(products[:, place, place], 0.0)
+    largest = np.asarray(found[f"l{at}"], dtype=np.float64)
+    return GroupMoments(n, centre + rest / counted[:, None], products, largest)
+
+
+def _label(column: TableColumn) -> str:
+    """A value as text, whole numbers without decimals; NULL where there is none."""
+    plain = f"CAST({column.sql} AS VARCHAR)"
+    if column.type in {"FLOAT", "DOUBLE"}:
+        whole = f"{column.sql} = trunc({column.sql}) AND abs({column.sql}) < 1e15"
+        plain = f"CASE WHEN {whole} THEN CAST(CAST({column.sql} AS BIGINT) AS VARCHAR) ELSE {plain} END"
+        plain = f"CASE WHEN NOT isnan({column.sql}) THEN {plain} END"
+    return f"left(nullif(trim({plain}, {_SPACE}), ''), {_LABEL})"
+
+
+def _key(column: TableColumn) -> str:
+    """What identifies a unit: whole numbers as they are, anything else as text."""
+    return column.sql if column.type in _WHOLE else _label(column)
+
+
+def _number_of(column: TableColumn) -> str:
+    """As a DOUBLE; NULL for what is missing or no number."""
+    if column.type == "BOOLEAN":
+        return f"CAST(CAST({column.sql} AS INTEGER) AS DOUBLE)"
+    if column.type != "VARCHAR":
+        return f"CAST({column.sql} AS DOUBLE)"
+    word = f"lower(trim({column.sql}, {_SPACE}))"
+    return (
+        f"coalesce(TRY_CAST(trim({column.sql}, {_SPACE}) AS DOUBLE),"
+        f" CASE WHEN {word} IN {_TRUE!r} THEN 1.0 WHEN {word} IN {_FALSE!r} THEN 0.0 END)"
+    )
+
+
+def _value(measure: Measure) -> str:
+    column = measure.column
+    numeric = (*_WHOLE, "FLOAT", "DOUBLE", "BOOLEAN", "VARCHAR")
+    if column.type not in numeric and not column.type.startswith("DECIMAL"):
+        _refuse(measure, f"holds values of type {column.type}: numbers or true/false are needed")
+    return _number_of(column)
+
+
+def _offence(column: TableColumn) -> str:
+    """The text that is neither a number nor a sign for a missing value."""
+    if column.type != "VARCHAR":
+        return "CAST(NULL AS VARCHAR)"
+    word = f"lower(trim({column.sql}, {_SPACE}))"
+    signs = "(" + ", ".join("'" + sign.replace("'", "''") + "'" for sign in _MISSING) + ")"
+    return f"CASE WHEN {_number_of(column)} IS NULL AND {word} NOT IN {signs} THEN left({column.sql}, 80) END"
+
+
+def _unless(name: str, column: TableColumn | None) -> str:
+    return f"count(*) FILTER (arm IS NOT NULL AND {name} IS NULL)" if column else "0"
+
+
+def _refuse_text(measure: Measure, offences: int, example: str) -> None:
+    hint = ": write numbers with a decimal point and without signs for thousands" if "," in example else ""
+    rows = "1 value" if offences == 1 else f"{offences:,} values"
+    _refuse(measure, f"has {rows} that are not numbers, for example {example!r}{hint}")
+
+
+def _refuse(measure: Measure, what: str) -> None:
+    detail = f"The column {measure.column.name!r} {what}."
+    raise Unprocessable(detail, slug="not-numeric", errors=[FieldError(f"/{measure.option}", detail)])
+
+
+def _said(error: duckdb.Error) -> str:
+    """The first lines of what DuckDB says; what follows is advice for its own options."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    until = next((at for at, line in enumerate(lines) if line.startswith("Possible")), 4)
+    text = "; ".join(line for line in lines[:until] if line)
+    return text.removeprefix("Invalid Input Error: ")[:400]
