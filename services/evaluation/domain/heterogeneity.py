@@ -57,9 +57,9 @@ def heterogeneity(
 
     τ² by DerSimonian and Laird (1986). Values are the empirical-Bayes means at that τ². Their intervals take
     in that neither the common effect nor τ² is known: the mean squared distance of the truth from the value
-    is averaged over every τ in proportion to its likelihood (a flat prior of τ: Gelman 2006). They cover on
-    average over cells, not each single cell however far out. Of two cells nothing can be said about τ: they
-    are returned as they are.
+    is averaged over every τ in proportion to its likelihood, with a flat prior of τ² (Morris and Tang 2011),
+    which three cells do not bear: they have one of τ (Gelman 2006). They cover on average over cells, not
+    each single cell however far out. Of two cells nothing can be said about τ: they are returned as they are.
     """
     y, s = np.asarray(effects, dtype=np.float64), np.asarray(errors, dtype=np.float64)
     if y.size != s.size or y.ndim != 1:
@@ -121,7 +121,8 @@ def _squared_error(y: Numbers, s: Numbers, value: Numbers, tau2: float) -> Numbe
     log_likelihood = -0.5 * (
         np.log(total).sum(axis=1) + np.log(information) + (precision * (y - mean[:, None]) ** 2).sum(axis=1)
     )
-    chance = np.exp(log_likelihood - log_likelihood.max()) * width
+    flat = np.ones_like(tau) if y.size == _FEWEST_TO_SHRINK else tau
+    chance = np.exp(log_likelihood - log_likelihood.max()) * flat * width
     chance /= chance.sum()
     own = tau[:, None] ** 2 * precision
     centre = mean[:, None] + own * (y - mean[:, None])

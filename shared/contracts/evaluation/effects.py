@@ -65,3 +65,7 @@ class ArmEffect(Schema):
     method: EffectMethod
     relative: Relative | None = None
     cuped: Cuped | None = None
+    always_valid_ci: Interval | None = Field(
+        None, description="Holds at all evaluations together; null without a standard error"
+    )
+    always_valid_p: Probability | None = None

@@ -7,10 +7,18 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.base import Currency, Key, LocalText, Money, Number, OrgPath, Schema, Share, Timestamp
-from shared.contracts.evaluation.effects import ArmEffect, BreakdownBy, Dimension, Interval, Probability
+from shared.contracts.evaluation.effects import (
+    ArmEffect,
+    BreakdownBy,
+    Dimension,
+    Interval,
+    Narrative,
+    Probability,
+)
 from shared.contracts.evaluation.scripts import ScriptEffects
 from shared.contracts.events import RegisteredArm
 from shared.contracts.metrics import Better
+from shared.contracts.stopping import FixedStop, Margins, StopRule
 
 
 class CampaignRegistration(Schema):
@@ -34,6 +42,8 @@ class CampaignRegistration(Schema):
     alpha: Probability
     window_days: int
     unit: Literal["customer"] = "customer"
+    stop: StopRule = Field(default_factory=FixedStop)
+    margins: Margins = Field(default_factory=dict)
     content_hash: str = Field(description="SHA-256 of the registration as received")
 
 
@@ -43,6 +53,8 @@ class HealthCheck(Schema):
     p_value: Probability | None = None
     detail: str
     observed: dict[str, int] = Field(default_factory=dict)
+    withholds: bool = Field(True, description="False: for information, whatever it finds")
+    reading: Narrative | None = Field(None, description="Why it matters, and what to do where it is not ok")
 
 
 class Health(Schema):
@@ -71,7 +83,21 @@ class GuardrailEffect(Schema):
     metric: Key
     better: Better
     overall: ArmEffect | None
-    harmed: bool = Field(description="The interval lies wholly on the worse side")
+    harmed: bool = Field(description="By the method: harm is shown, or more than the margin not ruled out")
+    method: Literal["harm", "non_inferiority"] = Field(
+        "harm",
+        description="`harm`: the interval lies wholly on the worse side. `non_inferiority`, where a margin"
+        " was registered: the interval reaches beyond the margin on the worse side",
+    )
+    margin: Number | None = Field(None, description="By how much it may get worse, as registered")
+
+
+class MoneyPart(Schema):
+    """One part of the contribution over all treated, in CNY; what it costs is negative."""
+
+    metric: Key = Field(description="The primary metric, or one that it cannibalises")
+    part: Literal["margin", "fee", "expected_loss", "capital", "operating_cost", "contribution"]
+    amount: Money
 
 
 class MoneyResult(Schema):
@@ -82,15 +108,25 @@ class MoneyResult(Schema):
     ci: Interval
     currency: Currency | None
     incremental_contribution: Money | None = Field(
-        None, description="Incremental × the metric's unit contribution"
+        None,
+        description="Incremental × what a unit contributes, net of the funds transfer price, expected loss"
+        " and capital, and of what changed in the metrics it cannibalises",
     )
     contribution_ci: tuple[Money, Money] | None = None
+    parts: list[MoneyPart] = Field(default_factory=list, description="What the contribution is the sum of")
     contact_cost: Money | None = Field(
         None, description="Sum of recorded contact costs; null when none was recorded"
     )
+    net: Money | None = Field(None, description="Contribution less contact cost, as far as it was recorded")
+    net_ci: tuple[Money, Money] | None = None
     minutes: Number = Field(description="Manager minutes recorded")
     contacts: int
     roi: float | None = Field(None, description="(contribution − cost) / cost, when both are known")
+    payback_days: int | None = Field(
+        None,
+        description="When the contribution, coming in evenly over the life of a unit, has paid for the"
+        " contacts; null when it never does, and without `economics` that say how long a unit stays",
+    )
 
 
 class BreakdownRow(Schema):
@@ -119,6 +155,25 @@ class Breakdown(Schema):
     rows: list[BreakdownRow]
 
 
+class Stopping(Schema):
+    """Whether the primary effect may be read now, by the rule that was registered."""
+
+    rule: Literal["fixed", "always_valid", "group_sequential"]
+    final: bool = Field(description="Every outcome window has passed: the last look")
+    information: Share = Field(
+        description="Customers whose outcome window has passed, of those planned for or assigned"
+    )
+    look: int | None = Field(None, description="Of a planned look, its number from 1; null between looks")
+    bound: float | None = Field(None, description="What |z| has to exceed to be read now")
+    z: float | None = Field(None, description="Difference over its standard error")
+    ci: Interval | None = Field(
+        None,
+        description="The interval that decides, by the rule; null where no bound is given at this moment",
+    )
+    crossed: bool = Field(description="Zero is left out by this look, or was by an earlier planned one")
+    readable: bool = Field(description="`final` or `crossed`: a conclusion may be drawn")
+
+
 class Method(Schema):
     name: str
     alpha: Probability
@@ -141,6 +196,9 @@ class CampaignResult(Schema):
     primary: PrimaryEffect | None = Field(description="Null while the verdict is withheld")
     guardrails: list[GuardrailEffect]
     money: MoneyResult | None
+    stopping: Stopping | None = Field(
+        None, description="Null while the verdict is withheld, and of results of earlier versions"
+    )
     breakdown: list[BreakdownRow]
     scripts: ScriptEffects | None = Field(
         None,
