@@ -7,7 +7,8 @@ from services.evaluation.api import boards, campaigns, metrics, recommendations,
 from services.evaluation.consumers import HANDLERS
 from services.evaluation.jobs import TASKS, confirm_erasures, evaluate_when_due, settings_of
 from services.evaluation.settings import EvaluationSettings
-from services.evaluation.store import DeskFeed, Store, StoreFeed, open_store
+from services.evaluation.store import DeskFeed, Store, StoreFeed, TierFeed, open_store
+from services.evaluation.store.own_feed import OwnFeed
 from shared.contracts.events import (
     ContactRecorded,
     ContactsAssigned,
@@ -15,16 +16,23 @@ from shared.contracts.events import (
     CustomerEventsRecorded,
     CustomersMerged,
     CustomersUnmerged,
-    FeedbackGiven,
-    OpportunityMoved,
-    ReferralAnswered,
-    ReferralMade,
+    HoldingsChanged,
 )
 from shared.service import Feed, Runtime, Service
 from shared.web import create_app
 
-CUSTOMER_EVENTS = (CustomerEventsRecorded, CustomersMerged, CustomersUnmerged, CustomerErased)
-DESK_EVENTS = (ReferralMade, ReferralAnswered, OpportunityMoved, FeedbackGiven)
+CUSTOMER_EVENTS = (
+    CustomerEventsRecorded,
+    HoldingsChanged,
+    CustomersMerged,
+    CustomersUnmerged,
+    CustomerErased,
+)
+OWN_FEEDS: dict[type[OwnFeed], str] = {
+    DeskFeed: "CAMPAIGN",
+    TierFeed: "SEGMENTATION",
+}
+"""Feeds with a watermark of their own, and the streams they follow."""
 
 
 @asynccontextmanager
@@ -33,10 +41,13 @@ async def resources(runtime: Runtime) -> AsyncIterator[Mapping[type, object]]:
     file = settings.data_dir / settings.store_file
     store = open_store(file, memory=settings.store_memory, threads=settings.store_threads)
     try:
-        desks = DeskFeed(store)
-        if not desks.begun("CAMPAIGN"):
-            desks.begin("CAMPAIGN", await runtime.bus.forgotten("CAMPAIGN", 0))
-        yield {Store: store, StoreFeed: StoreFeed(store), DeskFeed: desks}
+        own: dict[type, object] = {}
+        for kind, stream in OWN_FEEDS.items():
+            feed = kind(store)
+            if not feed.begun(stream):
+                feed.begin(stream, await runtime.bus.forgotten(stream, 0))
+            own[kind] = feed
+        yield {Store: store, StoreFeed: StoreFeed(store), **own}
     finally:
         store.close()
 
@@ -49,19 +60,30 @@ def _desks(runtime: Runtime) -> DeskFeed:
     return runtime.resource(DeskFeed)
 
 
+def _tiers(runtime: Runtime) -> TierFeed:
+    return runtime.resource(TierFeed)
+
+
 service = Service(
     name="evaluation",
     title="Huanying evaluation",
     description="What campaigns changed, against their hold-out, and what to do next.",
     settings=EvaluationSettings,
-    routers=[metrics.router, campaigns.router, recommendations.router, review.router, boards.router],
+    routers=[
+        metrics.router,
+        campaigns.router,
+        recommendations.router,
+        review.router,
+        boards.router,
+    ],
     handlers=HANDLERS,
     tasks=TASKS,
     resources=resources,
     feeds=[
         Feed("evaluation", "CUSTOMER", CUSTOMER_EVENTS, _target),
         Feed("evaluation", "CAMPAIGN", [ContactsAssigned, ContactRecorded], _target),
-        Feed("evaluation-desks", "CAMPAIGN", DESK_EVENTS, _desks),
+        Feed("evaluation-desks", "CAMPAIGN", DeskFeed.KINDS, _desks),
+        Feed("evaluation-tiers", "SEGMENTATION", TierFeed.KINDS, _tiers),
     ],
     background=[evaluate_when_due, confirm_erasures],
 )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.evaluation.models import Registration
 from services.evaluation.settings import EvaluationSettings
-from services.evaluation.store import Store
+from services.evaluation.store import Store, TierFeed
 from services.evaluation.usecases import erasures, evaluations, registrations
 from services.evaluation.usecases.evaluations import SYSTEM, TASK
 from shared import clock
@@ -16,7 +16,12 @@ from shared.errors import NotFound, Unavailable
 from shared.jobs import JobRun, defer
 from shared.service import Runtime, Task
 
-STREAMS = ("CUSTOMER", "CAMPAIGN")
+POSITIONS = {
+    "CUSTOMER": "CUSTOMER",
+    "CAMPAIGN": "CAMPAIGN",
+    TierFeed.position("SEGMENTATION"): "SEGMENTATION",
+}
+"""Watermarks of the store that an evaluation waits for, and their streams."""
 _LOOK_SECONDS = 0.2
 
 
@@ -45,15 +50,16 @@ async def evaluate(job: JobRun) -> dict[str, Any]:
 
 async def _caught_up(job: JobRun, store: Store, patience: float) -> None:
     """Wait until the store holds what the streams held when the job began."""
-    goals = {stream: await job.runtime.bus.last_sequence(stream) for stream in STREAMS}
+    ends = {stream: await job.runtime.bus.last_sequence(stream) for stream in set(POSITIONS.values())}
+    goals = {position: ends[stream] for position, stream in POSITIONS.items()}
     deadline = time.monotonic() + patience
     while True:
-        behind = {stream: goal - store.watermark(stream) for stream, goal in goals.items()}
-        behind = {stream: lag for stream, lag in behind.items() if lag > 0}
+        behind = {position: goal - store.watermark(position) for position, goal in goals.items()}
+        behind = {position: lag for position, lag in behind.items() if lag > 0}
         if not behind:
             return
         if time.monotonic() > deadline:
-            lags = ", ".join(f"{lag} messages behind {stream}" for stream, lag in behind.items())
+            lags = ", ".join(f"{lag} messages behind {position}" for position, lag in behind.items())
             raise Unavailable(f"After {patience:g} s the store is still {lags}. Evaluate again later.")
         await job.progress(0.1, "waiting for the store", behind)
         await asyncio.sleep(_LOOK_SECONDS)

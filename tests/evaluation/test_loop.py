@@ -370,6 +370,7 @@ async def test_the_feed_reports_how_far_it_is(evaluation: Running, strategist: h
             ("evaluation", "CUSTOMER"),
             ("evaluation", "CAMPAIGN"),
             ("evaluation-desks", "CAMPAIGN"),
+            ("evaluation-tiers", "SEGMENTATION"),
         ]
         return all(
             stream["lag"] == 0 and stream["watermark"] == stream["last_sequence"] for stream in streams

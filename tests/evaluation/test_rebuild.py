@@ -8,9 +8,10 @@ import duckdb
 import pytest
 
 from services.evaluation.domain.catalogue import BUILT_IN
-from services.evaluation.store import DeskFeed, Store, StoreFeed, open_store
+from services.evaluation.store import DeskFeed, Store, StoreFeed, TierFeed, open_store
+from services.evaluation.store.cells import cell_moments
 from services.evaluation.store.desks import DeskQuestion, feedback, opportunities, referrals
-from services.evaluation.store.outcomes import Question, cell_moments
+from services.evaluation.store.outcomes import Question
 from shared import clock
 from shared.auth import Role
 from tests.evaluation.bank import Campaign
@@ -28,7 +29,11 @@ async def test_a_store_rebuilt_from_the_streams_holds_the_same_outcomes(
         await evaluation.publish(*facts, *desks(campaign, facts), campaign.completed())
         await result_of(strategist, campaign.id)
     rebuilt = open_store(tmp_path / "rebuilt.duckdb", memory="512MB", threads=2)
-    targets = {"evaluation": StoreFeed(rebuilt), "evaluation-desks": DeskFeed(rebuilt)}
+    targets = {
+        "evaluation": StoreFeed(rebuilt),
+        "evaluation-desks": DeskFeed(rebuilt),
+        "evaluation-tiers": TierFeed(rebuilt),
+    }
     feeds = [
         asyncio.create_task(
             evaluation.runtime.bus.feed(

@@ -15,8 +15,9 @@ from services.evaluation.domain.catalogue import BUILT_IN, COMPLAINTS, CONVERSIO
 from services.evaluation.domain.exposure import Exposures
 from services.evaluation.domain.moments import merged, of_values
 from services.evaluation.store import Store, StoreFeed, open_store
+from services.evaluation.store.cells import cell_moments
 from services.evaluation.store.contacts import efforts, exposures, funnel
-from services.evaluation.store.outcomes import Question, cell_moments, daily_totals
+from services.evaluation.store.outcomes import Question, daily_totals
 from shared.bus import Delivery
 from shared.contracts.events import (
     AssignedContact,

@@ -6,6 +6,7 @@ import orjson
 from sqlalchemy import CTE, ColumnElement, Integer, Select, Text, case, func, select
 
 from services.campaign.domain.plan import Plan
+from services.campaign.models import Customer
 from shared.contracts.events import BATCH_ITEMS
 
 
@@ -14,10 +15,11 @@ def assigned_contacts(decided: CTE, plan: Plan, step: str) -> Select[Any]:
     event may carry, as JSON with commas between; null for those who are suppressed.
     """
     suppressed = decided.c.state == "suppressed"
+    theirs = select(Customer.primary_manager).where(Customer.id == decided.c.customer_id).scalar_subquery()
     number = func.row_number().over(partition_by=suppressed, order_by=decided.c.customer_id)
     listed = select(
         case((~suppressed, (number - 1) // BATCH_ITEMS)).label("part"),
-        case((~suppressed, _contact(decided, plan, step))).label("contact"),
+        case((~suppressed, _contact(decided, plan, step, theirs))).label("contact"),
     ).subquery("listed")
     return (
         select(
@@ -29,7 +31,9 @@ def assigned_contacts(decided: CTE, plan: Plan, step: str) -> Select[Any]:
     )
 
 
-def _contact(of: CTE, plan: Plan, step: str) -> ColumnElement[str]:
+def _contact(
+    of: CTE, plan: Plan, step: str, primary_manager: ColumnElement[str | None]
+) -> ColumnElement[str]:
     """The JSON of one. What all contacts of an arm have in common is written once."""
     arms = {
         arm.key: _members({"arm": arm.key} | arm.model_dump(include={"offer", "channel", "script"}))
@@ -46,6 +50,8 @@ def _contact(of: CTE, plan: Plan, step: str) -> ColumnElement[str]:
         case(arms, value=of.c.arm, else_=_members({"arm": None})),
         ',"manager":',
         func.coalesce(_quoted(of.c.manager), "null"),
+        ',"primary_manager":',
+        func.coalesce(_quoted(primary_manager), "null"),
         ',"branch":',
         _quoted(of.c.org_path),
         ',"segment":',
@@ -60,5 +66,5 @@ def _members(of: dict[str, Any]) -> str:
     return orjson.dumps(of)[1:-1].decode()
 
 
-def _quoted(column: ColumnElement[str]) -> ColumnElement[str]:
+def _quoted(column: ColumnElement[Any]) -> ColumnElement[str]:
     return func.to_json(column).cast(Text)

@@ -114,11 +114,6 @@ class CellTable:
         ]
 
 
-def empty_table() -> CellTable:
-    nothing = Column((), np.zeros(0, dtype=np.int64))
-    return CellTable(dict.fromkeys(STORED, nothing), np.zeros((len(MOMENTS), 0)))
-
-
 def merge_groups(moments: Numbers, group: Codes, groups: int) -> Numbers:
     """(6, k) merged into (6, groups); `group` says where each of the k belongs. Empty groups are 0."""
     n, mean_y, m2_y, mean_x, m2_x, c_xy = moments

@@ -7,7 +7,8 @@ from uuid import UUID
 import duckdb
 
 from services.evaluation.domain.exposure import Effort, Exposures, Stages
-from services.evaluation.store.outcomes import IN_SCOPE, Question, Value, naive_utc, select
+from services.evaluation.store.outcomes import IN_SCOPE, Question, naive_utc, select
+from services.evaluation.store.quantities import Value
 from shared.contracts.events.envelope import ContactOutcome
 from shared.contracts.metrics import MetricCreate
 

@@ -1,8 +1,4 @@
-"""What people at their desks made of contacts: referrals, opportunities, feedback.
-
-Followed from a watermark of its own: a store that has followed campaigns for long, and never these events,
-takes as many of them as the stream still remembers.
-"""
+"""What people at their desks made of contacts: referrals, opportunities, feedback."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -11,13 +7,12 @@ import duckdb
 import pyarrow as pa
 
 from services.evaluation.domain.credit import credited
-from services.evaluation.store.batches import MOMENT, OWNED, Row, advance, of_kind, put, utc
-from services.evaluation.store.open import Store
+from services.evaluation.store.batches import MOMENT, OWNED, Row, of_kind, put, utc
+from services.evaluation.store.own_feed import OwnFeed
 from shared import clock
 from shared.bus import Delivery
 from shared.contracts.events import FeedbackGiven, OpportunityMoved, ReferralAnswered, ReferralMade
 
-_KINDS = (ReferralMade, ReferralAnswered, OpportunityMoved, FeedbackGiven)
 _AMOUNT = pa.decimal128(20, 2)
 _TOLD = [("home", pa.uuid()), ("version", pa.int32()), ("told_at", MOMENT), ("day", pa.date32())]
 _REFERRAL = pa.schema(
@@ -66,39 +61,15 @@ def _insert(table: str) -> str:
 _INSERT_FEEDBACK = "INSERT OR IGNORE INTO feedback BY NAME SELECT * FROM batch"
 
 
-class DeskFeed:
-    """Target of the desks' feed: idempotent as `StoreFeed` is, into the same store."""
+class DeskFeed(OwnFeed):
+    NAME = "desks"
+    KINDS = (ReferralMade, ReferralAnswered, OpportunityMoved, FeedbackGiven)
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def begun(self, stream: str) -> bool:
-        return self._store.has_begun(_position(stream))
-
-    def begin(self, stream: str, forgotten: int) -> None:
-        """A store that never followed these events begins with what the stream remembers."""
-        self._store.begin(_position(stream), forgotten)
-
-    def watermark(self, stream: str) -> int:
-        return self._store.watermark(_position(stream))
-
-    async def apply(self, stream: str, deliveries: Sequence[Delivery], last_seq: int) -> None:
-        await self._store.write(lambda cursor: _apply(cursor, stream, deliveries, last_seq))
-
-
-def _position(stream: str) -> str:
-    return f"{stream}/desks"
-
-
-def _apply(
-    cursor: duckdb.DuckDBPyConnection, stream: str, deliveries: Sequence[Delivery], last_seq: int
-) -> None:
-    def work(fresh: Sequence[Delivery]) -> None:
+    @staticmethod
+    def _take(cursor: duckdb.DuckDBPyConnection, fresh: Sequence[Delivery]) -> None:
         put(cursor, _insert("referral"), _REFERRAL, _referrals(fresh))
         put(cursor, _insert("opportunity"), _OPPORTUNITY, _opportunities(fresh))
         put(cursor, _INSERT_FEEDBACK, _FEEDBACK, _feedback(fresh))
-
-    advance(cursor, _position(stream), deliveries, last_seq, _KINDS, work)
 
 
 def _referrals(deliveries: Sequence[Delivery]) -> Iterator[Row]:

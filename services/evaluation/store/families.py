@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from shared.contracts.events import CustomerRef, CustomersMerged, CustomersUnmerged
 
-_DELETED = ("contact", "event", "referral", "opportunity")
+_DELETED = ("contact", "event", "holding", "referral", "opportunity")
 """What the erased leave nothing of."""
 _TABLES = ("exposure", *_DELETED)
 
@@ -60,8 +60,13 @@ WHERE exposure.campaign_id = earliest.campaign_id AND exposure.customer_id = ear
 """
 
 _ROWS = " + ".join(
-    f"(SELECT count(*) FROM {table} AS t WHERE coalesce(t.home, t.customer_id) = staged.home)"  # noqa: S608
-    for table in _TABLES
+    [
+        *(
+            f"(SELECT count(*) FROM {table} AS t WHERE coalesce(t.home, t.customer_id) = staged.home)"  # noqa: S608
+            for table in _TABLES
+        ),
+        "(SELECT count(*) FROM tier WHERE tier.home = staged.home)",
+    ]
 )
 _ERASE = f"""
 INSERT INTO erased BY NAME
@@ -130,9 +135,9 @@ def count_first(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def erase(cursor: duckdb.DuckDBPyConnection, customers: Sequence[CustomerRef]) -> None:
-    """Deletes outcomes, contacts, referrals and opportunities of these homes. Their exposures stay as
-    nobody's: they are counted among the assigned, and have no outcome that could be known. Again changes
-    nothing.
+    """Deletes outcomes, holdings, tiers, contacts, referrals and opportunities of these homes. Exposures of
+    theirs stay as nobody's: they are counted among the assigned, and have no outcome that could be known.
+    Again changes nothing.
     """
     if not customers:
         return
@@ -145,7 +150,8 @@ def erase(cursor: duckdb.DuckDBPyConnection, customers: Sequence[CustomerRef]) -
         cursor.execute(
             f"UPDATE exposure SET contact_id = NULL, customer_id = NULL, home = NULL WHERE {theirs}"  # noqa: S608
         )
-        cursor.execute("DELETE FROM alias WHERE home IN (SELECT home FROM staged)")
+        for table in ("tier", "alias"):
+            cursor.execute(f"DELETE FROM {table} WHERE home IN (SELECT home FROM staged)")  # noqa: S608
     cursor.unregister("staged")
 
 

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from services.evaluation.store import families
 from services.evaluation.store.batches import MOMENT, OWNED, Row, advance, of_kind, put, utc
 from services.evaluation.store.open import Store
+from services.evaluation.store.standing_feed import take_holdings
 from shared.bus import Delivery
 from shared.contracts.campaign.journeys import FIRST_STEP
 from shared.contracts.events import (
@@ -19,6 +20,7 @@ from shared.contracts.events import (
     CustomerEventsRecorded,
     CustomersMerged,
     CustomersUnmerged,
+    HoldingsChanged,
 )
 from shared.contracts.metrics import EventField
 
@@ -30,7 +32,8 @@ _EXPOSURE = pa.schema(
         ("propensity", pa.float64()),
         ("assigned_at", MOMENT),
         ("wave", pa.int32()),
-        *((name, pa.string()) for name in ("segment", "branch", "manager", "offer", "channel", "script")),
+        *((name, pa.string()) for name in ("segment", "branch", "manager", "primary_manager")),
+        *((name, pa.string()) for name in ("offer", "channel", "script")),
     ]
 )
 _CONTACT = pa.schema(
@@ -84,6 +87,7 @@ _KINDS = (
     ContactsAssigned,
     ContactRecorded,
     CustomerEventsRecorded,
+    HoldingsChanged,
     CustomersMerged,
     CustomersUnmerged,
     CustomerErased,
@@ -113,6 +117,7 @@ def _apply(
         put(cursor, _INSERT_EXPOSURE, _EXPOSURE, _exposures(fresh), families.count_first)
         put(cursor, _INSERT_CONTACT, _CONTACT, _contacts(fresh))
         put(cursor, _INSERT_EVENT, _EVENT, _events(fresh))
+        take_holdings(cursor, fresh)
 
     advance(cursor, stream, deliveries, last_seq, _KINDS, work)
 
@@ -143,6 +148,7 @@ def _exposures(deliveries: Iterable[Delivery]) -> Iterator[Row]:
                 "segment": contact.segment,
                 "branch": contact.branch,
                 "manager": contact.manager,
+                "primary_manager": contact.primary_manager,
                 "offer": contact.offer,
                 "channel": contact.channel,
                 "script": contact.script,

@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS exposure (
     campaign_id UUID NOT NULL, contact_id UUID, customer_id UUID,
     arm VARCHAR NOT NULL, propensity DOUBLE NOT NULL, assigned_at TIMESTAMP NOT NULL, wave INTEGER NOT NULL,
     segment VARCHAR NOT NULL, branch VARCHAR NOT NULL,
-    manager VARCHAR, offer VARCHAR, channel VARCHAR, script VARCHAR
+    manager VARCHAR, primary_manager VARCHAR, offer VARCHAR, channel VARCHAR, script VARCHAR
 );
 CREATE TABLE IF NOT EXISTS contact (
     campaign_id UUID NOT NULL, contact_id UUID NOT NULL, customer_id UUID NOT NULL, version INTEGER NOT NULL,
@@ -45,6 +45,15 @@ CREATE TABLE IF NOT EXISTS feedback (
     feedback_id UUID PRIMARY KEY, campaign_id UUID NOT NULL, kind VARCHAR NOT NULL, subject VARCHAR,
     rating INTEGER NOT NULL, branch VARCHAR NOT NULL, given_at TIMESTAMP NOT NULL
 );
+CREATE TABLE IF NOT EXISTS holding (
+    customer_id UUID NOT NULL, home UUID, account VARCHAR NOT NULL, product VARCHAR NOT NULL,
+    category VARCHAR NOT NULL, currency VARCHAR NOT NULL, as_of DATE NOT NULL,
+    balance DECIMAL(20, 2) NOT NULL, closed BOOLEAN NOT NULL
+);
+CREATE TABLE IF NOT EXISTS tier (
+    home UUID NOT NULL, scheme VARCHAR NOT NULL, kind VARCHAR NOT NULL, tier VARCHAR,
+    effective_at TIMESTAMP NOT NULL
+);
 CREATE TABLE IF NOT EXISTS alias (home UUID NOT NULL, survivor UUID, changed_at TIMESTAMP NOT NULL);
 CREATE TABLE IF NOT EXISTS erased (home UUID NOT NULL, rows BIGINT NOT NULL);
 """
@@ -53,6 +62,7 @@ _ADDED = """
 ALTER TABLE exposure ALTER COLUMN contact_id DROP NOT NULL;
 ALTER TABLE exposure ALTER COLUMN customer_id DROP NOT NULL;
 ALTER TABLE exposure ADD COLUMN IF NOT EXISTS home UUID;
+ALTER TABLE exposure ADD COLUMN IF NOT EXISTS primary_manager VARCHAR;
 ALTER TABLE exposure ADD COLUMN IF NOT EXISTS counted BOOLEAN DEFAULT true;
 ALTER TABLE contact ADD COLUMN IF NOT EXISTS home UUID;
 ALTER TABLE event ADD COLUMN IF NOT EXISTS home UUID;
@@ -60,7 +70,8 @@ ALTER TABLE event ADD COLUMN IF NOT EXISTS home UUID;
 # Times are UTC without a zone; `arm` is empty for the hold-out. `applied` makes a message that the
 # relay published twice, under two sequence numbers, count once. `home` is there when a row was recorded for
 # another customer than the one it belongs to now. An exposure without a customer is an erased one's. `day` is
-# that of `told_at` where the bank is. Of referrals and opportunities every version is a row.
+# that of `told_at` where the bank is. Of referrals and opportunities every version is a row. A holding is one
+# account at the close of one day; a tier holds for the file it was given to, from `effective_at` on.
 
 
 class Store:

@@ -20,8 +20,9 @@ from services.evaluation.queries.campaigns import design_of, plan_of
 from services.evaluation.queries.metrics import frozen
 from services.evaluation.queries.scripts import script_effects
 from services.evaluation.store import Store
+from services.evaluation.store.cells import cell_moments
 from services.evaluation.store.contacts import efforts, exposures
-from services.evaluation.store.outcomes import Question, cell_moments
+from services.evaluation.store.outcomes import Question
 from services.evaluation.usecases import results
 from shared import clock
 from shared.auth import Principal

@@ -4,12 +4,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluation.domain.catalogue import BUILT_IN
+from services.evaluation.domain.definitions import definition_errors
 from services.evaluation.models import MetricRow
 from services.evaluation.queries.metrics import as_contract
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
-from shared.contracts.metrics import Metric, MetricCreate, MetricKind
+from shared.contracts.metrics import Metric, MetricCreate
 from shared.errors import Conflict, FieldError, Unprocessable
 
 
@@ -38,12 +39,7 @@ async def define(session: AsyncSession, principal: Principal, metric: MetricCrea
 
 
 def _check(metric: MetricCreate) -> None:
-    if metric.currency is not None and metric.kind is not MetricKind.SUM:
-        raise Unprocessable(
-            "Only a sum has a currency.", errors=[FieldError("/currency", "must be null for this kind")]
-        )
-    if metric.covariate and metric.kind is MetricKind.PROPORTION:
-        raise Unprocessable(
-            "A proportion is compared without a covariate.",
-            errors=[FieldError("/covariate", "must be false for this kind")],
-        )
+    errors = definition_errors(metric)
+    if errors:
+        places = [FieldError(place, detail) for place, detail in errors]
+        raise Unprocessable("The parts of this definition do not fit together.", errors=places)

@@ -18,6 +18,7 @@ from shared.contracts.base import (
     Timestamp,
 )
 from shared.contracts.events.envelope import BATCH_ITEMS, ContactOutcome, ContactState, EventData
+from shared.contracts.stopping import FixedStop, Margins, StopRule
 
 
 class _CampaignKeyed(EventData):
@@ -49,13 +50,21 @@ class Registration(Schema):
     primary_metric: Key
     guardrails: list[Key] = Field(default_factory=list)
     target: Money | None = None
-    unit: Literal["customer"] = "customer"
+    unit: DrawnUnit = "customer"
     arms: list[RegisteredArm]
     hold_out: Share
     salt: str
+    recommendation_id: UUID | None = Field(
+        None,
+        exclude_if=lambda key: key is None,
+        description="The recommendation of an evaluation that the campaign follows",
+    )
     dimensions: list[str] = Field(default_factory=lambda: ["segment", "branch"])
     alpha: float = 0.05
     window_days: int = 30
+    # Left out when there is none: what was registered before they could be set keeps its hash.
+    stop: StopRule = Field(default_factory=FixedStop, exclude_if=lambda stop: stop.kind == "fixed")
+    margins: Margins = Field(default_factory=dict, exclude_if=lambda margins: not margins)
 
 
 class CampaignLaunched(_CampaignKeyed):
@@ -81,7 +90,12 @@ class AssignedContact(Schema):
     offer: Key | None = None
     channel: str | None = None
     script: str | None = None
-    manager: Code | None = None
+    manager: Code | None = Field(
+        None, description="Whose task it is; none of a message, and of who is held out"
+    )
+    primary_manager: Code | None = Field(
+        None, description="Whose customer it was when decided, also of who is held out"
+    )
     branch: OrgPath
     segment: Key
     step: Key = Field(
