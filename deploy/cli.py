@@ -11,7 +11,7 @@ import click
 import structlog
 import typer
 
-from deploy.commands import clock, dlq, keys, natskey, schemas
+from deploy.commands import analyse, clock, dlq, keys, natskey, schemas
 from deploy.commands.options import DataDir, Host, LogLevel, Port
 from deploy.doctor import Finding, Patient, examine
 from deploy.embedded.errors import StackError
@@ -28,6 +28,7 @@ app.add_typer(keys.app, name="apikey", help="API keys of systems that call the s
 app.add_typer(natskey.app, name="natskey", help="NATS credentials of partners who push events.")
 app.add_typer(dlq.app, name="dlq", help="The dead-letter queue.")
 app.add_typer(clock.app, name="clock", help="Business time of a test environment.")
+app.command("analyse")(analyse.analyse)
 app.command("token")(keys.token)
 app.command("secrets")(keys.secrets)
 app.command("migrate")(schemas.migrate)
