@@ -40,13 +40,17 @@ _GONE_BY = """
 DELETE FROM trigger_entry e USING campaign_trigger t
 WHERE t.campaign_id = %(campaign)s AND e.campaign_id = t.campaign_id AND e.moved_at <@ t.closed
 """
-# Who is not known yet waits. Of a person with several files it is the survivor who is decided on.
+# Who is not known yet waits. Of a person with several files it is the survivor who is decided on. They are
+# looked up one by one: a join on the survivor would read all customers of the bank for the few who moved.
 _DUE = """
-SELECT e.customer_id, e.moved_at, person.id
-FROM trigger_entry e JOIN known_customer c ON c.id = e.customer_id
-JOIN known_customer person ON person.id = coalesce(c.merged_into, c.id)
-WHERE e.campaign_id = %(campaign)s AND e.due_at <= %(now)s
-ORDER BY e.moved_at, e.customer_id LIMIT %(limit)s
+SELECT customer_id, moved_at, person FROM (
+  SELECT e.customer_id, e.moved_at, (
+    SELECT (SELECT s.id FROM known_customer s WHERE s.id = coalesce(c.merged_into, c.id))
+    FROM known_customer c WHERE c.id = e.customer_id
+  ) AS person
+  FROM trigger_entry e WHERE e.campaign_id = %(campaign)s AND e.due_at <= %(now)s
+) AS due
+WHERE person IS NOT NULL ORDER BY moved_at, customer_id LIMIT %(limit)s
 """
 _THESE = """
 unnest(%(customer)b::uuid[], %(moved_at)b::timestamptz[], %(person)b::uuid[])
