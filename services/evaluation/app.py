@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from services.evaluation.api import boards, campaigns, metrics, recommendations, review
+from services.evaluation.api import boards, campaigns, metrics, recommendations, reports, review
 from services.evaluation.consumers import HANDLERS
 from services.evaluation.jobs import TASKS, confirm_erasures, evaluate_when_due, settings_of
 from services.evaluation.settings import EvaluationSettings
@@ -75,6 +75,7 @@ service = Service(
         recommendations.router,
         review.router,
         boards.router,
+        reports.router,
     ],
     handlers=HANDLERS,
     tasks=TASKS,

@@ -1,0 +1,79 @@
+"""Reports to print, send and keep."""
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+from fastapi import Header, Query, Response
+
+from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead
+from services.evaluation.api.boards import campaign_board
+from services.evaluation.api.campaigns import visible
+from services.evaluation.queries import campaigns, results
+from services.evaluation.queries.metrics import frozen
+from services.evaluation.queries.paper import printed
+from services.evaluation.queries.report import Report, campaign_html
+from shared.charts.palette import PRINT, SCREEN
+from shared.formats import Language
+from shared.web import Rest, Router, Session, problem_responses
+
+router = Router(tags=["reports"])
+
+Format = Literal["html", "pdf"]
+As = Annotated[Format, Query(alias="format", description="One HTML document, or the same as PDF")]
+In = Annotated[Language, Query(description="Language of the report")]
+IfNoneMatch = Annotated[str | None, Header(description="ETag of the report you have")]
+
+_DOCUMENT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The report",
+        "content": {
+            "text/html": {"schema": {"type": "string"}},
+            "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
+    304: {"description": "It is the one you have"},
+}
+_TYPES: dict[Format, str] = {"html": "text/html; charset=utf-8", "pdf": "application/pdf"}
+# A report is looked at, and may never do anything: whatever a name in it says.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+@router.get(
+    "/reports/campaigns/{campaign_id}",
+    response_class=Response,
+    responses={**_DOCUMENT, **problem_responses(404, 422, 503)},
+)
+async def get_campaign_report(
+    session: Session,
+    principal: ReviewRead,
+    store: CurrentStore,
+    rest: Rest,
+    campaign_id: CampaignId,
+    format_: As = "html",
+    lang: In = "zh",
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """The newest result as a document: verdict, funnel, effects, course, breakdown, money, guardrails,
+    scripts, advice, method. Of the reader's branches, with what was known when the result was computed.
+    """
+    registration = await campaigns.registration(session, campaign_id)
+    result = visible(principal, await results.required(session, campaign_id))
+    board = await campaign_board(session, principal, store, campaign_id, result.data_until)
+    await rest()
+    report = Report(board, result, frozen(registration))
+    html = campaign_html(report, lang, SCREEN if format_ == "html" else PRINT)
+    etag = f'"{result.id}-{hashlib.sha256(html.encode()).hexdigest()[:16]}-{format_}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if if_none_match == etag:
+        return Response(status_code=304, headers=headers)
+    return await _answer(html, format_, f"{registration.key}.{format_}", headers)
+
+
+async def _answer(html: str, format_: Format, name: str, headers: dict[str, str]) -> Response:
+    content = html.encode() if format_ == "html" else await printed(html)
+    safe = {
+        "Content-Disposition": f'inline; filename="{name}"',
+        "Content-Security-Policy": _POLICY,
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(content, media_type=_TYPES[format_], headers={**headers, **safe})

@@ -1,0 +1,151 @@
+"""Words of the report, in both languages."""
+
+from typing import Final
+
+from shared.formats import Language
+
+_WORDS: Final[dict[str, tuple[str, str]]] = {
+    "title": ("活动评估报告", "Campaign evaluation report"),
+    "product": ("环营", "Huanying"),
+    "page": ("第", "Page"),
+    "of": ("页，共", "of"),
+    "pages": ("页", ""),
+    "key": ("活动编号", "Campaign key"),
+    "period": ("活动期间", "Campaign dates"),
+    "state": ("状态", "State"),
+    "orgs": ("参与机构", "Organisations"),
+    "segments": ("客群", "Segments"),
+    "primary": ("主指标", "Primary metric"),
+    "arms": ("触达方案", "Arms"),
+    "share": ("占比", "Share"),
+    "offer": ("产品", "Offer"),
+    "channel": ("渠道", "Channel"),
+    "hold_out_share": ("对照组比例", "Hold-out"),
+    "registered": ("登记时间", "Registered"),
+    "hash": ("登记内容哈希", "Hash of the registration"),
+    "until": ("数据截至", "Data until"),
+    "evaluated": ("评估时间", "Evaluated"),
+    "version": ("程序版本", "Code version"),
+    "input_hash": ("输入哈希", "Hash of the input"),
+    "matured": ("已成熟", "Matured"),
+    "matured_note": (
+        "{share} 的客户已走完观察期；尚未走完的客户未计入效果，全部走完不晚于 {day}。",
+        (
+            "{share} of the customers have lived through their outcome window; the others are not in the"
+            " effect yet, the last of them by {day}."
+        ),
+    ),
+    "design": ("启动前登记的设计", "Design registered before launch"),
+    "verdict": ("结论", "Verdict"),
+    "why": ("原因", "Why"),
+    "to_do": ("怎么办", "What to do"),
+    "incremental": ("总增量", "Incremental total"),
+    "per_customer": ("户均差异", "Difference per customer"),
+    "interval": ("区间", "Interval"),
+    "p": ("p 值", "p-value"),
+    "q": ("q 值", "q-value"),
+    "n": ("人数（触达/对照）", "n (treated / hold-out)"),
+    "target": ("目标", "Target"),
+    "reached": ("目标完成", "Target reached"),
+    "health": ("健康检查", "Health checks"),
+    "check": ("检查", "Check"),
+    "passed": ("通过", "Passed"),
+    "failed": ("未通过", "Failed"),
+    "detail": ("说明", "Detail"),
+    "funnel": ("漏斗", "Funnel"),
+    "funnel_note": (
+        "占比以各组分配人数为基数。对照组未被接触，其转化是没有活动时也会发生的。",
+        (
+            "Shares of each group's own assigned customers. The hold-out was left alone: its conversions"
+            " would have happened anyway."
+        ),
+    ),
+    "targeted": ("名单总数", "Audience"),
+    "suppressed": ("剔除", "Left out"),
+    "effect": ("效果", "Effect"),
+    "arm": ("分组", "Arm"),
+    "mean": ("均值（触达/对照）", "Mean (treated / hold-out)"),
+    "method_column": ("方法", "Method"),
+    "series": ("走势", "Course"),
+    "series_note": (
+        "每位客户自分配日起的累计均值之差；只画所有客户都已走过的天数。",
+        (
+            "Difference of the means so far by days since assignment; only days that every customer has lived"
+            " through."
+        ),
+    ),
+    "breakdown": ("分维度效果", "Effects by group"),
+    "breakdown_note": (
+        "每格与同格对照组比较；q 值按 Benjamini–Hochberg 校正，看得越多，偶然显著越多。",
+        (
+            "Every cell against the hold-out of the same cell. q-values are corrected by Benjamini–Hochberg:"
+            " who looks at many cells finds some by chance."
+        ),
+    ),
+    "dimension": ("维度", "Dimension"),
+    "value": ("取值", "Value"),
+    "money": ("投入产出", "Money"),
+    "treated": ("触达人数", "Customers treated"),
+    "contribution": ("增量贡献", "Incremental contribution"),
+    "cost": ("接触成本", "Contact cost"),
+    "contacts": ("接触次数", "Contacts"),
+    "minutes": ("客户经理投入（分钟）", "Manager minutes"),
+    "roi": ("投资回报", "Return on investment"),
+    "guardrails": ("护栏指标", "Guardrails"),
+    "metric": ("指标", "Metric"),
+    "harmed": ("受损", "Harmed"),
+    "unharmed": ("未见受损", "No harm seen"),
+    "not_computed": ("未能计算", "Not computed"),
+    "scripts": ("话术版本", "Versions of scripts"),
+    "script": ("版本", "Version"),
+    "other": ("对比版本", "Other version"),
+    "differ": ("还有何不同", "Also differ in"),
+    "words_only": ("渠道与产品相同", "Same channel and offer"),
+    "advice": ("优化建议", "Advice"),
+    "act": ("可据此行动", "Act"),
+    "test_next": ("先做下一次检验", "Test next"),
+    "no_evidence": ("证据不足", "No evidence"),
+    "open": ("待决策", "Open"),
+    "accepted": ("已采纳", "Accepted"),
+    "rejected": ("已驳回", "Rejected"),
+    "superseded": ("已被取代", "Superseded"),
+    "method": ("方法", "Method"),
+    "method_note": (
+        (
+            "效果按意向分析：分到触达组的客户无论是否接触到都计入，与随机留出的对照组比较。"
+            "分组由登记的随机种子决定，登记内容在首次接触前冻结，其哈希见封面。区间水平为 {level}。"
+        ),
+        (
+            "Effects are by intention to treat: whoever was assigned counts, reached or not, against"
+            " customers held out by lot. The registration was frozen before the first contact; its"
+            " hash stands on the first page. Intervals are at {level}."
+        ),
+    ),
+    "population": ("统计对象", "Population"),
+    "alpha": ("显著性水平", "Significance level"),
+    "missing": ("未能计算的内容", "What could not be computed"),
+    "nothing_missing": ("无", "Nothing"),
+    "where": ("位置", "Where"),
+    "running": ("进行中", "Running"),
+    "paused": ("已暂停", "Paused"),
+    "completed": ("已完成", "Completed"),
+    "segment": ("客群", "Segment"),
+    "branch": ("机构", "Branch"),
+    "tier": ("等级", "Tier"),
+    "manager": ("客户经理", "Manager"),
+    "welch": ("均值之差（Welch）", "Difference in means (Welch)"),
+    "welch+cuped": ("均值之差（Welch，CUPED）", "Difference in means (Welch, CUPED)"),
+    "newcombe": ("比例之差（Newcombe）", "Difference in proportions (Newcombe)"),
+    "board_title": ("策略管理看板", "Strategy board"),
+    "campaign": ("活动", "Campaign"),
+    "none_yet": ("尚未评估", "Not evaluated"),
+    "as_of": ("数据截至 {time}", "As of {time}"),
+    "total": ("合计增量（人民币，有结论的活动）", "Incremental total (CNY, campaigns with a verdict)"),
+    "empty": ("还没有启动的活动。", "No campaign has been launched yet."),
+}
+
+
+def report_word(key: str, language: Language) -> str:
+    """The word for a key or a code; a code without a word stays as it is."""
+    zh, en = _WORDS.get(key, (key, key))
+    return zh if language == "zh" else en
