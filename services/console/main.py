@@ -26,6 +26,7 @@ _PAGES = (
     "campaigns",
     "campaign",
     "campaign_studio.page",
+    "recommendations",
     "calendar",
     "optimisations",
     "optimisation",

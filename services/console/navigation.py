@@ -41,6 +41,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("strategies", "/strategies", "strategies", OVERSEERS),
             Entry("campaigns", "/campaigns", "campaigns"),
+            Entry("recommendations", "/recommendations", "recommendations", OVERSEERS),
             Entry("calendar", "/calendar", "calendar"),
             Entry("wording", "/wording", "wording", OVERSEERS),
             Entry("quotas", "/quotas", "quotas", OVERSEERS),

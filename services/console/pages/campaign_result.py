@@ -1,32 +1,27 @@
 """What a campaign has changed: effect with interval, course, funnel beside the hold-out, advice."""
 
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 from markupsafe import Markup
 from nicegui import ui
 
 from services.console import theme
-from services.console.api import segment
 from services.console.formats import Quantity, exact_money, moment, p_value, percent, whole
+from services.console.pages.advice import Reload, draw_advice
 from services.console.pages.campaign_review import draw_review
-from services.console.pages.words import Metrics, Names, advice_tag, metric_name, quantity
+from services.console.pages.words import Metrics, Names, metric_name, quantity
 from services.console.view import View
 from services.console.widgets import charts
-from services.console.widgets.dialogs import confirm
 from services.console.widgets.html import Cell, facts, html, table, tag, two_lines
 from services.console.widgets.states import empty_state
-from shared.auth import Role
 from shared.contracts.evaluation import (
     BreakdownRow,
     CampaignBoard,
     CampaignResult,
     FunnelGroup,
     PrimaryEffect,
-    Recommendation,
 )
 
-Reload = Callable[[], Awaitable[None]]
 _STAGES = ("assigned", "contacted", "reached", "responded", "converted")
 _BREAKDOWN_ROWS = 30
 
@@ -35,7 +30,7 @@ def draw_result(view: View, board: CampaignBoard, known: Metrics, names: Names, 
     campaign = board.campaign
     unit = quantity(view.t, known, campaign.primary_metric, campaign.currency)
     if board.recommendation is not None:
-        _advice(view, board.recommendation, unit, names, again)
+        draw_advice(view, board.recommendation, unit, names, again)
     with ui.element("div").classes("grid cols-2"):
         _effect(view, board, known, unit)
         _series(view, board, unit)
@@ -249,91 +244,3 @@ def _cell_row(view: View, row: BreakdownRow, unit: Quantity, names: Names) -> li
         unit.interval(row.ci),
         p_value(row.q_value),
     ]
-
-
-# ── advice ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _advice(view: View, advice: Recommendation, unit: Quantity, names: Names, again: Reload) -> None:
-    t = view.t
-    with ui.element("section").classes(f"panel advice {advice.outcome.value}"):
-        with ui.element("div").classes("panel-head"):
-            html(
-                Markup("<h2>{}</h2>").format(t("advice.title"))
-                + Markup('<div style="margin-top:6px">{} {} {}</div>').format(
-                    advice_tag(t, advice.action.value, advice.outcome.value),
-                    tag(t.word("outcome", advice.outcome.value)),
-                    tag(t.word("decision", advice.state.value)),
-                )
-            )
-            if advice.state.value == "open" and view.user.has(Role.strategist):
-                with ui.element("div").classes("actions"):
-                    _decide(view, advice, "reject", again)
-                    _decide(view, advice, "accept", again)
-        html(
-            Markup('<p class="lead">{}</p>{}').format(
-                t.local(advice.text), facts(_evidence(view, advice, unit))
-            )
-        )
-        if advice.cells:
-            html(_targets(view, advice, unit, names)).style("margin-top: 12px")
-
-
-def _evidence(view: View, advice: Recommendation, unit: Quantity) -> list[tuple[str, Cell]]:
-    t, evidence = view.t, advice.evidence
-    pairs: list[tuple[str, Cell]] = [(t("column.n"), f"{whole(evidence.n)} / {whole(evidence.n_hold_out)}")]
-    if evidence.difference is not None:
-        interval = f" ({unit.interval(evidence.ci)})" if evidence.ci else ""
-        pairs.append((t("column.difference"), unit.signed(evidence.difference) + interval))
-    if evidence.p_value is not None:
-        pairs.append((t("column.p"), p_value(evidence.p_value)))
-    if evidence.incremental is not None:
-        interval = f" ({_ends(unit, evidence.incremental_ci)})" if evidence.incremental_ci else ""
-        pairs.append((t("money.incremental"), unit.signed_total(evidence.incremental) + interval))
-    if evidence.n_needed is not None:
-        pairs.append((t("advice.n_needed"), whole(evidence.n_needed)))
-    pairs.append((t("advice.issued"), moment(advice.issued_at)))
-    if advice.decided_by:
-        decided = f"{advice.decided_by} · {moment(advice.decided_at)} {advice.note or ''}"
-        pairs.append((t("advice.decided"), decided))
-    return pairs
-
-
-def _targets(view: View, advice: Recommendation, unit: Quantity, names: Names) -> Markup:
-    t = view.t
-    rows: list[list[Cell]] = [
-        [
-            t.word("dimension", cell.dimension),
-            names.value(cell.dimension, cell.value),
-            whole(cell.n),
-            unit.signed(cell.difference),
-            unit.interval(cell.ci),
-            p_value(cell.q_value),
-        ]
-        for cell in advice.cells
-    ]
-    columns = ("dimension", "value", "n", "difference", "interval", "q")
-    return table([t(f"column.{name}") for name in columns], rows, right=range(2, 6))
-
-
-def _decide(view: View, advice: Recommendation, verb: str, again: Reload) -> None:
-    t = view.t
-
-    async def ask() -> None:
-        note = await confirm(
-            t,
-            title=t(f"advice.{verb}"),
-            text=t(f"advice.{verb}.confirm"),
-            field=t("advice.note"),
-            required=verb == "reject",
-        )
-        if note is None:
-            return
-        path = f"/v1/recommendations/{segment(advice.id)}:{verb}"
-        decided = await view.attempt(view.api.post("evaluation", path, Recommendation, {"note": note}))
-        if decided is not None:
-            view.done(t("advice.recorded"))
-            await again()
-
-    style = "unelevated no-caps" if verb == "accept" else "outline no-caps"
-    ui.button(t(f"advice.{verb}"), on_click=ask).props(style)
