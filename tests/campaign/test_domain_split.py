@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from services.campaign.domain.split import contact_key, position, salt_of, slot_of, slots, wave_of
+from services.campaign.domain.split import contact_key, key_of, position, salt_of, slot_of, slots, wave_of
 from shared.contracts.campaign import Arm
 
 
@@ -73,3 +73,17 @@ def test_purposes_do_not_correlate() -> None:
     wave = np.array([position(salt_of("wave", campaign), customer) for customer in ids])
     assert abs(np.corrcoef(arm, wave)[0, 1]) < 0.07
     assert {wave_of(at, 3) for at in wave} == {1, 2, 3}
+
+
+@given(st.lists(st.tuples(st.uuids(), st.sampled_from(["M1", "M2", "M3", "hq.sh.pudong"])), max_size=60))
+def test_of_a_manager_or_branch_all_customers_have_one_place(owned: list[tuple[UUID, str]]) -> None:
+    arms = {(name, slot_of(position("s", key_of(name)), CUT)) for _, name in owned}
+    assert len(arms) == len({name for _, name in owned})
+
+
+def test_places_of_managers_are_fixed_numbers_and_spread_as_declared() -> None:
+    """Against sha256sum of coreutils, as above."""
+    assert key_of("盐") == UUID("9e3e9723-6c4e-caf2-2657-d827086c8b2a")
+    arms = [slot_of(position("s", key_of(f"M{number}")), CUT).arm for number in range(4000)]
+    for slot in CUT:
+        assert binomtest(arms.count(slot.arm), len(arms), slot.propensity).pvalue > 1e-7

@@ -33,6 +33,8 @@ class Plan:
     responsibility: Responsibility
     audience: Audience
     optimisation: UUID | None
+    follows: UUID | None = None
+    """The recommendation."""
 
     @cached_property
     def cut(self) -> list[Slot]:
@@ -68,8 +70,12 @@ class Plan:
                 for arm in self.scheme.arms
             ],
             hold_out=self.scheme.hold_out,
+            unit=self.scheme.unit,
             salt=salt_of("arm", campaign_id),
+            recommendation_id=self.follows,
             window_days=self.objective.window_days,
+            stop=self.objective.stop,
+            margins=self.objective.margins,
         )
 
 
@@ -92,4 +98,5 @@ def plan_of(content: CampaignContent) -> Plan:
         responsibility=content.responsibility,
         audience=content.audience,
         optimisation=content.optimisation.optimisation_id if content.optimisation else None,
+        follows=content.recommendation_id,
     )

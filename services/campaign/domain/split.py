@@ -1,4 +1,5 @@
-"""Who gets which arm: a salted hash of the customer id, so the answer needs no memory and no order.
+"""Who gets which arm: a salted hash of the customer id, or of the manager or branch where those are drawn, so
+the answer needs no memory and no order.
 
 The migration defines the same arithmetic in SQL (`split_position`, `contact_key`); a test holds the two
 together. Method: a hash bucket as in Kohavi, Tang & Xu, *Trustworthy Online Controlled Experiments*, ch. 4.
@@ -15,6 +16,11 @@ from shared.contracts.campaign import Arm
 GLOBAL_SALT = "global-hold-out"
 _PRECISION = 53
 """Bits of a double's fraction: the position is exact in Python and in PostgreSQL alike."""
+
+
+def key_of(name: str) -> UUID:
+    """A manager's or a branch's id, for the lot: all their customers are at its position."""
+    return UUID(sha256(name.encode()).hexdigest()[:32])
 
 
 def position(salt: str, customer_id: UUID) -> float:

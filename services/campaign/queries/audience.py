@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Float, Select, Subquery, case, exists, func, literal, select
+from sqlalchemy import ColumnElement, Float, Select, Subquery, Uuid, case, exists, func, literal, select
 from sqlalchemy.orm import aliased
 
 from services.campaign.domain.split import salt_of
@@ -17,6 +17,12 @@ from shared.contracts.campaign.journeys import FIRST_STEP
 def position(salt: str, customer: ColumnElement[UUID]) -> ColumnElement[float]:
     """`domain.split.position` in SQL."""
     return func.split_position(salt, customer, type_=Float)
+
+
+def key_of(name: ColumnElement[str]) -> ColumnElement[UUID]:
+    """`domain.split.key_of` in SQL."""
+    digest = func.encode(func.sha256(func.convert_to(name, "UTF8")), "hex")
+    return func.left(digest, 32).cast(Uuid)
 
 
 def live_audience(

@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     FromClause,
-    Select,
     Subquery,
     Text,
     and_,
@@ -21,13 +20,12 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    type_coerce,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.campaign.domain.absences import StandIn
 from services.campaign.domain.contact_rules import ContactRules
-from services.campaign.domain.split import GLOBAL_SALT, Slot, salt_of
+from services.campaign.domain.split import GLOBAL_SALT
 from services.campaign.models import (
     Contact,
     Customer,
@@ -43,6 +41,7 @@ from services.campaign.queries.stand_ins import manager_there
 from services.campaign.settings import CampaignSettings
 from shared.contracts.base import OrgPath
 from shared.contracts.campaign import SuppressionReason
+from shared.contracts.drawing import DrawnUnit
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,8 @@ class Policy:
     """Managers who are away for most of them."""
     exits: Sequence[UUID] = ()
     """Segments whose members need no contact any more."""
+    unit: DrawnUnit = "customer"
+    """What is drawn by lot."""
 
     @property
     def counts_from(self) -> datetime:
@@ -89,6 +90,7 @@ def policy_of(
     days: Sequence[date] = (),
     stand_ins: Mapping[str, StandIn] | None = None,
     exits: Sequence[UUID] = (),
+    unit: DrawnUnit = "customer",
 ) -> Policy:
     return Policy(
         as_of=as_of,
@@ -104,6 +106,7 @@ def policy_of(
         days=days,
         stand_ins=stand_ins or {},
         exits=exits,
+        unit=unit,
     )
 
 
@@ -131,6 +134,7 @@ def facts(members: FromClause, campaign_id: UUID, policy: Policy) -> Subquery:
             Customer.risk_level,
             Customer.risk_valid_until,
             manager.label("manager"),
+            Customer.primary_manager.label("owner"),
             or_(_blocked(policy), and_(has_family, _family_blocked(policy))).label("blocked"),
             (_recent_contacts(policy, asks) + case((has_family, _of_family(policy, asks)), else_=0)).label(
                 "recent"
@@ -292,7 +296,7 @@ def refusals(of: Subquery, policy: Policy) -> list[tuple[SuppressionReason, Colu
     rules += [
         ("cool_down", of.c.refused_lately),
         ("cap", of.c.recent >= policy.rules.cap),
-        ("no_manager", of.c.manager.is_(None) if policy.task_arms else false()),
+        ("no_manager", _without_manager(of, policy)),
         ("global_hold_out", position(GLOBAL_SALT, of.c.customer_id) < policy.global_hold_out),
     ]
     if policy.optimisation is not None:
@@ -300,6 +304,14 @@ def refusals(of: Subquery, policy: Policy) -> list[tuple[SuppressionReason, Colu
         # hold-out is drawn among the chosen.
         rules.append(("not_chosen", ~of.c.chosen))
     return rules
+
+
+def _without_manager(of: Subquery, policy: Policy) -> ColumnElement[bool]:
+    """Nobody could carry it out; or the lot, drawn among managers, could not fall."""
+    needs = [of.c.manager.is_(None)] if policy.task_arms else []
+    if policy.unit == "manager":
+        needs.append(of.c.owner.is_(None))
+    return or_(false(), *needs)
 
 
 def _unsuitable(of: Subquery, required: int, today: date) -> ColumnElement[bool]:
@@ -340,61 +352,3 @@ def evidence(of: Subquery, policy: Policy) -> Mapping[SuppressionReason, ColumnE
         ),
         "not_chosen": func.jsonb_build_object("optimisation", policy.optimisation),
     }
-
-
-def decisions(of: Subquery, campaign_id: UUID, policy: Policy, cut: Sequence[Slot]) -> Select[Any]:
-    """One row per member: id, customer_id, wave, segment, org_path, state, reason, evidence, arm, propensity,
-    manager.
-
-    The split looks at nothing but the hash, so it is the same whoever else is in the audience.
-    """
-    judged = _judged(of, refusals(of, policy))
-    at = case((judged.c.reason.is_(None), position(salt_of("arm", campaign_id), judged.c.customer_id)))
-    judged = select(judged, at.label("at")).offset(0).subquery("placed")
-    passed = judged.c.reason.is_(None)
-    arm = case((~passed, None), *((judged.c.at < slot.upper, slot.arm) for slot in cut), else_=cut[-1].arm)
-    state = case((~passed, "suppressed"), (arm.is_(None), "held_out"), else_="assigned")
-    key = func.contact_key(campaign_id, judged.c.wave, judged.c.customer_id)
-    propensity = case((passed, case(*((judged.c.at < slot.upper, slot.propensity) for slot in cut))))
-    return _lines(judged, policy, key, state, arm, propensity)
-
-
-def further_decisions(of: Subquery, policy: Policy, arm: str, step: str) -> Select[Any]:
-    """The same for one more contact of customers who have an arm, one row for each `run_id`. That the person
-    is in the campaign already refuses nothing here.
-    """
-    judged = _judged(of, [rule for rule in refusals(of, policy) if rule[0] != "merged"])
-    passed = judged.c.reason.is_(None)
-    state = case((passed, "assigned"), else_="suppressed")
-    key = func.follow_up_key(judged.c.run_id, step)
-    return _lines(judged, policy, key, state, case((passed, arm)), case((passed, 1.0)))
-
-
-def _judged(of: Subquery, rules: Sequence[tuple[SuppressionReason, ColumnElement[bool]]]) -> Subquery:
-    reason = case(*((refuses, name) for name, refuses in rules), else_=None)
-    # Fences here and above: without them the planner would ask every rule, and hash, once per mention.
-    return select(of, reason.label("reason")).offset(0).subquery("judged")
-
-
-def _lines(
-    judged: Subquery,
-    policy: Policy,
-    key: ColumnElement[UUID],
-    state: ColumnElement[str],
-    arm: ColumnElement[str | None],
-    propensity: ColumnElement[float | None],
-) -> Select[Any]:
-    proof = case(dict(evidence(judged, policy)), value=judged.c.reason)
-    return select(
-        key.label("id"),
-        judged.c.customer_id,
-        judged.c.wave,
-        judged.c.segment,
-        judged.c.org_path,
-        state.label("state"),
-        judged.c.reason,
-        type_coerce(proof, JSONB).label("evidence"),
-        arm.label("arm"),
-        propensity.label("propensity"),
-        case((arm.in_(policy.task_arms), judged.c.manager)).label("manager"),
-    )

@@ -16,7 +16,8 @@ from services.campaign.domain.power import minimum_detectable_effect, weekdays_b
 from services.campaign.models import Customer, OptimisedContact
 from services.campaign.queries.audience import live_audience
 from services.campaign.queries.channel_needs import channel_needs
-from services.campaign.queries.policy import Policy, decisions, facts
+from services.campaign.queries.lines import decisions
+from services.campaign.queries.policy import Policy, facts
 from services.campaign.queries.references import References
 from services.campaign.queries.timetable import beyond_capacity, timetable_of
 from services.campaign.queries.triggers import LATELY, estimate, moved_audience, moved_lately
@@ -124,9 +125,16 @@ async def simulate(
         channels=await channel_needs(session, campaign_id, plan, found, policy.rules, counted.assigned),
         cost=_cost(settings, plan, found, arms, budget),
         expected_value=_value(plan, found, counted),
-        minimum_detectable_effect=minimum_detectable_effect(min(arms.values()), held_out),
+        minimum_detectable_effect=_detectable(plan, arms, held_out),
         trigger=await _estimate(session, plan, found, policy.as_of),
     )
+
+
+def _detectable(plan: Plan, arms: Mapping[str, int], held_out: int) -> float | None:
+    """Customers of one manager are alike, nobody knows yet how much: then their number says nothing."""
+    if plan.scheme.unit != "customer":
+        return None
+    return minimum_detectable_effect(min(arms.values()), held_out)
 
 
 def _cost(

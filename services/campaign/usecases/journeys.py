@@ -23,7 +23,8 @@ from services.campaign.domain.split import salt_of
 from services.campaign.models import Campaign, Contact, Customer, JourneyRun, JourneySegment, SegmentMember
 from services.campaign.queries.audience import position
 from services.campaign.queries.campaigns import content_of
-from services.campaign.queries.policy import facts, further_decisions
+from services.campaign.queries.lines import further_decisions
+from services.campaign.queries.policy import facts
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.absences import hold_absences
 from services.campaign.usecases.forgetting import hold_off_erasures

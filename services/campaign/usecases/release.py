@@ -27,7 +27,8 @@ from services.campaign.queries.audience import frozen_audience, last_of_next, un
 from services.campaign.queries.campaigns import content_of
 from services.campaign.queries.catalogue import offers_by_key
 from services.campaign.queries.contact_policies import rules_of
-from services.campaign.queries.policy import Policy, decisions, facts, policy_of
+from services.campaign.queries.lines import decisions
+from services.campaign.queries.policy import Policy, facts, policy_of
 from services.campaign.queries.timetable import timetable_of
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.absences import hold_absences
@@ -160,6 +161,7 @@ async def release_policy(
         days=days,
         stand_ins=await away_from(session, days, settings.absent_share),
         exits=await exits_of(session, plan.scheme),
+        unit=plan.scheme.unit,
     )
 
 

@@ -59,6 +59,7 @@ def as_contract(found: Registration) -> CampaignRegistration:
             "dimensions": [name for name in plan.dimensions if name in _DIMENSIONS],
             "alpha": plan.alpha,
             "window_days": plan.window_days,
+            "unit": plan.unit,
             "content_hash": found.content_hash,
         }
     )

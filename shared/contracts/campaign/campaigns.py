@@ -181,7 +181,8 @@ class Simulation(Schema):
     )
     minimum_detectable_effect: float | None = Field(
         description="Smallest difference, in standard deviations of the primary metric, that the smallest "
-        "arm against the hold-out shows with 80 % power at 5 %, two-sided; null without a hold-out"
+        "arm against the hold-out shows with 80 % power at 5 %, two-sided; null without a hold-out, "
+        "and where managers or branches are drawn: how alike their customers are is not known before"
     )
     trigger: TriggerEstimate | None = Field(
         None, description="With a trigger, the counts are of customers who moved lately, as an estimate"

@@ -22,6 +22,8 @@ from shared.contracts.campaign.vocabulary import (
     MaterialRef,
     ScriptRef,
 )
+from shared.contracts.drawing import DrawnUnit
+from shared.contracts.stopping import FixedStop, Margins, StopRule
 
 
 class Objective(Schema):
@@ -32,6 +34,9 @@ class Objective(Schema):
     guardrails: Annotated[list[Key], Field(max_length=20)] = Field(default_factory=list)
     key_tiers: Annotated[list[Key], Field(max_length=20)] = Field(default_factory=list)
     window_days: Annotated[int, Field(ge=1, le=365, description="Outcome window after assignment")] = 30
+    # Left out when there is none: what was approved before they could be set keeps its hash.
+    stop: StopRule = Field(default_factory=FixedStop, exclude_if=lambda stop: stop.kind == "fixed")
+    margins: Margins = Field(default_factory=dict, exclude_if=lambda margins: not margins)
 
 
 class Scenario(Schema):
@@ -61,6 +66,12 @@ class Scheme(Schema):
     scenario: Scenario
     arms: Annotated[list[Arm], Field(min_length=1, max_length=8)]
     hold_out: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+    unit: DrawnUnit = Field(
+        "customer",
+        exclude_if=lambda unit: unit == "customer",
+        description="What is drawn by lot. Of a manager or a branch all customers get the same arm, or all"
+        " are held out: for what is done with the manager, not with the customer",
+    )
     contact_policy: Key = "default"
     exit_segments: Annotated[list[Key], Field(max_length=20)] = Field(
         default_factory=list,
@@ -127,6 +138,11 @@ class CampaignParts(Schema):
     """What is written of a campaign. A draft may lack fixes; `:submit` names every one that is missing."""
 
     name: LocalText
+    recommendation_id: UUID | None = Field(
+        None,
+        exclude_if=lambda key: key is None,
+        description="The recommendation of an evaluation that this campaign follows; never changes",
+    )
     strategy: Key | None = Field(
         None,
         exclude_if=lambda key: key is None,

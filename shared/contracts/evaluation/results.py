@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.base import Currency, Key, LocalText, Money, Number, OrgPath, Schema, Share, Timestamp
+from shared.contracts.drawing import DrawnUnit
 from shared.contracts.evaluation.effects import (
     ArmEffect,
     BreakdownBy,
@@ -41,7 +42,7 @@ class CampaignRegistration(Schema):
     dimensions: list[Dimension]
     alpha: Probability
     window_days: int
-    unit: Literal["customer"] = "customer"
+    unit: DrawnUnit = Field("customer", description="What was drawn by lot, and is counted as evidence")
     stop: StopRule = Field(default_factory=FixedStop)
     margins: Margins = Field(default_factory=dict)
     content_hash: str = Field(description="SHA-256 of the registration as received")

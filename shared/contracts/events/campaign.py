@@ -17,6 +17,7 @@ from shared.contracts.base import (
     Share,
     Timestamp,
 )
+from shared.contracts.drawing import DrawnUnit
 from shared.contracts.events.envelope import BATCH_ITEMS, ContactOutcome, ContactState, EventData
 from shared.contracts.stopping import FixedStop, Margins, StopRule
 
