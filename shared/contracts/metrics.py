@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from shared.contracts.base import Code, Currency, Key, LocalText, Number, Schema, Timestamp
+from shared.contracts.economics import Economics
 
 EventType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=80)]
 EventField = Literal["direction", "channel", "product", "currency", "granted"]
@@ -108,6 +109,15 @@ class MetricCreate(Schema):
         decimal_places=10,
         description="Contribution to the bank of one unit of this metric, in CNY; without it no return",
         examples=["0.0145"],
+    )
+    economics: Economics | None = Field(
+        None, description="What one unit contributes by parts, in place of `unit_contribution`"
+    )
+    cannibalises: list[Key] = Field(
+        default_factory=list,
+        max_length=5,
+        description="Metrics of other products that this one may take from: what changes in them is valued and"
+        " counted too. Sums, counts, proportions and balances with a unit contribution or economics",
     )
     windows: list[Days] = Field(
         default_factory=list,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
+    from services.evaluation.domain.worth import UnitValue
+
 OVERALL = "all"
 
 
@@ -48,7 +50,7 @@ class Measured:
     kind: Kind
     better: int
     cells: Sequence[Cell]
-    unit_contribution: Decimal | None = None
+    value: UnitValue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,4 +180,5 @@ def _cells(design: Design, primary: Measured) -> list[CellEffect]:
 def _money(overall: Effect | NoEffect, primary: Measured, cost: Decimal | None) -> totals.Money | None:
     if isinstance(overall, NoEffect):
         return None
-    return totals.total(overall, primary.unit_contribution, cost)
+    valued = [totals.Valued(primary.metric, overall, primary.value)] if primary.value else []
+    return totals.total(overall, valued, cost)

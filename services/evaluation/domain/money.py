@@ -1,42 +1,120 @@
-"""From the effect per customer to what the campaign changed in total."""
+"""From the effect per customer to what the campaign changed in total, and what that is worth.
+
+What a campaign only moved from one product to another is taken off: the change in each metric it may have
+eaten into is measured against the same hold-out, and valued at what a unit of that metric contributes.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.evaluation.domain.effect import Effect
+    from services.evaluation.domain.worth import PartName, UnitValue
 
 CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
+class Valued:
+    """The effect on one metric, and what a unit of it is worth."""
+
+    metric: str
+    effect: Effect
+    value: UnitValue
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one part comes to in CNY over all treated."""
+
+    metric: str
+    name: PartName
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Money:
-    """Totals over the treated; contribution and return are None without a unit contribution."""
+    """Totals over the treated, in CNY but for `incremental` and its `interval` (units of the metric).
+
+    Without a value of the unit there is no contribution, and nothing that follows from it. `payback_days` is
+    when the contribution, coming in evenly over the life of a unit, has paid for the contacts; none when it
+    never does.
+    """
 
     treated: int
     incremental: float
     interval: tuple[float, float]
-    contribution: Decimal | None
-    contribution_interval: tuple[Decimal, Decimal] | None
-    cost: Decimal | None
-    roi: float | None
+    contribution: Decimal | None = None
+    contribution_interval: tuple[Decimal, Decimal] | None = None
+    cost: Decimal | None = None
+    parts: tuple[Part, ...] = field(default=())
+    roi: float | None = None
+    payback_days: int | None = None
+
+    @property
+    def net(self) -> Decimal | None:
+        """Contribution less the cost of the contacts, as far as that was recorded."""
+        return None if self.contribution is None else self.contribution - (self.cost or 0)
+
+    @property
+    def net_interval(self) -> tuple[Decimal, Decimal] | None:
+        """Costs are counted, not estimated: they only move the interval."""
+        if self.contribution_interval is None:
+            return None
+        low, high = self.contribution_interval
+        return low - (self.cost or 0), high - (self.cost or 0)
 
 
-def total(effect: Effect, unit_contribution: Decimal | None, cost: Decimal | None) -> Money:
-    """Effect × customers treated. `unit_contribution` is CNY per unit of the metric, `cost` CNY."""
+def total(
+    effect: Effect, valued: Sequence[Valued], cost: Decimal | None, together: Effect | None = None
+) -> Money:
+    """Effect × customers treated.
+
+    `valued` holds the metric itself first, then those it may have eaten into; nothing when a unit has no
+    value. With several, `together` is the effect on what they are worth per customer in CNY: they are
+    measured on the same customers, so that the intervals of each do not add up.
+    """
     n = effect.n
     low, high = (end * n for end in effect.interval)
-    incremental = effect.difference * n
-    if unit_contribution is None:
-        return Money(n, incremental, (low, high), None, None, cost, None)
-    contribution = _worth(incremental, unit_contribution)
-    ends = sorted((_worth(low, unit_contribution), _worth(high, unit_contribution)))
-    roi = float((contribution - cost) / cost) if cost else None
-    return Money(n, incremental, (low, high), contribution, (ends[0], ends[1]), cost, roi)
+    money = Money(n, effect.difference * n, (low, high), cost=cost)
+    if not valued:
+        return money
+    if together is None:
+        unit = valued[0].value.total
+        contribution = _cny(money.incremental, unit)
+        ends = sorted((_cny(low, unit), _cny(high, unit)))
+    else:
+        contribution = _cny(together.difference * n)
+        ends = [_cny(end * n) for end in together.interval]
+    return replace(
+        money,
+        contribution=contribution,
+        contribution_interval=(ends[0], ends[1]),
+        parts=_parts(valued, n),
+        roi=float((contribution - cost) / cost) if cost else None,
+        payback_days=_payback(contribution, cost, valued[0].value.days),
+    )
 
 
-def _worth(amount: float, unit_contribution: Decimal) -> Decimal:
-    return (Decimal(repr(amount)) * unit_contribution).quantize(CENT)
+def _parts(valued: Sequence[Valued], n: int) -> tuple[Part, ...]:
+    return tuple(
+        Part(each.metric, name, _cny(each.effect.difference * n, value))
+        for each in valued
+        for name, value in each.value.parts.items()
+    )
+
+
+def _payback(contribution: Decimal, cost: Decimal | None, days: int | None) -> int | None:
+    if not cost or days is None or contribution < cost:
+        return None
+    return ceil(cost * days / contribution)
+
+
+def _cny(amount: float, per_unit: Decimal = Decimal(1)) -> Decimal:
+    return (Decimal(repr(amount)) * per_unit).quantize(CENT)

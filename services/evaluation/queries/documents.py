@@ -22,6 +22,7 @@ from shared.contracts.evaluation import (
     Relative,
     TargetCell,
 )
+from shared.contracts.evaluation.results import MoneyPart
 from shared.contracts.metrics import Better, MetricCreate, MetricKind
 
 _CENT, _FINE = Decimal("0.01"), Decimal("0.000001")
@@ -133,10 +134,14 @@ def money(found: Money, metric: MetricCreate, effort: Effort) -> MoneyResult:
         currency=metric.currency,
         incremental_contribution=found.contribution,
         contribution_ci=found.contribution_interval,
+        parts=[MoneyPart(metric=part.metric, part=part.name, amount=part.amount) for part in found.parts],
         contact_cost=effort.cost,
+        net=found.net,
+        net_ci=found.net_interval,
         minutes=effort.minutes,
         contacts=effort.contacts,
         roi=found.roi,
+        payback_days=found.payback_days,
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.evaluation.domain.assess import Assessment, Design, Measured, assess
 from services.evaluation.domain.breakdown import Cell
 from services.evaluation.domain.exposure import Effort, Exposures
+from services.evaluation.domain.worth import worth
 from services.evaluation.models import Course, Registration
 from services.evaluation.queries import documents
 from services.evaluation.queries.campaigns import design_of, plan_of
@@ -153,7 +154,7 @@ def _measured(metric: MetricCreate, seen: Gathered) -> Measured:
         metric.kind.value,
         1 if metric.better is Better.HIGHER else -1,
         seen.cells[metric.key],
-        metric.unit_contribution,
+        worth(metric),
     )
 
 

@@ -23,6 +23,8 @@ async def register(session: AsyncSession, launched: CampaignLaunched) -> None:
     """Freeze the registration with the metric definitions of this moment; a second launch changes nothing."""
     plan = launched.registration
     known = await definitions(session, [plan.primary_metric, *plan.guardrails])
+    if primary := known.get(plan.primary_metric):
+        known |= await definitions(session, primary.cannibalises)
     content = launched.model_dump(mode="json") | {
         "definitions": {key: metric.model_dump(mode="json") for key, metric in known.items()}
     }
