@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead
 from services.evaluation.queries import campaigns
+from services.evaluation.queries.pace import campaign_pace
 from services.evaluation.queries.review import (
     campaign_review,
     opportunity_history,
@@ -18,8 +19,10 @@ from services.evaluation.queries.review import (
 from services.evaluation.queries.scripts import arms_of
 from services.evaluation.store.desks import DeskQuestion, opportunities, referrals
 from services.evaluation.store.outcomes import Question
+from services.evaluation.store.pace import used
 from shared import clock
 from shared.contracts.base import Currency
+from shared.contracts.evaluation.pace import Pace
 from shared.contracts.evaluation.review import (
     CampaignReview,
     OpportunityBy,
@@ -57,6 +60,20 @@ async def get_review(
     seen = await store.read(lambda cursor: read_review(cursor, question, desk, currency))
     arms = arms_of(campaigns.plan_of(registration))
     return campaign_review(campaign_id, arms, seen, desk, currency, at)
+
+
+@router.get("/campaigns/{campaign_id}/pace", responses=problem_responses(404))
+async def get_pace(
+    session: Session, principal: ReviewRead, store: CurrentStore, campaign_id: CampaignId
+) -> Pace:
+    """Contacts, money and sales by day in the reader's branches, and what the last days took a day: what is
+    left of a budget or a quota, the campaign service knows.
+    """
+    registration = await campaigns.registration(session, campaign_id)
+    at = clock.now()
+    question = Question(campaign_id, at, principal.scope)
+    found = await store.read(lambda cursor: used(cursor, question))
+    return campaign_pace(campaign_id, found, registration.starts_on, registration.ends_on, at)
 
 
 @router.get("/referral-results", responses=problem_responses(404, 422))

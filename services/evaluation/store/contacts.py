@@ -15,7 +15,7 @@ from shared.contracts.metrics import MetricCreate
 # Somebody was reached, or at least tried: a planned or expired contact touched nobody.
 _TOUCHED = "(c.disposition IS NOT NULL OR c.state = 'done')"
 # One attempt: what only closes a contact, or opens it again, took nobody's time and money.
-_ATTEMPT = "(c.minutes IS NOT NULL OR c.cost IS NOT NULL)"
+ATTEMPT = "(c.minutes IS NOT NULL OR c.cost IS NOT NULL)"
 _RESPONDED = "c.disposition IN ('interested', 'accepted', 'call_back')"
 _REACHED: tuple[ContactOutcome, ...] = (
     "interested",
@@ -86,7 +86,7 @@ def efforts(cursor: duckdb.DuckDBPyConnection, scope: str, until: datetime) -> d
         WITH exposed AS (FROM exposure WHERE counted AND {IN_SCOPE}),
         per_campaign AS (
             SELECT c.campaign_id, count(DISTINCT c.customer_id) FILTER ({_TOUCHED}) AS contacted,
-                   count(*) FILTER ({_ATTEMPT}) AS contacts, sum(c.minutes) AS minutes, sum(c.cost) AS cost
+                   count(*) FILTER ({ATTEMPT}) AS contacts, sum(c.minutes) AS minutes, sum(c.cost) AS cost
             FROM contact AS c SEMI JOIN exposed AS u
               ON u.campaign_id = c.campaign_id AND u.customer_id = c.customer_id
             WHERE c.recorded_at <= $until GROUP BY c.campaign_id
