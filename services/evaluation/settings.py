@@ -18,5 +18,11 @@ class EvaluationSettings(Settings):
     """How often the worker looks for campaigns whose outcome windows have closed."""
     confirm_every_seconds: Annotated[float, Field(gt=0)] = 1.0
     """How often the worker looks for erasures that it has to carry out and confirm."""
+    analyse_max_bytes: Annotated[int, Field(gt=0)] = 512 * 1024**2
+    """The largest table that is taken for analysis by the API; larger ones are analysed in a shell."""
+    analyse_max_rows: Annotated[int, Field(gt=0)] = 50_000_000
+    analyse_memory: str = "1GB"
+    """The most memory one analysis takes for its table."""
+    analyse_at_once: Annotated[int, Field(ge=1)] = 1
     late_data_hours: Annotated[float, Field(ge=0)] = 24.0
     """How long after the last outcome window the final evaluation waits for events that arrive late."""
