@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Action = Literal["re_target", "re_script", "re_channel", "re_allocate"]
 Outcome = Literal["act", "test_next", "no_evidence"]
+Dimension = Literal["segment", "branch"]
+"""Whom the next campaign can aim at by itself: by its audience, or by its organisations."""
 
 REACHABLE = 20
 """How many times the customers of this round a next one is taken to have at most."""
@@ -43,7 +45,7 @@ class Trial:
     registered, by arm, the hold-out under ''. `better` is 1 when more is better, −1 when less is.
     """
 
-    by: Mapping[str, Statistics]
+    by: Mapping[Dimension, Statistics]
     arms: Sequence[ScriptArm]
     shares: Mapping[str, float]
     better: int
@@ -62,7 +64,7 @@ class Candidate:
     """
 
     action: Action
-    dimension: str | None
+    dimension: Dimension | None
     cells: tuple[str, ...]
     shares: Mapping[str, float]
     gain: Gain
@@ -78,7 +80,7 @@ class _Proposal:
     """How a policy is learned, and what it comes to when learned from everybody."""
 
     action: Action
-    dimension: str
+    dimension: Dimension
     learn: Callable[[Weighted], Numbers]
     """(cells, arms), or (arms,) for all cells alike."""
 
@@ -237,7 +239,7 @@ def _grouped(
     return list(groups.values())
 
 
-def _best_of(trial: Trial, dimension: str, action: Action, groups: list[list[int]]) -> _Proposal:
+def _best_of(trial: Trial, dimension: Dimension, action: Action, groups: list[list[int]]) -> _Proposal:
     today = _today(trial, trial.by[dimension])
 
     def learn(seen: Weighted) -> Numbers:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from services.evaluation.domain.effect import Effect, NoEffect
+from services.evaluation.domain.effect import Effect, Interval, NoEffect
+from services.evaluation.domain.policies import REACHABLE, best
+from services.evaluation.domain.policy_value import Gain
 from services.evaluation.domain.power import units_per_group
 
 if TYPE_CHECKING:
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
 
     from services.evaluation.domain.breakdown import CellEffect
     from services.evaluation.domain.money import Money
+    from services.evaluation.domain.policies import Candidate
 
-Action = Literal["continue", "stop", "re_target", "extend"]
+Action = Literal["continue", "stop", "re_target", "re_script", "re_channel", "re_allocate", "extend"]
 Outcome = Literal["act", "test_next", "no_evidence"]
 Rule = Literal[
     "no-hold-out",
@@ -30,6 +33,10 @@ Rule = Literal[
     "effect-negative",
     "effect-negative-but-cells-positive",
     "cost-exceeds-contribution",
+    "targeting-better",
+    "script-better",
+    "channel-better",
+    "allocation-better",
     "effect-mixed",
     "effect-positive",
     "cells-positive",
@@ -37,7 +44,12 @@ Rule = Literal[
     "effect-absent",
     "too-small-to-tell",
 ]
-REACHABLE = 20
+_BY_POLICY: dict[str, Rule] = {
+    "re_target": "targeting-better",
+    "re_script": "script-better",
+    "re_channel": "channel-better",
+    "re_allocate": "allocation-better",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,8 @@ class Findings:
     """What the rules look at. `better` is 1 when more is better, −1 when less is.
 
     `closed` says that nobody else will be assigned and every outcome window has passed;
-    `target` is the total aimed at, in the metric's unit; `cells` carry q-values.
+    `target` is the total aimed at, in the metric's unit; `cells` carry q-values; `policies` are those that
+    were looked at for the next round.
     """
 
     has_hold_out: bool
@@ -58,17 +71,26 @@ class Findings:
     cells: Sequence[CellEffect] = ()
     money: Money | None = None
     target: float | None = None
+    policies: Sequence[Candidate] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`cells` are where to aim next; `n_needed` is customers per group of the next test."""
+    """`cells` are where to aim next; `n_needed` is customers per group of the next test; `policy` is the one
+    to follow, where its value on held-out customers is the reason.
+    """
 
     action: Action
     outcome: Outcome
     rule: Rule
     cells: tuple[CellEffect, ...] = field(default=())
     n_needed: int | None = None
+    policy: Candidate | None = None
+
+    @property
+    def makes_a_draft(self) -> bool:
+        """Whether there is a next round to prepare: not after a stop, nor while there is only to wait."""
+        return self.action != "stop" and self.outcome != "no_evidence"
 
 
 def advise(found: Findings) -> Advice:
@@ -82,10 +104,37 @@ def advise(found: Findings) -> Advice:
     if isinstance(effect, NoEffect):
         return Advice("extend", "no_evidence", "not-computable")
     if effect.significantly(-found.better):
-        return _on_negative(good)
+        return _by_policy(found) or _on_negative(good)
     if effect.significantly(found.better):
         return _on_positive(found, good)
     return _on_unclear(found, effect, good)
+
+
+def expected(advice: Advice, found: Findings) -> tuple[float, Interval] | None:
+    """What the next round should show per customer treated, against its hold-out, at level 1 − α.
+
+    Of a policy its value on held-out customers; of the same again the effect that was measured. Cells chosen
+    because they looked best promise too much: of them nothing is expected.
+    """
+    if advice.policy is not None:
+        lift = advice.policy.lift
+        return (lift.value, lift.interval(found.alpha)) if isinstance(lift, Gain) else None
+    if advice.action in {"continue", "extend"} and advice.makes_a_draft and isinstance(found.effect, Effect):
+        return (found.effect.difference, found.effect.interval) if found.sound else None
+    return None
+
+
+def _by_policy(found: Findings) -> Advice | None:
+    """The policy that beats doing the same again beyond chance, however many were looked at."""
+    better = best(found.policies, found.better, found.alpha)
+    if better is None:
+        return None
+    kept = [
+        cell
+        for cell in found.cells
+        if cell.dimensions == (better.dimension,) and cell.values[0] in better.cells
+    ]
+    return Advice(better.action, "act", _BY_POLICY[better.action], tuple(kept), policy=better)
 
 
 def _without_conclusion(found: Findings) -> Advice | None:
@@ -121,12 +170,18 @@ def _on_positive(found: Findings, good: tuple[CellEffect, ...]) -> Advice:
     money = found.money
     if money and money.cost and money.contribution_interval and money.contribution_interval[1] < money.cost:
         return Advice("stop", "act", "cost-exceeds-contribution")
+    improved = _by_policy(found)
+    if improved:
+        return improved
     if good and _cells(found, -found.better):
         return Advice("re_target", "test_next", "effect-mixed", good)
     return Advice("continue", "act", "effect-positive", good)
 
 
 def _on_unclear(found: Findings, effect: Effect, good: tuple[CellEffect, ...]) -> Advice:
+    improved = _by_policy(found)
+    if improved:
+        return improved
     if good:
         # Chosen because they looked best: their size is flattered, so test before acting.
         return Advice("re_target", "test_next", "cells-positive", good)

@@ -23,6 +23,8 @@ class RecommendationRow(Base):
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[str | None]
     note: Mapped[str | None]
+    created: Mapped[dict[str, Any] | None]
+    """What accepting made: a `CreatedDraft`."""
     __table_args__ = (
         Index(
             "uq_recommendation_open",

@@ -6,9 +6,15 @@ from uuid import UUID
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.evaluation.domain.policies import Candidate
+from services.evaluation.domain.policy_value import Gain
+from services.evaluation.domain.recommend import Advice, Findings, expected
 from services.evaluation.models import RecommendationRow
+from services.evaluation.queries.documents import ends, number
 from shared.contracts.base import Page
-from shared.contracts.evaluation import Recommendation, RecommendationState
+from shared.contracts.evaluation import Action, Outcome, Recommendation, RecommendationState
+from shared.contracts.evaluation.recommendations import PolicyValue, Prediction
+from shared.contracts.metrics import MetricCreate
 from shared.pagination import PageRequest, paginate
 
 
@@ -44,8 +50,35 @@ def as_contract(row: RecommendationRow) -> Recommendation:
         "decided_at": row.decided_at,
         "decided_by": row.decided_by,
         "note": row.note,
+        "created": row.created,
     }
     return Recommendation.model_validate(row.document | decision)
+
+
+def policy_value(candidate: Candidate, metric: MetricCreate, alpha: float) -> PolicyValue:
+    lift = candidate.lift
+    return PolicyValue(
+        action=Action(candidate.action),
+        outcome=Outcome(candidate.outcome),
+        dimension=candidate.dimension,
+        cells=list(candidate.cells),
+        shares=dict(candidate.shares),
+        n=candidate.gain.n,
+        gain=number(candidate.gain.value, metric),
+        ci=ends(candidate.interval, metric),
+        p_value=candidate.p_value,
+        gain_ipw=number(candidate.gain.ipw, metric),
+        lift=number(lift.value, metric) if isinstance(lift, Gain) else None,
+        lift_ci=ends(lift.interval(alpha), metric) if isinstance(lift, Gain) else None,
+        n_needed=candidate.needed,
+    )
+
+
+def prediction(advice: Advice, found: Findings, metric: MetricCreate) -> Prediction | None:
+    told = expected(advice, found)
+    if told is None:
+        return None
+    return Prediction(metric=metric.key, value=number(told[0], metric), ci=ends(told[1], metric))
 
 
 def _convert(row: Row[Any]) -> Recommendation:

@@ -48,8 +48,8 @@ def cell_tables(
 ) -> list[CellTable]:
     """The finest cells of each measure, over exposures whose window has passed. One scan for all of them."""
     quantities = [Quantity(measure, i) for i, measure in enumerate(measures)]
-    parameters = _parameters(question, quantities)
-    sql = _units_sql(quantities) + _cells_sql(quantities)
+    parameters = unit_parameters(question, quantities)
+    sql = units_sql(quantities) + _cells_sql(quantities)
     found = _table(cursor, sql, parameters)
     keys = {name: _column(found[name]) for name in STORED}
     tables = (
@@ -78,13 +78,13 @@ def unit_values(
     """
     quantities = [Quantity(measure, 0)]
     values = f"SELECT arm, y0::DOUBLE / {HUNDREDTHS} AS y FROM unit WHERE known0 ORDER BY arm, y"  # noqa: S608
-    sql = f"{_units_sql(quantities)} {values}"
-    found = _table(cursor, sql, _parameters(question, quantities))
+    sql = f"{units_sql(quantities)} {values}"
+    found = _table(cursor, sql, unit_parameters(question, quantities))
     column, outcomes = _column(found["arm"]), _floats(found["y"])
     return {arm: outcomes[column.codes == code] for code, arm in enumerate(column.names)}
 
 
-def _parameters(question: Question, quantities: Sequence[Quantity]) -> dict[str, object]:
+def unit_parameters(question: Question, quantities: Sequence[Quantity]) -> dict[str, object]:
     parameters = question.parameters() | {
         "scheme": question.tier_scheme,
         "zone": str(clock.ZONE),
@@ -95,8 +95,10 @@ def _parameters(question: Question, quantities: Sequence[Quantity]) -> dict[str,
     return parameters
 
 
-def _units_sql(quantities: Sequence[Quantity]) -> str:
-    """`unit`: one row per exposure with its cell, and of each measure whether it is known, y and x."""
+def units_sql(quantities: Sequence[Quantity]) -> str:
+    """`unit`: one row per exposure with its cell, whom it is of, its propensity, and of each measure whether
+    it is known, y and x.
+    """
     known = ", ".join(
         f"u.assigned_at + {q.measure.window} <= $until AS known{q.i}, {q.y} AS y{q.i}, {q.x} AS x{q.i}"
         for q in quantities
@@ -107,7 +109,7 @@ def _units_sql(quantities: Sequence[Quantity]) -> str:
     parts = [
         f"""known AS (
             SELECT customer_id, coalesce(home, customer_id) AS own, arm, segment, branch,
-                   coalesce(primary_manager, '') AS manager, assigned_at,
+                   coalesce(primary_manager, '') AS manager, propensity, assigned_at,
                    (assigned_at AT TIME ZONE 'UTC' AT TIME ZONE $zone)::DATE AS day
             FROM exposure WHERE campaign_id = $campaign AND {KNOWN} AND {IN_SCOPE}
         )""",  # noqa: S608 - names come from contracts' literals, values are bound
@@ -120,7 +122,8 @@ def _units_sql(quantities: Sequence[Quantity]) -> str:
     if accounts:
         parts.append(_held(accounts, widest))
         joins += " LEFT JOIN held AS b USING (customer_id)"
-    parts.append(f"raw AS (SELECT {', '.join(STORED)}, {known} FROM exposed AS u{joins})")  # noqa: S608
+    keys = ", ".join((*STORED, "customer_id", "propensity"))
+    parts.append(f"raw AS (SELECT {keys}, {known} FROM exposed AS u{joins})")  # noqa: S608
     parts.append(_capped(quantities))
     return "WITH " + ", ".join(parts)
 

@@ -11,6 +11,7 @@ from services.evaluation.domain.assess import Assessment
 from services.evaluation.domain.breakdown import Cell
 from services.evaluation.models import BranchEffect, RecommendationRow, Registration, Result, ResultCell
 from services.evaluation.queries import documents
+from services.evaluation.queries.recommendations import policy_value, prediction
 from services.evaluation.usecases import wording
 from shared.contracts.base import LocalText
 from shared.contracts.evaluation import (
@@ -119,6 +120,11 @@ def _recommendation(
         text=wording.text(advice, assessment.found, metric),
         evidence=documents.evidence(assessment, metric, assigned),
         cells=documents.target_cells(assessment, metric),
+        policies=[
+            policy_value(candidate, metric, assessment.found.alpha) for candidate in assessment.found.policies
+        ],
+        prediction=prediction(advice, assessment.found, metric),
+        follow_up="draft_campaign" if advice.makes_a_draft else "none",
         state=RecommendationState.OPEN,
         issued_at=result.evaluated_at,
     )

@@ -1,10 +1,13 @@
 """What a recommendation says to people: one sentence and one with the figures, per rule."""
 
 from services.evaluation.domain.effect import Effect
+from services.evaluation.domain.policies import Candidate
 from services.evaluation.domain.recommend import Advice, Findings, Rule
 from shared.contracts.base import LocalText
 from shared.contracts.evaluation import Narrative
 from shared.contracts.metrics import MetricCreate, MetricKind
+
+_NAMED = 5
 
 _TITLES: dict[Rule, tuple[str, str]] = {
     "no-hold-out": ("下一轮必须设置对照组", "Run the next round with a hold-out"),
@@ -18,6 +21,10 @@ _TITLES: dict[Rule, tuple[str, str]] = {
         "Harmful overall: test again where it worked",
     ),
     "cost-exceeds-contribution": ("停止：收益不抵成本", "Stop: it cannot earn its cost"),
+    "targeting-better": ("缩小到有效客群", "Aim at those it helps: worth more than the same again"),
+    "script-better": ("改用更好的话术", "Use the better script only"),
+    "channel-better": ("改用更好的渠道", "Use the better channel only"),
+    "allocation-better": ("调整方案份额", "Shift shares to the better arms"),
     "effect-mixed": (
         "有得有失，只对有效客群再测",
         "It helped some and hurt others: test again where it helped",
@@ -39,7 +46,7 @@ def text(advice: Advice, found: Findings, metric: MetricCreate) -> Narrative:
     """The title with the effect, its interval, and what the rule adds."""
     zh, en = _TITLES[advice.rule]
     figures = _figures(found, metric) if advice.rule not in _WITHOUT_FIGURES else ("", "")
-    more = _more(advice, found)
+    more = _more(advice, found, metric)
     return Narrative(zh=f"{zh}。{figures[0]}{more[0]}", en=f"{en}. {figures[1]}{more[1]}".strip())
 
 
@@ -62,7 +69,9 @@ def _figures(found: Findings, metric: MetricCreate) -> tuple[str, str]:
     )
 
 
-def _more(advice: Advice, found: Findings) -> tuple[str, str]:
+def _more(advice: Advice, found: Findings, metric: MetricCreate) -> tuple[str, str]:
+    if advice.policy is not None:
+        return _gain(advice.policy, metric)
     if advice.action == "re_target" and advice.cells:
         names = ", ".join(cell.values[0] for cell in advice.cells[:3])
         return f"效果最好：{names}。", f"Best: {names}."
@@ -75,6 +84,22 @@ def _more(advice: Advice, found: Findings) -> tuple[str, str]:
         names = ", ".join(found.harmed)
         return f"受损指标：{names}。", f"Harmed: {names}."
     return "", ""
+
+
+def _gain(policy: Candidate, metric: MetricCreate) -> tuple[str, str]:
+    """Over the same again, as customers show whom it was not learned on."""
+    gain, low, high = (_amount(each, metric) for each in (policy.gain.value, *policy.interval))
+    kept = "、".join(policy.cells[:_NAMED]), ", ".join(policy.cells[:_NAMED])
+    shares = ", ".join(f"{arm} {share:.0%}" for arm, share in policy.shares.items())
+    more_zh, more_en = (
+        (f"保留：{kept[0]}。", f"Go on with: {kept[1]}.")
+        if policy.cells
+        else (f"份额：{shares}。", f"Shares: {shares}.")
+    )
+    return (
+        f"与照原样再做一次相比，每位客户差 {gain}（留出样本估计，{low} 至 {high}）。{more_zh}",
+        f"Over the same again {gain} per customer on held-out customers ({low} to {high}). {more_en}",
+    )
 
 
 def _amount(value: float, metric: MetricCreate) -> str:
