@@ -1,6 +1,5 @@
 """Estimators against what others published or what the definition, written out, gives."""
 
-from collections.abc import Callable
 from fractions import Fraction
 from math import sqrt
 
@@ -9,17 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.random import Generator
-from scipy import linalg, stats
 
 from services.evaluation.domain import comoments
-from services.evaluation.domain.cluster import (
-    Clustered,
-    ClusterMoments,
-    compare_cluster_means,
-    compare_clusters,
-    intraclass,
-    of_units,
-)
+from services.evaluation.domain.cluster import of_units
 from services.evaluation.domain.comoments import adjusted_effect, of_columns
 from services.evaluation.domain.effect import Effect, NoEffect, compare, welch
 from services.evaluation.domain.moments import Moments, merged, of_values
@@ -40,11 +31,6 @@ NUM_ACC = {
 
 def effect_of(found: Effect | NoEffect) -> Effect:
     assert isinstance(found, Effect)
-    return found
-
-
-def clustered(found: Clustered | NoEffect) -> Clustered:
-    assert isinstance(found, Clustered)
     return found
 
 
@@ -310,121 +296,6 @@ def test_small_strata_are_joined_and_nobody_is_lost() -> None:
     found = poststratified([of(50, 3)], 0.05)
     assert isinstance(found, NoEffect)
     assert found.code == "too-few"
-
-
-def of_unequal_clusters(rng: Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Outcome, cluster and who is treated: 9 clusters of 3 to 60 units against 7."""
-    sizes = rng.integers(3, 61, 16)
-    cluster = np.repeat(np.arange(16), sizes)
-    return rng.normal(0, 1, 16)[cluster] + rng.normal(0, 2, cluster.size), cluster, cluster < 9
-
-
-def bell_mccaffrey(y: np.ndarray, cluster: np.ndarray, treated: np.ndarray) -> tuple[float, float, float]:
-    """Coefficient, CR2 error and degrees of freedom by the definition, with the matrices written out."""
-    design = np.column_stack([np.ones(y.size), treated])
-    bread = np.linalg.inv(design.T @ design)
-    residual_maker = np.eye(y.size) - design @ bread @ design.T
-    residuals = residual_maker @ y
-    variance, columns = 0.0, []
-    for each in np.unique(cluster):
-        rows = np.flatnonzero(cluster == each)
-        root = linalg.fractional_matrix_power(residual_maker[np.ix_(rows, rows)], -0.5).real
-        weights = root @ design[rows] @ bread[:, 1]
-        variance += float(weights @ residuals[rows]) ** 2
-        columns.append(residual_maker[:, rows] @ weights)
-    products = np.column_stack(columns).T @ np.column_stack(columns)
-    freedom = float(np.trace(products) ** 2 / np.sum(products**2))
-    return float((bread @ design.T @ y)[1]), sqrt(variance), freedom
-
-
-def test_cr2_is_that_of_the_matrices_written_out() -> None:
-    y, cluster, treated = of_unequal_clusters(np.random.default_rng(10))
-    found = clustered(
-        compare_clusters(
-            of_units(y[treated], cluster[treated]), of_units(y[~treated], cluster[~treated]), 0.05
-        )
-    )
-    coefficient, error, freedom = bell_mccaffrey(y, cluster, treated)
-    assert found.difference == pytest.approx(coefficient, rel=1e-9)
-    assert found.standard_error == pytest.approx(error, rel=1e-9)
-    assert found.freedom == pytest.approx(freedom, rel=1e-9)
-    margin = stats.t.ppf(0.975, freedom) * error
-    assert found.interval == pytest.approx((coefficient - margin, coefficient + margin), rel=1e-9)
-    assert (found.clusters, found.clusters_control, found.method) == (9, 7, "cr2")
-
-
-def test_of_equal_clusters_both_methods_are_students_t_on_their_means() -> None:
-    rng = np.random.default_rng(13)
-    y = rng.normal(0, 2, (2, 12, 30)) + rng.normal(0, 1, (2, 12, 1))
-    names = np.repeat([f"m{i}" for i in range(12)], 30)
-    groups = [of_units(side.ravel(), names) for side in y]
-    test = stats.ttest_ind(*y.mean(axis=2))
-    robust = clustered(compare_clusters(groups[0], groups[1], 0.05))
-    means = clustered(compare_cluster_means(groups[0], groups[1], 0.05))
-    assert robust.freedom == pytest.approx(22)
-    assert robust.p_value == pytest.approx(test.pvalue, rel=1e-9)
-    assert means.standard_error == pytest.approx(robust.standard_error, rel=1e-9)
-    assert means.p_value == pytest.approx(stats.ttest_ind(*y.mean(axis=2), equal_var=False).pvalue, rel=1e-9)
-    assert means.method == "cluster-means"
-
-
-def test_the_intraclass_correlation_is_that_of_the_analysis_of_variance() -> None:
-    rng = np.random.default_rng(14)
-    y = rng.normal(0, 1, (2, 8, 25)) + rng.normal(0, 0.7, (2, 8, 1))
-    groups = [of_units(side.ravel(), np.repeat(np.arange(8), 25)) for side in y]
-    between = 25 * sum(side.mean(axis=1).var(ddof=1) for side in y) / 2
-    within = float(np.mean(y.var(axis=2, ddof=1)))
-    expected = (between - within) / (between + 24 * within)
-    assert intraclass(groups[0], groups[1]) == pytest.approx(expected, rel=1e-9)
-    found = clustered(compare_clusters(groups[0], groups[1], 0.05))
-    assert found.icc == pytest.approx(expected, rel=1e-9)
-    assert found.design_effect == pytest.approx(1 + 24 * expected, rel=1e-9)
-
-
-def test_clusters_of_one_customer_are_customers() -> None:
-    rng = np.random.default_rng(15)
-    y, z = rng.gamma(2, 2, 90), rng.gamma(2, 3, 60)
-    found = clustered(compare_clusters(of_units(y, np.arange(90)), of_units(z, np.arange(60)), 0.05))
-    plain = effect_of(compare(of_values(y), of_values(z), "sum", 0.05))
-    assert found.standard_error == pytest.approx(plain.standard_error, rel=1e-9)
-    assert found.icc is None
-    assert found.design_effect is None
-
-
-def test_a_covariate_narrows_the_interval_of_clusters() -> None:
-    rng = np.random.default_rng(16)
-
-    def draw(clusters: int) -> ClusterMoments:
-        names = np.repeat(np.arange(clusters), 40)
-        before = rng.lognormal(3, 0.6, names.size) + rng.normal(0, 6, clusters)[names]
-        return of_units(0.9 * before + rng.normal(0, 4, names.size), names, before)
-
-    treated, control = draw(20), draw(15)
-    adjusted = clustered(compare_clusters(treated, control, 0.05))
-    alone, others = (ClusterMoments(each.n, each.mean, each.m2) for each in (treated, control))
-    plain = clustered(compare_clusters(alone, others, 0.05))
-    assert (adjusted.method, plain.method) == ("cr2+cuped", "cr2")
-    assert adjusted.standard_error < 0.5 * plain.standard_error
-
-
-@pytest.mark.parametrize(
-    "sizes", [([30], [20, 20, 20]), ([30, 30], [20, 20]), ([900, 5, 5, 5, 5], [900, 5, 5, 5])]
-)
-def test_few_or_very_unequal_clusters_are_no_effect(sizes: tuple[list[int], list[int]]) -> None:
-    rng = np.random.default_rng(17)
-    treated, control = (of_units(rng.normal(0, 1, sum(n)), np.repeat(np.arange(len(n)), n)) for n in sizes)
-    found = compare_clusters(treated, control, 0.05)
-    assert isinstance(found, NoEffect)
-    assert found.code == "too-few-clusters"
-    assert f"{len(sizes[0])} clusters against {len(sizes[1])}" in found.detail
-
-
-@pytest.mark.parametrize("method", [compare_clusters, compare_cluster_means])
-def test_clusters_without_any_variance_are_no_effect(method: Callable[..., Clustered | NoEffect]) -> None:
-    same = of_units(np.full(60, 0.1), np.repeat(np.arange(6), 10))
-    found = method(same, same, 0.05)
-    assert isinstance(found, NoEffect)
-    assert found.code == "no-variance"
 
 
 @given(st.floats(-1e12, 1e12), st.integers(2, 30), st.integers(2, 30))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from scipy import stats
 
 from services.evaluation.domain.cells import DIMENSIONS, OF_ARM
-from services.evaluation.domain.comparison import compared
+from services.evaluation.domain.cluster import ClusterMoments, of_moments
+from services.evaluation.domain.comparison import compared, compared_by_clusters, too_few
 from services.evaluation.domain.effect import Effect, NoEffect
-from services.evaluation.domain.moments import Moments
+from services.evaluation.domain.moments import Moments, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,6 +38,8 @@ class Cell:
     channel: str = ""
     tier: str = ""
     manager: str = ""
+    cluster: str = ""
+    """The manager or branch that was drawn by lot; empty where customers were."""
 
     def value_of(self, dimension: str) -> str:
         if dimension not in DIMENSIONS:
@@ -44,12 +47,15 @@ class Cell:
         return str(getattr(self, dimension))
 
 
-def cells_of(table: CellTable) -> list[Cell]:
-    """The cells of a table as objects. For a few: ask the table `.by(...)` what is needed first."""
+def cells_of(table: CellTable, unit: str = "customer") -> list[Cell]:
+    """The cells of a table as objects. For a few: ask the table `.by(...)` what is needed first.
+
+    `unit` is what was drawn by lot: of managers and branches, the table needs the column.
+    """
     given = {name: column.values() for name, column in table.columns.items()}
     nothing = [""] * len(table)
     columns = [given.get(name, nothing) for name in ("arm", "segment", "branch")]
-    others = [given.get(name, nothing) for name in ("script", "channel", "tier", "manager")]
+    others = [given.get(name, nothing) for name in ("script", "channel", "tier", "manager", unit)]
     return [
         Cell(arm, segment, branch, moments, *rest)
         for arm, segment, branch, moments, *rest in zip(*columns, table.all_moments(), *others, strict=True)
@@ -110,9 +116,30 @@ def _of_group(
     kind: MetricKind,
     alpha: float,
 ) -> CellEffect:
-    treated, control = group_of(cells), control_of(cells)
-    effect = compared(treated, control, kind, alpha, SMALLEST_CELL)
-    return CellEffect(dimensions, values, treated.n, control.n, effect)
+    treated = [cell for cell in cells if cell.arm != HOLD_OUT]
+    control = [cell for cell in cells if cell.arm == HOLD_OUT]
+    effect = compare_cells(treated, control, kind, alpha, SMALLEST_CELL)
+    n, n_control = (sum(cell.moments.n for cell in side) for side in (treated, control))
+    return CellEffect(dimensions, values, n, n_control, effect)
+
+
+def compare_cells(
+    treated: Sequence[Cell], control: Sequence[Cell], kind: MetricKind, alpha: float, at_least: int = 2
+) -> Effect | NoEffect:
+    """The effect between two groups of cells: by customers, or by clusters where those were drawn by lot."""
+    mine, theirs = (merged(cell.moments for cell in side) for side in (treated, control))
+    if not any(cell.cluster for cell in (*treated, *control)):
+        return compared(mine, theirs, kind, alpha, at_least)
+    if min(mine.n, theirs.n) < at_least:
+        return too_few(mine, theirs, at_least)
+    return compared_by_clusters(_clusters(treated), _clusters(control), kind, alpha)
+
+
+def _clusters(cells: Iterable[Cell]) -> ClusterMoments:
+    parts: dict[str, list[Moments]] = {}
+    for cell in cells:
+        parts.setdefault(cell.cluster, []).append(cell.moments)
+    return of_moments([merged(parts[name]) for name in sorted(parts)])
 
 
 def with_q_values(effects: Sequence[CellEffect]) -> list[CellEffect]:

@@ -12,13 +12,14 @@ is divided by √(1 − nⱼ/N). The degrees of freedom are theirs too, by Satte
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from services.evaluation.domain.effect import (
     Adjustment,
+    Clustering,
     Effect,
     Estimate,
     Interval,
@@ -31,6 +32,8 @@ from services.evaluation.domain.effect import (
 from services.evaluation.domain.moments import Moments, of_values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     Numbers = NDArray[np.float64]
@@ -86,6 +89,14 @@ class ClusterMoments:
         rest = self.m2 - 2 * theta * self.c_xy + theta * theta * self.m2_x
         return ClusterMoments(self.n, self.mean - theta * (self.mean_x - centre), np.maximum(rest, 0.0))
 
+    def linearised(self) -> ClusterMoments:
+        """Of y ÷ x over the whole group, as a mean: z = R + (y − R·x) ÷ x̄. The mean of x is not zero."""
+        whole = self.pooled()
+        ratio = whole.mean_y / whole.mean_x
+        of = self.less(ratio, whole.mean_x)
+        # `less` leaves y − R(x − x̄), whose mean is ȳ = R·x̄.
+        return ClusterMoments(of.n, of.mean / whole.mean_x, of.m2 / whole.mean_x**2)
+
 
 @dataclass(frozen=True, slots=True)
 class Clustered:
@@ -126,7 +137,20 @@ class Clustered:
             method=self.method,
             relative=self.relative,
             adjustment=self.adjustment,
+            clustering=Clustering(
+                self.clusters, self.clusters_control, self.freedom, self.icc, self.design_effect
+            ),
         )
+
+
+def of_moments(clusters: Sequence[Moments]) -> ClusterMoments:
+    """From one sample per cluster; those without units are left out."""
+    filled = [each for each in clusters if each.n]
+    columns = [
+        np.array([getattr(each, field.name) for each in filled], dtype=np.float64)
+        for field in fields(Moments)
+    ]
+    return ClusterMoments(*columns)
 
 
 def of_units(values: ArrayLike, clusters: ArrayLike, covariate: ArrayLike | None = None) -> ClusterMoments:

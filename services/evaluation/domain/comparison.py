@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from services.evaluation.domain.cluster import ClusterMoments, compare_clusters
 from services.evaluation.domain.effect import Effect, Kind, NoEffect, compare
-from services.evaluation.domain.ratio import ratio_effect
+from services.evaluation.domain.ratio import ratio_effect, without_denominator
 
 if TYPE_CHECKING:
     from services.evaluation.domain.moments import Moments
@@ -25,7 +26,22 @@ def compared(
     if plain is not None:
         return compare(treated, control, plain, alpha, at_least)
     if min(treated.n, control.n) < at_least:
-        return NoEffect(
-            "too-few", f"{treated.n} treated and {control.n} held out; {at_least} of each are needed"
-        )
+        return too_few(treated, control, at_least)
     return ratio_effect(treated, control, alpha)
+
+
+def compared_by_clusters(
+    treated: ClusterMoments, control: ClusterMoments, kind: MetricKind, alpha: float
+) -> Effect | NoEffect:
+    """The same where managers or branches were drawn: by cluster-robust variance, of every kind."""
+    if kind not in _AS:
+        for name, group in (("treated", treated), ("held out", control)):
+            if unclear := without_denominator(group.pooled(), name):
+                return unclear
+        treated, control = treated.linearised(), control.linearised()
+    found = compare_clusters(treated, control, alpha)
+    return found if isinstance(found, NoEffect) else found.effect()
+
+
+def too_few(treated: Moments, control: Moments, at_least: int) -> NoEffect:
+    return NoEffect("too-few", f"{treated.n} treated and {control.n} held out; {at_least} of each are needed")

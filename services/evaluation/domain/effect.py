@@ -61,6 +61,21 @@ class Adjustment:
 
 
 @dataclass(frozen=True, slots=True)
+class Clustering:
+    """What was counted where managers or branches were drawn by lot; `clusters` of the treated.
+
+    `icc` is the intraclass correlation and `design_effect` by how much it multiplies the variance; both None
+    when no cluster has two units. `freedom` of the t distribution.
+    """
+
+    clusters: int
+    clusters_control: int
+    freedom: float
+    icc: float | None
+    design_effect: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """Difference of two means in the outcome's unit; `interval` at level 1 − α."""
 
@@ -75,6 +90,7 @@ class Effect:
     method: Method
     relative: RelativeEffect | None = None
     adjustment: Adjustment | None = None
+    clustering: Clustering | None = None
 
     def significantly(self, direction: int) -> bool:
         """Whether the whole interval lies on the side of `direction` (1 above zero, −1 below)."""

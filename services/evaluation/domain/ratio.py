@@ -22,10 +22,8 @@ def ratio_effect(treated: Moments, control: Moments, alpha: float) -> Effect | N
     if min(treated.n, control.n) < 2:
         return NoEffect("too-few", f"{treated.n} treated and {control.n} held out; 2 of each are needed")
     for name, group in (("treated", treated), ("held out", control)):
-        if group.mean_x <= CLEAR_OF_ZERO * _error_of_denominator(group):
-            return NoEffect(
-                "no-denominator", f"the denominator of those {name} is not clearly above zero on average"
-            )
+        if unclear := without_denominator(group, name):
+            return unclear
     return contrast(ratio(treated), ratio(control), alpha, "delta")
 
 
@@ -37,5 +35,8 @@ def ratio(group: Moments) -> Estimate:
     return Estimate(group.n, value, variance, group.n - 1)
 
 
-def _error_of_denominator(group: Moments) -> float:
-    return sqrt(group.m2_x / (group.n - 1) / group.n)
+def without_denominator(group: Moments, name: str) -> NoEffect | None:
+    """Why there is no ratio of this group of at least two, if there is none."""
+    if group.mean_x > CLEAR_OF_ZERO * sqrt(group.m2_x / (group.n - 1) / group.n):
+        return None
+    return NoEffect("no-denominator", f"the denominator of those {name} is not clearly above zero on average")

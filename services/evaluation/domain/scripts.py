@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 from scipy import stats
 
-from services.evaluation.domain.breakdown import control_of, group_of
-from services.evaluation.domain.effect import Effect, Kind, NoEffect, compare
-from services.evaluation.domain.moments import Moments, merged
+from services.evaluation.domain.breakdown import HOLD_OUT, compare_cells
+from services.evaluation.domain.effect import Effect, Kind, NoEffect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,12 +58,12 @@ class Versus:
 
 def of_scripts(cells: Sequence[Cell], arms: Sequence[ScriptArm], kind: Kind, alpha: float) -> list[OfScript]:
     """In the order of their names."""
-    control = control_of(cells)
+    control = _of_arms(cells, [HOLD_OUT])
     return [
         OfScript(
             script,
             tuple(arm.key for arm in those),
-            compare(_pooled(cells, those), control, kind, alpha),
+            compare_cells(_of_arms(cells, [arm.key for arm in those]), control, kind, alpha),
         )
         for script, those in by_script(arms).items()
     ]
@@ -101,18 +100,19 @@ def _versus(
     kind: Kind,
     alpha: float,
 ) -> Versus:
-    mine, theirs = _pooled(cells, one[1]), _pooled(cells, other[1])
+    mine, theirs = (_of_arms(cells, [arm.key for arm in side]) for side in (one[1], other[1]))
+    n, n_other = (sum(cell.moments.n for cell in side) for side in (mine, theirs))
     every = [*one[1], *other[1]]
     differ: list[Trait] = []
     if len({arm.channel for arm in every}) > 1:
         differ.append("channel")
     if len({arm.offer for arm in every}) > 1:
         differ.append("offer")
-    effect = compare(mine, theirs, kind, alpha)
+    effect = compare_cells(mine, theirs, kind, alpha)
     if isinstance(effect, NoEffect) and effect.code == "too-few":
-        effect = replace(effect, detail=f"{mine.n} customers against {theirs.n}; 2 of each are needed")
-    return Versus(one[0], other[0], mine.n, theirs.n, effect, tuple(differ))
+        effect = replace(effect, detail=f"{n} customers against {n_other}; 2 of each are needed")
+    return Versus(one[0], other[0], n, n_other, effect, tuple(differ))
 
 
-def _pooled(cells: Sequence[Cell], arms: Sequence[ScriptArm]) -> Moments:
-    return merged(group_of(cells, arm.key) for arm in arms)
+def _of_arms(cells: Sequence[Cell], arms: Sequence[str]) -> list[Cell]:
+    return [cell for cell in cells if cell.arm in arms]
