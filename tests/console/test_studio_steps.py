@@ -173,6 +173,7 @@ FULL: dict[str, Any] = {
         ],
         "hold_out": 0.1,
         "contact_policy": "gentle",
+        "unit": "manager",
     },
     "people": {"owner": "S1", "assign": "primary_manager", "use_backup": False, "orgs": ["hq.sh"]},
     "schedule": {

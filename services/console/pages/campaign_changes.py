@@ -120,5 +120,6 @@ class _Words:
             **dict.fromkeys(_ORGS, self._names.org),
             **dict.fromkeys(_SEGMENTS, self._names.segment),
             "channel": lambda key: self._t.word("channel", key),
+            "unit": lambda key: self._t.word("drawn", key),
         }
         return called[name](str(value)) if name in called else str(value)

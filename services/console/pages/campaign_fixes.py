@@ -61,6 +61,7 @@ def _scheme(t: Texts, campaign: CampaignView) -> Pairs | None:
         (t("fix.scenario"), t.word("scenario", scheme.scenario.kind)),
         *arms,
         (t("fix.hold_out"), percent(scheme.hold_out, 0)),
+        (t("fix.drawn"), t.word("drawn", scheme.unit)),
     ]
 
 

@@ -15,6 +15,7 @@ from services.console.widgets.fields import Parts, Place, listed, number_field, 
 from services.console.widgets.html import html
 from shared.contracts.campaign import CampaignContent
 from shared.contracts.campaign.fixes import Scenario
+from shared.contracts.drawing import DrawnUnit
 from shared.contracts.segmentation.life_cycle import Stage
 
 _LOOK_SECONDS = 0.4
@@ -22,6 +23,7 @@ _DETAILS = {"life_cycle": "stages", "product": "products", "event": "event_types
 """What the detail of a scenario names; more may stand in it, and stays."""
 _USUAL_HOLD_OUT = 0.1
 _USUAL_POLICY = "default"
+_USUAL_UNIT = "customer"
 _NOTHING = 5e-10
 
 
@@ -34,7 +36,7 @@ class SchemeStep:
 
     def draw(self, content: CampaignContent) -> None:
         t, scheme = self._t, content.scheme
-        self._kept = kept(scheme, without=("exit_segments",))
+        self._kept = kept(scheme, without=("exit_segments", "unit"))
         self._draw_scenario(scheme.scenario if scheme else None)
         html(Markup("<h3>{}</h3>").format(t("campaign_studio.arms")))
         with ui.element("div"):
@@ -46,6 +48,9 @@ class SchemeStep:
             self._hold_out = number_field(t("campaign_studio.hold_out"), round(hold_out * 100, 6), suffix="%")
             policy = scheme.contact_policy if scheme else _USUAL_POLICY
             self._policy = one(t("campaign_studio.policy"), self._known.policies, policy)
+            units = {unit: t.word("drawn", unit) for unit in get_args(DrawnUnit)}
+            self._unit = ui.select(units, label=t("fix.drawn"), value=scheme.unit if scheme else _USUAL_UNIT)
+            self._unit.props("outlined dense options-dense")
             self._sum = html(Markup()).props('aria-live="polite" data-shares')
         # Compared, not listened to: an arm that was taken away says nothing.
         ui.timer(_LOOK_SECONDS, self._add_up)
@@ -91,12 +96,14 @@ class SchemeStep:
         arms = self._arms.body()
         if not (self._kind.value or arms):
             return {"scheme": None}
-        written = {
+        written: dict[str, Any] = {
             "scenario": {"kind": self._kind.value, "detail": self._scenario_detail()},
             "arms": arms,
             "hold_out": _share(self._hold_out),
             "contact_policy": self._policy.value or _USUAL_POLICY,
         }
+        if self._unit.value != _USUAL_UNIT:
+            written["unit"] = self._unit.value
         return {"scheme": {**self._kept, **written}}
 
     def _scenario_detail(self) -> dict[str, Any]:
@@ -118,6 +125,7 @@ class SchemeStep:
             "/scheme/scenario": self._kind,
             "/scheme/hold_out": self._hold_out,
             "/scheme/contact_policy": self._policy,
+            "/scheme/unit": self._unit,
             **self._arms.places("/scheme/arms"),
         }
 
