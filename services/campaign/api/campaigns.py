@@ -65,9 +65,12 @@ async def list_campaigns(
     page: PageParams,
     status: Annotated[CampaignStatus | None, Query(description="Only campaigns in this state")] = None,
     strategy: Annotated[Key | None, Query(description="Only campaigns of this strategy")] = None,
+    recommendation_id: Annotated[
+        UUID | None, Query(description="Only campaigns that follow this recommendation")
+    ] = None,
 ) -> Page[CampaignSummary]:
     """Newest first; those of your organisation, of those above it and of those below."""
-    return await queries.list_campaigns(session, principal, page, status, strategy)
+    return await queries.list_campaigns(session, principal, page, status, strategy, recommendation_id)
 
 
 @router.get("/campaigns/{campaign_id}", summary="Read a campaign", responses=problem_responses(404))

@@ -56,12 +56,15 @@ async def list_campaigns(
     page: PageRequest,
     status: CampaignStatus | None,
     strategy: str | None = None,
+    recommendation_id: UUID | None = None,
 ) -> Page[CampaignSummary]:
     query = select_visible(principal)
     if status is not None:
         query = query.where(Campaign.status == status)
     if strategy is not None:
         query = query.where(Campaign.strategy == strategy)
+    if recommendation_id is not None:
+        query = query.where(Campaign.content["recommendation_id"].astext == str(recommendation_id))
     return await paginate(
         session, query, [Campaign.id.expression], page, lambda row: _summary(row[0]), descending=True
     )

@@ -3,20 +3,34 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Body, Path, Query
+from fastapi import Body, Depends, Path, Query, Request
 
 from services.evaluation.api.access import ReviewRead, ReviewWrite
 from services.evaluation.queries.recommendations import recommendation_page
-from services.evaluation.usecases.recommendations import decide
+from services.evaluation.queries.track_record import track_record
+from services.evaluation.usecases.follow_up import Credentials
+from services.evaluation.usecases.recommendations import accept, reject
 from shared.contracts.base import Page
 from shared.contracts.evaluation import Recommendation, RecommendationDecision, RecommendationState
+from shared.contracts.evaluation.recommendations import TrackRecord
 from shared.pagination import PageParams
-from shared.web import Router, Session, problem_responses
+from shared.web import CurrentRuntime, Router, Session, problem_responses
 
 router = Router(tags=["recommendations"])
 
 RecommendationId = Annotated[UUID, Path(description="Id of the recommendation")]
 Decision = Annotated[RecommendationDecision | None, Body()]
+
+
+def _own_credentials(request: Request) -> Credentials:
+    """What the caller has proved himself with; a token counts before a key, as it did for this request."""
+    for name in ("Authorization", "X-API-Key"):
+        if name in request.headers:
+            return {name: request.headers[name]}
+    return {}
+
+
+OwnCredentials = Annotated[Credentials, Depends(_own_credentials)]
 
 
 @router.get("/recommendations")
@@ -31,13 +45,28 @@ async def list_recommendations(
     return await recommendation_page(session, page, state, campaign_id)
 
 
-@router.post("/recommendations/{recommendation_id}:accept", responses=problem_responses(404, 409))
+@router.get("/recommendations/track-record")
+async def get_track_record(session: Session, principal: ReviewRead) -> TrackRecord:
+    """Accepted recommendations whose follow-up was evaluated: what was predicted, and what came of it."""
+    return await track_record(session)
+
+
+@router.post("/recommendations/{recommendation_id}:accept", responses=problem_responses(404, 409, 429))
 async def accept_recommendation(
-    session: Session, principal: ReviewWrite, recommendation_id: RecommendationId, body: Decision = None
+    session: Session,
+    principal: ReviewWrite,
+    recommendation_id: RecommendationId,
+    runtime: CurrentRuntime,
+    credentials: OwnCredentials,
+    body: Decision = None,
 ) -> Recommendation:
-    """Note that it will be followed. Only an open recommendation can be decided."""
+    """Follow it: where `follow_up` says so, the next campaign is drafted in your name, as `created` tells.
+
+    Accepting again answers the same. 503 while the campaign service does not answer, and its own refusal
+    where it refuses: the recommendation then stays open.
+    """
     note = body.note if body else ""
-    return await decide(session, principal, recommendation_id, RecommendationState.ACCEPTED, note)
+    return await accept(session, principal, recommendation_id, note, runtime, credentials)
 
 
 @router.post("/recommendations/{recommendation_id}:reject", responses=problem_responses(404, 409))
@@ -46,4 +75,4 @@ async def reject_recommendation(
 ) -> Recommendation:
     """Note that it will not be followed, and why."""
     note = body.note if body else ""
-    return await decide(session, principal, recommendation_id, RecommendationState.REJECTED, note)
+    return await reject(session, principal, recommendation_id, note)

@@ -78,7 +78,8 @@ def prediction(advice: Advice, found: Findings, metric: MetricCreate) -> Predict
     told = expected(advice, found)
     if told is None:
         return None
-    return Prediction(metric=metric.key, value=number(told[0], metric), ci=ends(told[1], metric))
+    value, interval = number(told[0], metric), ends(told[1], metric)
+    return Prediction(metric=metric.key, value=value, ci=interval, alpha=found.alpha)
 
 
 def _convert(row: Row[Any]) -> Recommendation:

@@ -90,6 +90,7 @@ class Prediction(Schema):
     metric: Key
     value: Number
     ci: Interval
+    alpha: Probability = Field(description="The interval is at level 1 − alpha")
 
 
 class CreatedDraft(Schema):

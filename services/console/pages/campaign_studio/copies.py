@@ -21,7 +21,7 @@ def nothing() -> CampaignContent:
 
 def copy_of(campaign: CampaignView, user: User) -> CampaignContent:
     """The same once more, within the copier's organisations; a schedule that has begun is moved to today.
-    Whom an optimisation chose is of the original alone.
+    Whom an optimisation chose, and the recommendation it follows, are of the original alone.
     """
     name = LocalText(
         zh=f"{campaign.name.zh[:_LONGEST_NAME]}（副本）", en=f"{campaign.name.en[:_LONGEST_NAME]} (copy)"
@@ -32,6 +32,7 @@ def copy_of(campaign: CampaignView, user: User) -> CampaignContent:
             **parts,
             "name": name,
             "optimisation": None,
+            "recommendation_id": None,
             "people": _people(campaign.people, user),
             "schedule": _schedule(campaign.schedule),
             "responsibility": _responsibility(campaign.responsibility, user),
