@@ -34,6 +34,8 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 _DELIMITERS = ",;\t|"
 _LINES = 50
 _SHOWN = 60
+_SMALL_BYTES = 16 * 1024**2
+"""Of a file that is worked on in memory; a larger one's columns lie compressed on the disk."""
 INPUT = "arrow_input"
 
 
@@ -113,8 +115,9 @@ def open_table(file: Path, form: TableFormat | None, bounds: Bounds) -> Iterator
         # Under a name of ours: in that of the file, brackets and stars would be patterns.
         link = folder / "input"
         link.symlink_to(file.resolve())
+        large = file.stat().st_size > _SMALL_BYTES
         connection = duckdb.connect(
-            str(folder / "table.duckdb"),
+            str(folder / "table.duckdb") if large else ":memory:",
             config={
                 "memory_limit": bounds.memory,
                 "threads": bounds.threads,
