@@ -1,0 +1,111 @@
+"""Amounts of 1e8 that differ by cents keep nine digits on their way through the store, and managers stay apart."""
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.evaluation.domain.breakdown import Cell, cells_of, compare_cells
+from services.evaluation.domain.catalogue import NET_INFLOW
+from services.evaluation.domain.cluster import Clustered, compare_clusters, of_units
+from services.evaluation.domain.effect import Effect
+from services.evaluation.domain.moments import merged
+from services.evaluation.store import Store, open_store
+from services.evaluation.store.cells import cell_tables
+from services.evaluation.store.clusters import drawn
+from services.evaluation.store.outcomes import Question
+from services.evaluation.store.quantities import Measure
+from shared.contracts.drawing import DrawnUnit
+from shared.contracts.events import AssignedContact, ContactsAssigned
+from shared.ids import new_id
+from tests.evaluation.test_store import CAMPAIGN, LATER, START, apply, happened, recorded
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(tmp_path / "evaluation.duckdb", memory="512MB", threads=2)
+    yield opened
+    opened.close()
+
+
+class Assigned:
+    """Three hundred customers of ten managers, four of them held out; in cents, what each moved in, and when."""
+
+    def __init__(self, rng: np.random.Generator, level: float) -> None:
+        self.manager = np.repeat([f"M{i}" for i in range(10)], 30)
+        self.treated = np.repeat([True] * 6 + [False] * 4, 30)
+        self.cents = rng.integers(-1000, 1001, 300) + rng.integers(-300, 301, 10).repeat(30)
+        # Half of them at another level altogether: a cell's mean is far from the campaign's.
+        self.level = np.where(np.arange(300) % 2 == 0, level, 0.0)
+        self.customers = [new_id() for _ in range(300)]
+
+    def tell(self, store: Store) -> None:
+        contacts = [
+            AssignedContact(
+                contact_id=new_id(),
+                customer_id=customer,
+                arm="call" if treated else None,
+                propensity=0.5,
+                branch="hq.a" if level else "hq.b",
+                segment="s1",
+                primary_manager=str(manager),
+            )
+            for customer, treated, level, manager in zip(
+                self.customers, self.treated, self.level, self.manager, strict=True
+            )
+        ]
+        events = [
+            happened(customer, "transaction.posted", 3, amount=f"{level + cents / 100:.2f}", direction="in")
+            for customer, level, cents in zip(self.customers, self.level, self.cents, strict=True)
+        ]
+        apply(store, "CAMPAIGN", ContactsAssigned(campaign_id=CAMPAIGN, assigned_at=START, contacts=contacts))
+        apply(store, "CUSTOMER", recorded(*events))
+
+
+def cells_by(store: Store, unit: DrawnUnit) -> list[Cell]:
+    measure = Measure(NET_INFLOW, NET_INFLOW.window_days)
+    question = Question(CAMPAIGN, LATER)
+    (table,) = asyncio.run(store.read(lambda cursor: cell_tables(cursor, question, [measure])))
+    return cells_of(table.by("arm", "segment", "branch", "manager"), unit)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e8])
+def test_moments_of_large_balances_are_exact_to_nine_digits(store: Store, level: float) -> None:
+    told = Assigned(np.random.default_rng(20), level)
+    told.tell(store)
+    for branch, here in (("hq.a", told.level > 0), ("hq.b", told.level == 0)):
+        for treated in (True, False):
+            those = here & (told.treated == treated)
+            if not those.any():
+                continue
+            parts = [
+                cell.moments
+                for cell in cells_by(store, "customer")
+                if cell.branch == branch and bool(cell.arm) is treated
+            ]
+            whole, cents = merged(parts), told.cents[those].astype(np.float64)
+            assert whole.n == those.sum()
+            assert whole.mean_y - told.level[those][0] == pytest.approx(cents.mean() / 100, abs=3e-8)
+            assert whole.variance == pytest.approx(cents.var(ddof=1) / 1e4, rel=1e-9)
+
+
+def test_managers_that_were_drawn_are_counted_and_compared_as_such(store: Store) -> None:
+    told = Assigned(np.random.default_rng(21), 0.0)
+    told.tell(store)
+    cells = cells_by(store, "manager")
+    treated, control = ([cell for cell in cells if bool(cell.arm) is side] for side in (True, False))
+    effect = compare_cells(treated, control, "sum", 0.05)
+    mine, theirs = (
+        of_units(told.cents[side] / 100, told.manager[side]) for side in (told.treated, ~told.treated)
+    )
+    wanted = compare_clusters(mine, theirs, 0.05)
+    assert isinstance(effect, Effect)
+    assert isinstance(wanted, Clustered)
+    assert effect.interval == pytest.approx(wanted.interval, rel=1e-9)
+    question = Question(CAMPAIGN, LATER)
+    units: tuple[DrawnUnit, ...] = ("customer", "manager", "branch")
+    by_unit = [asyncio.run(store.read(partial(drawn, question=question, unit=unit))) for unit in units]
+    assert by_unit == [None, {"call": 6, "": 4}, {"call": 1, "": 1}]
