@@ -5,13 +5,15 @@ from uuid import UUID
 
 from fastapi import Body, Depends, Path, Query, Request
 
-from services.evaluation.api.access import ReviewRead, ReviewWrite
+from services.evaluation.api.access import CampaignId, ReviewRead, ReviewWrite
+from services.evaluation.queries.allocation import allocation
 from services.evaluation.queries.recommendations import recommendation_page
 from services.evaluation.queries.track_record import track_record
 from services.evaluation.usecases.follow_up import Credentials
 from services.evaluation.usecases.recommendations import accept, reject
 from shared.contracts.base import Page
 from shared.contracts.evaluation import Recommendation, RecommendationDecision, RecommendationState
+from shared.contracts.evaluation.allocation import Allocation
 from shared.contracts.evaluation.recommendations import TrackRecord
 from shared.pagination import PageParams
 from shared.web import CurrentRuntime, Router, Session, problem_responses
@@ -49,6 +51,24 @@ async def list_recommendations(
 async def get_track_record(session: Session, principal: ReviewRead) -> TrackRecord:
     """Accepted recommendations whose follow-up was evaluated: what was predicted, and what came of it."""
     return await track_record(session)
+
+
+@router.get("/campaigns/{campaign_id}/allocation", responses=problem_responses(404, 409))
+async def get_allocation(
+    session: Session,
+    principal: ReviewRead,
+    campaign_id: CampaignId,
+    floor: Annotated[
+        float | None,
+        Query(ge=0, le=1, allow_inf_nan=False, description="Share of the treated that every arm keeps"),
+    ] = None,
+) -> Allocation:
+    """Shares of the arms in a next round, with each arm's chance of being best and its expected loss.
+
+    As of the newest evaluation; the same question has the same answer. Without a `floor`, every arm keeps a
+    tenth of the treated, or less if there are more than five.
+    """
+    return await allocation(session, campaign_id, floor)
 
 
 @router.post("/recommendations/{recommendation_id}:accept", responses=problem_responses(404, 409, 429))

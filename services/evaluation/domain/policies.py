@@ -60,7 +60,7 @@ class Candidate:
     all customers with the hold-out as it was (the others). `gain` is over doing the same again, per customer
     of the audience; `interval` and `p_value` are corrected for the number of policies looked at (Bonferroni).
     `lift` is over leaving them alone, per customer treated, or says why it is not known. `needed` customers
-    would find the gain seen.
+    would find the gain seen. `arms` are the outcomes that shares were allocated by (re_allocate).
     """
 
     action: Action
@@ -73,6 +73,7 @@ class Candidate:
     lift: Gain | NoEffect
     outcome: Outcome
     needed: int | None
+    arms: tuple[ArmMoments, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ def _value(trial: Trial, proposal: _Proposal, looked_at: int) -> Candidate | Non
         lift=_lift(of, policies),
         outcome=_outcome(trial, found, interval, looked_at, pointless=targets and not treated.any()),
         needed=found.needed(trial.better, trial.alpha / looked_at),
+        arms=_known(of, of.without(None)) if proposal.action == "re_allocate" else (),
     )
 
 
@@ -261,15 +263,20 @@ def _best_of(trial: Trial, dimension: Dimension, action: Action, groups: list[li
 
 def _reallocated(trial: Trial, of: Statistics, seen: Weighted) -> Numbers:
     """Shares by top-two Thompson; as they are where an arm is not known."""
-    known = seen.over_first()
-    n, mean, m2 = known.n, known.mean, known.m2
-    today = _today(trial, of)
-    used = [index for index in range(len(of.arms)) if today[index] > 0]
-    if any(n[index] < 2 for index in used):
+    today, arms = _today(trial, of), _known(of, seen)
+    if any(arm.n < 2 for arm in arms) or len(arms) < np.count_nonzero(today):
         return today
-    arms = [ArmMoments(of.arms[index], int(n[index]), float(mean[index]), float(m2[index])) for index in used]
     policy = np.zeros_like(today)
-    policy[used] = [
-        each.share for each in allocate(arms, "mean", trial.better, hold_out=0.0, draws=_FOLD_DRAWS)
-    ]
+    for each in allocate(arms, "mean", trial.better, hold_out=0.0, draws=_FOLD_DRAWS):
+        policy[of.arms.index(each.arm)] = each.share
     return policy
+
+
+def _known(of: Statistics, seen: Weighted) -> tuple[ArmMoments, ...]:
+    """What is known of each arm, over all cells."""
+    arms = seen.over_first()
+    return tuple(
+        ArmMoments(arm, int(arms.n[index]), float(arms.mean[index]), float(arms.m2[index]))
+        for index, arm in enumerate(of.arms)
+        if arm != HOLD_OUT
+    )

@@ -1,5 +1,7 @@
 """Recommendations, newest first."""
 
+from decimal import Decimal
+from math import sqrt
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +15,11 @@ from services.evaluation.models import RecommendationRow
 from services.evaluation.queries.documents import ends, number
 from shared.contracts.base import Page
 from shared.contracts.evaluation import Action, Outcome, Recommendation, RecommendationState
-from shared.contracts.evaluation.recommendations import PolicyValue, Prediction
+from shared.contracts.evaluation.recommendations import ArmRecord, PolicyValue, Prediction
 from shared.contracts.metrics import MetricCreate
 from shared.pagination import PageRequest, paginate
+
+_FINE = Decimal("0.000001")
 
 
 async def recommendation_page(
@@ -63,6 +67,15 @@ def policy_value(candidate: Candidate, metric: MetricCreate, alpha: float) -> Po
         dimension=candidate.dimension,
         cells=list(candidate.cells),
         shares=dict(candidate.shares),
+        arms=[
+            ArmRecord(
+                arm=arm.arm,
+                n=arm.n,
+                mean=Decimal(repr(arm.mean)).quantize(_FINE),
+                deviation=sqrt(arm.m2 / (arm.n - 1)) if arm.n > 1 else 0.0,
+            )
+            for arm in candidate.arms
+        ],
         n=candidate.gain.n,
         gain=number(candidate.gain.value, metric),
         ci=ends(candidate.interval, metric),

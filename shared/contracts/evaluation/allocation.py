@@ -11,7 +11,10 @@ from shared.contracts.evaluation.effects import Probability
 class AllocatedArm(Schema):
     arm: Key
     n: int = Field(description="Customers whose outcome is known")
-    mean: Number
+    mean: Number = Field(
+        description="The rate of a proportion; of anything else the outcome less the campaign's mean and"
+        " what the covariate foretells"
+    )
     share: Share = Field(description="In the next round, of all customers: the propensity it would log")
     share_before: Share
     best: Probability = Field(description="That no arm is better")

@@ -60,6 +60,17 @@ class Evidence(Schema):
     )
 
 
+class ArmRecord(Schema):
+    """What is known of an arm, over all of its customers whose outcome window has passed."""
+
+    arm: Key
+    n: int
+    mean: Number = Field(
+        description="Of the outcome, less the campaign's mean and what the covariate foretells"
+    )
+    deviation: float = Field(description="Standard deviation of the same")
+
+
 class PolicyValue(Schema):
     """A policy that was looked at: learned on some of the customers, valued on the others."""
 
@@ -70,6 +81,7 @@ class PolicyValue(Schema):
     shares: dict[Key, Share] = Field(
         default_factory=dict, description="Of the arms in the next round; the hold-out stays as it was"
     )
+    arms: list[ArmRecord] = Field(default_factory=list, description="What shares were allocated by")
     n: int = Field(description="Customers it was valued on")
     gain: Number = Field(
         description="Over doing the same again, per customer; doubly robust, on held-out folds"
