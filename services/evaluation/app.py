@@ -3,9 +3,21 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from services.evaluation.api import boards, campaigns, metrics, recommendations, reports, review
+from services.evaluation.api import (
+    boards,
+    breakdowns,
+    campaigns,
+    experiments,
+    metrics,
+    recommendations,
+    reports,
+    review,
+    scorecards,
+    service_quality,
+)
 from services.evaluation.consumers import HANDLERS
 from services.evaluation.jobs import TASKS, confirm_erasures, evaluate_when_due, settings_of
+from services.evaluation.queries.analysis_desk import TableDesk
 from services.evaluation.settings import EvaluationSettings
 from services.evaluation.store import DeskFeed, Store, StoreFeed, TierFeed, open_store
 from services.evaluation.store.own_feed import OwnFeed
@@ -47,7 +59,7 @@ async def resources(runtime: Runtime) -> AsyncIterator[Mapping[type, object]]:
             if not feed.begun(stream):
                 feed.begin(stream, await runtime.bus.forgotten(stream, 0))
             own[kind] = feed
-        yield {Store: store, StoreFeed: StoreFeed(store), **own}
+        yield {Store: store, StoreFeed: StoreFeed(store), TableDesk: TableDesk(settings), **own}
     finally:
         store.close()
 
@@ -71,10 +83,14 @@ service = Service(
     settings=EvaluationSettings,
     routers=[
         metrics.router,
+        experiments.router,
         campaigns.router,
+        breakdowns.router,
         recommendations.router,
         review.router,
         boards.router,
+        scorecards.router,
+        service_quality.router,
         reports.router,
     ],
     handlers=HANDLERS,

@@ -2,16 +2,21 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from services.evaluation.models import Registration
+from services.evaluation.queries import results
 from services.evaluation.settings import EvaluationSettings
-from services.evaluation.store import Store, TierFeed
-from services.evaluation.usecases import erasures, evaluations, registrations
+from services.evaluation.store import DeskFeed, Store, TierFeed
+from services.evaluation.usecases import erasures, evaluations, registrations, scorecards, service_quality
 from services.evaluation.usecases.evaluations import SYSTEM, TASK
+from services.evaluation.usecases.service_quality_runs import run_service_quality
 from shared import clock
+from shared.auth import Principal
+from shared.contracts.evaluation.scorecards import ScorecardWanted
 from shared.errors import NotFound, Unavailable
 from shared.jobs import JobRun, defer
 from shared.service import Runtime, Task
@@ -22,6 +27,7 @@ POSITIONS = {
     TierFeed.position("SEGMENTATION"): "SEGMENTATION",
 }
 """Watermarks of the store that an evaluation waits for, and their streams."""
+_DESKS = {DeskFeed.position("CAMPAIGN"): "CAMPAIGN"}
 _LOOK_SECONDS = 0.2
 
 
@@ -31,11 +37,12 @@ async def evaluate(job: JobRun) -> dict[str, Any]:
     store, settings = job.runtime.resource(Store), settings_of(job.runtime)
     async with job.runtime.db.transaction() as session:
         registration = await session.get(Registration, campaign_id)
+        last = await results.newest(session, campaign_id)
     if registration is None:
         raise NotFound(f"campaign {campaign_id} is not registered")
     await _caught_up(job, store, settings.catch_up_seconds)
     await job.progress(0.5, "reducing outcomes")
-    seen = await evaluations.gather(store, registration)
+    seen = await evaluations.gather(store, registration, last)
     await job.progress(0.9, "assessing", {"exposures": seen.exposed.total})
     late_data = timedelta(hours=settings.late_data_hours)
     async with job.runtime.db.transaction() as session:
@@ -48,10 +55,35 @@ async def evaluate(job: JobRun) -> dict[str, Any]:
     }
 
 
-async def _caught_up(job: JobRun, store: Store, patience: float) -> None:
+async def draw_scorecard(job: JobRun) -> dict[str, Any]:
+    """Compute a scorecard, or take the draft that is named, and publish it if asked to."""
+    publish, principal = bool(job.args["publish"]), Principal(job.principal, frozenset(), job.args["org"])
+    scorecard_id = UUID(job.args["scorecard_id"]) if "scorecard_id" in job.args else job.id
+    if scorecard_id == job.id:
+        wanted = ScorecardWanted.model_validate(job.args["wanted"])
+        store, settings = job.runtime.resource(Store), settings_of(job.runtime)
+        shares = await scorecards.branch_shares(job.runtime.client("customer"))
+        await _caught_up(job, store, settings.catch_up_seconds, POSITIONS | _DESKS)
+        await job.progress(0.4, "reducing outcomes")
+        until = clock.now()
+        seen = await scorecards.gather(store, wanted, shares, until)
+        await job.progress(0.6, "comparing", {"customers": seen.matured, "subjects": len(seen.customers)})
+        head, cards = await asyncio.to_thread(scorecards.compute, job.id, wanted, seen, until)
+        async with job.runtime.db.transaction(actor=job.principal) as session:
+            await scorecards.keep(session, principal, head, cards)
+    if publish:
+        await job.progress(0.9, "publishing")
+        async with job.runtime.db.transaction(actor=job.principal) as session:
+            await scorecards.publish(session, principal, scorecard_id)
+    return {"bulletin": f"/v1/ranking-bulletins/{scorecard_id}", "scorecard_id": str(scorecard_id)}
+
+
+async def _caught_up(
+    job: JobRun, store: Store, patience: float, positions: Mapping[str, str] = POSITIONS
+) -> None:
     """Wait until the store holds what the streams held when the job began."""
-    ends = {stream: await job.runtime.bus.last_sequence(stream) for stream in set(POSITIONS.values())}
-    goals = {position: ends[stream] for position, stream in POSITIONS.items()}
+    ends = {stream: await job.runtime.bus.last_sequence(stream) for stream in set(positions.values())}
+    goals = {position: ends[stream] for position, stream in positions.items()}
     deadline = time.monotonic() + patience
     while True:
         behind = {position: goal - store.watermark(position) for position, goal in goals.items()}
@@ -98,4 +130,8 @@ def settings_of(runtime: Runtime) -> EvaluationSettings:
     return runtime.settings
 
 
-TASKS: dict[str, Task] = {TASK: evaluate}
+TASKS: dict[str, Task] = {
+    TASK: evaluate,
+    scorecards.TASK: draw_scorecard,
+    service_quality.RUN: run_service_quality,
+}

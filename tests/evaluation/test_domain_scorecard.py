@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from services.evaluation.domain.scorecard import (
+    Compared,
     Fitted,
     NoScore,
     Observed,
+    beside,
+    compare,
     fit,
-    pooled,
+    of_customers,
     rank,
     shrink,
     standing,
@@ -19,8 +22,8 @@ def observed(weight: list[list[float]], mean: list[list[float]], deviation: floa
     """Of a table of subjects × cells; a weight of 0 is no row."""
     given, seen = np.asarray(weight, float), np.asarray(mean, float)
     subject, cell = np.nonzero(given)
-    freedom = given[subject, cell] - 1
-    return Observed(subject, cell, given[subject, cell], seen[subject, cell], freedom * deviation**2, freedom)
+    customers = given[subject, cell]
+    return of_customers(subject, cell, customers, seen[subject, cell], (customers - 1) * deviation**2)
 
 
 def fitted(found: Fitted | NoScore) -> Fitted:
@@ -97,18 +100,28 @@ def test_the_same_inputs_and_seed_give_the_same_draws() -> None:
     assert np.array_equal(first.draws, second.draws)
 
 
-def test_pooling_is_the_moments_of_all_values() -> None:
-    rng = np.random.default_rng(3)
-    parts = [rng.normal(1e8, 10, n) for n in (5, 17, 1)]
-    total, mean, m2 = pooled(
-        np.zeros(3, np.intp),
-        np.array([len(part) for part in parts], float),
-        np.array([part.mean() for part in parts]),
-        np.array([((part - part.mean()) ** 2).sum() for part in parts]),
+def test_few_customers_help_to_expect_but_are_not_compared() -> None:
+    table = observed([[100], [100], [100], [5]], [[3], [2], [1], [9]])
+    found = compare(table, 30, 1, seed=4)
+    assert isinstance(found, Compared)
+    assert list(found.large) == [True, True, True, False]
+    assert found.ranking.low.size == 3
+    assert compare(table, 101, 1, seed=4) == NoScore(
+        "too-few-subjects", "0 with 101 customers or more; 3 are needed"
     )
-    values = np.concatenate(parts)
-    assert (total[0], mean[0]) == (23, pytest.approx(values.mean(), rel=1e-15))
-    assert m2[0] == pytest.approx(((values - values.mean()) ** 2).sum(), rel=1e-6)
+
+
+def test_beside_the_hold_out_only_what_has_both_sides_counts() -> None:
+    """20 treated against 5 held out know as much as 4 customers: s²(1/20 + 1/5) = s²/4."""
+    treated = observed([[20, 10], [30, 30]], [[8, 9], [5, 5]])
+    held_out = observed([[5, 0], [30, 10]], [[3, 0], [1, 2]])
+    found = beside(treated, held_out)
+    assert list(zip(found.subject, found.cell, strict=True)) == [(0, 0), (1, 0), (1, 1)]
+    assert found.weight == pytest.approx([4, 15, 7.5])
+    assert found.customers == pytest.approx([20, 30, 30])
+    assert found.totals == {0: (20, 5), 1: (60, pytest.approx((15 * 4 + 7.5 * 3) / 22.5))}
+    assert found.mean == pytest.approx([5, 4, 3])
+    assert found.freedom == pytest.approx([23, 58, 38])
 
 
 def coverage(rounds: int, subjects: int, spread: float, seed: int) -> tuple[float, float]:
@@ -120,11 +133,10 @@ def coverage(rounds: int, subjects: int, spread: float, seed: int) -> tuple[floa
         given = rng.poisson(rng.gamma(1.0, 12, (subjects, cells))) + 1.0
         level, deviation = rng.normal(0, 5, cells), rng.uniform(0.5, 2, cells)
         mean = truth[:, None] + level + rng.normal(size=given.shape) * deviation / np.sqrt(given)
-        freedom = given - 1
-        m2 = deviation**2 * rng.chisquare(np.maximum(freedom, 1e-9))
+        m2 = deviation**2 * rng.chisquare(np.maximum(given - 1, 1e-9))
         subject, cell = np.indices(given.shape).reshape(2, -1)
-        figures = (np.ravel(each).astype(np.float64) for each in (given, mean, m2, freedom))
-        table = Observed(subject, cell, *figures)
+        figures = (np.ravel(each).astype(np.float64) for each in (given, mean, m2))
+        table = of_customers(subject, cell, *figures)
         found = fitted(fit(table))
         posterior = shrink(found, seed=number)
         ranking = rank(posterior.draws, 1, 0.05)

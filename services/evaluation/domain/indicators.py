@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Literal
 
 WINDOW_DAYS = 30
@@ -120,3 +121,17 @@ INDICATORS: tuple[Indicator, ...] = (
     ),
 )
 BY_KEY = {indicator.key: indicator for indicator in INDICATORS}
+
+
+def days_of(period: str) -> tuple[date, date]:
+    """First and last day of a month (2026-09) or a quarter (2026-Q3)."""
+    year, part = int(period[:4]), period[5:]
+    months = 3 if part.startswith("Q") else 1
+    first = date(year, 3 * int(part[1:]) - 2 if months == 3 else int(part), 1)
+    following = date(year + (first.month + months > 12), (first.month + months - 1) % 12 + 1, 1)
+    return first, following - timedelta(days=1)
+
+
+def closes_on(period: str) -> date:
+    """First day on which the outcome of everybody assigned in the period is known."""
+    return days_of(period)[1] + timedelta(days=WINDOW_DAYS + 1)

@@ -33,6 +33,7 @@ FEWEST_SUBJECTS = 3
 MOST_SUBJECTS = 2_000
 """The covariance of their scores is a dense square of this side."""
 DRAWS = 2_000
+ALPHA = 0.05
 _PRIOR_FREEDOM = 10.0
 _GRID = 400
 _WIDEST = 10.0
@@ -42,16 +43,31 @@ _WIDEST = 10.0
 class Observed:
     """Outcomes by subject and cell, as parallel arrays (rows,); a pair occurs at most once.
 
-    `subject` and `cell` count from 0; `weight` is customers, a shared one counting by its share; `mean` and
-    `m2` = Σ w(y − ȳ)² are of the outcome; `freedom` has the degrees of freedom of `m2`.
+    `subject` and `cell` count from 0; `customers` has a shared one by its share; `mean`, `m2` = Σ w(y − ȳ)²
+    are of the outcome; `freedom` has the degrees of freedom of `m2`. `weight` is how much the mean is worth,
+    σ² ⁄ its variance: the customers, but for `beside`.
     """
 
     subject: Integers
     cell: Integers
-    weight: Floats
+    customers: Floats
     mean: Floats
     m2: Floats
     freedom: Floats
+    weight: Floats
+
+    @property
+    def totals(self) -> dict[int, tuple[float, float]]:
+        """Customers and mean of each subject."""
+        customers, weight = _sums(self.subject, self.customers), _sums(self.subject, self.weight)
+        mean = _sums(self.subject, self.weight * self.mean) / np.where(weight > 0, weight, 1.0)
+        return {int(at): (float(customers[at]), float(mean[at])) for at in np.unique(self.subject)}
+
+
+def of_customers(subject: Integers, cell: Integers, customers: Floats, mean: Floats, m2: Floats) -> Observed:
+    """Means of single customers' outcomes."""
+    freedom = np.maximum(customers - 1, 0.0)
+    return Observed(subject, cell, customers, mean, m2, freedom, weight=customers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +82,13 @@ class NoScore:
 class Fitted:
     """Scores of those subjects who can be compared: they are connected by cells that they share.
 
-    Arrays (K,): `subject` numbers as observed, ascending; `weight` customers; `mean` observed; `score` = mean
-    less what is expected of these customers, Σ weight · score = 0; `covariance` (K, K) of `score` about its
-    unweighted mean.
+    Arrays (K,): `subject` numbers as observed, ascending; `customers`, `weight` as observed, summed; `mean`;
+    `score` = mean less what is expected of these customers, Σ weight · score = 0; `covariance` (K, K) of
+    `score` about its unweighted mean.
     """
 
     subject: Integers
+    customers: Floats
     weight: Floats
     mean: Floats
     score: Floats
@@ -125,6 +142,54 @@ class Ranking:
         return bool((self.group == self.group[place]).sum() == 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """All that is known of one indicator. `large` (K,) marks who has customers enough to be compared; the
+    ranking is of these alone, in their order. The others help to tell what is to be expected.
+    """
+
+    fitted: Fitted
+    shrunk: Shrunk
+    intervals: list[Interval]
+    large: NDArray[np.bool_]
+    ranking: Ranking
+
+
+def compare(
+    observed: Observed, minimum: int, better: int, seed: int, alpha: float = ALPHA
+) -> Compared | NoScore:
+    """Fit, shrink, rank those with `minimum` customers or more."""
+    fitted = fit(observed)
+    if isinstance(fitted, NoScore):
+        return fitted
+    large = fitted.customers >= minimum
+    if large.sum() < FEWEST_SUBJECTS:
+        detail = f"{large.sum()} with {minimum} customers or more; {FEWEST_SUBJECTS} are needed"
+        return NoScore("too-few-subjects", detail)
+    shrunk = shrink(fitted, seed)
+    ranking = rank(shrunk.draws[:, large], better, alpha)
+    return Compared(fitted, shrunk, shrunk.intervals(alpha), large, ranking)
+
+
+def beside(treated: Observed, held_out: Observed) -> Observed:
+    """Treated less held out in each pair of subject and cell that has both. `customers` are the treated; the
+    weight is n·m ⁄ (n + m), as σ²(1⁄n + 1⁄m) is the variance.
+    """
+    cells = 1 + int(max(treated.cell.max(initial=0), held_out.cell.max(initial=0)))
+    keys, others = (each.subject * cells + each.cell for each in (treated, held_out))
+    _, one, other = np.intersect1d(keys, others, assume_unique=True, return_indices=True)
+    n, m = treated.weight[one], held_out.weight[other]
+    return Observed(
+        treated.subject[one],
+        treated.cell[one],
+        treated.customers[one],
+        treated.mean[one] - held_out.mean[other],
+        treated.m2[one] + held_out.m2[other],
+        treated.freedom[one] + held_out.freedom[other],
+        weight=n * m / (n + m),
+    )
+
+
 def fit(observed: Observed) -> Fitted | NoScore:
     """Subjects and cells together, by least squares weighted with customers; the variance of the outcome is
     each cell's own, moderated towards that of all cells.
@@ -153,6 +218,7 @@ def fit(observed: Observed) -> Fitted | NoScore:
     score = inverse @ excess
     return Fitted(
         subject=subjects.astype(np.intp),
+        customers=_sums(subject, observed.customers[kept]),
         weight=total,
         mean=_sums(subject, weight * mean) / total,
         score=score - score @ total / total.sum(),
@@ -258,10 +324,3 @@ def standing(interval: Interval, better: int) -> Standing:
     if min(low, high) > 0:
         return "above"
     return "below" if max(low, high) < 0 else "not_distinguishable"
-
-
-def pooled(key: Integers, weight: Floats, mean: Floats, m2: Floats) -> tuple[Floats, Floats, Floats]:
-    """Weights, means and m2 (G,) of rows with the same key 0..G−1, by Chan, Golub and LeVeque (1983)."""
-    total = _sums(key, weight)
-    middle = _sums(key, weight * mean) / np.where(total > 0, total, 1.0)
-    return total, middle, _sums(key, m2 + weight * (mean - middle[key]) ** 2)

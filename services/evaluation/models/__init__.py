@@ -4,15 +4,29 @@ from services.evaluation.models.erasure import Erasure
 from services.evaluation.models.metric import MetricRow
 from services.evaluation.models.recommendation import RecommendationRow
 from services.evaluation.models.registration import Course, Registration
-from services.evaluation.models.result import BranchEffect, Result, ResultCell
+from services.evaluation.models.result import BranchEffect, CellBlock, Result, ResultCell
+from services.evaluation.models.scorecard import ScorecardRow, ScorecardSubject
+from services.evaluation.models.service_quality import (
+    QualityIndexRow,
+    QualityModelRow,
+    QualityObservation,
+    QualityRunRow,
+)
 
 __all__ = [
     "BranchEffect",
+    "CellBlock",
     "Course",
     "Erasure",
     "MetricRow",
+    "QualityIndexRow",
+    "QualityModelRow",
+    "QualityObservation",
+    "QualityRunRow",
     "RecommendationRow",
     "Registration",
     "Result",
     "ResultCell",
+    "ScorecardRow",
+    "ScorecardSubject",
 ]

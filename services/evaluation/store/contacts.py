@@ -13,11 +13,11 @@ from shared.contracts.events.envelope import ContactOutcome
 from shared.contracts.metrics import MetricCreate
 
 # Somebody was reached, or at least tried: a planned or expired contact touched nobody.
-_TOUCHED = "(c.disposition IS NOT NULL OR c.state = 'done')"
+TOUCHED = "(c.disposition IS NOT NULL OR c.state = 'done')"
 # One attempt: what only closes a contact, or opens it again, took nobody's time and money.
 ATTEMPT = "(c.minutes IS NOT NULL OR c.cost IS NOT NULL)"
-_RESPONDED = "c.disposition IN ('interested', 'accepted', 'call_back')"
-_REACHED: tuple[ContactOutcome, ...] = (
+RESPONDED = "c.disposition IN ('interested', 'accepted', 'call_back')"
+REACHED: tuple[ContactOutcome, ...] = (
     "interested",
     "accepted",
     "refused",
@@ -59,8 +59,8 @@ def funnel(
         WITH exposed AS (FROM exposure WHERE campaign_id = $campaign AND counted AND {IN_SCOPE}),
         touched AS (
             SELECT c.customer_id, bool_or(list_contains($reached, c.disposition)) AS reached,
-                   bool_or({_RESPONDED}) AS responded
-            FROM contact AS c WHERE c.campaign_id = $campaign AND {_TOUCHED} GROUP BY c.customer_id
+                   bool_or({RESPONDED}) AS responded
+            FROM contact AS c WHERE c.campaign_id = $campaign AND {TOUCHED} GROUP BY c.customer_id
         ),
         converted AS (
             SELECT DISTINCT u.customer_id FROM event AS e JOIN exposed AS u USING (customer_id)
@@ -73,7 +73,7 @@ def funnel(
         LEFT JOIN touched AS t USING (customer_id) LEFT JOIN converted AS v USING (customer_id)
         GROUP BY u.arm
         """,  # noqa: S608 - names come from contracts' literals, values are bound
-        question.parameters() | value.parameters | {"reached": list(_REACHED)},
+        question.parameters() | value.parameters | {"reached": list(REACHED)},
     )
     return {arm: Stages(*counts) for arm, *counts in rows}
 
@@ -85,7 +85,7 @@ def efforts(cursor: duckdb.DuckDBPyConnection, scope: str, until: datetime) -> d
         f"""
         WITH exposed AS (FROM exposure WHERE counted AND {IN_SCOPE}),
         per_campaign AS (
-            SELECT c.campaign_id, count(DISTINCT c.customer_id) FILTER ({_TOUCHED}) AS contacted,
+            SELECT c.campaign_id, count(DISTINCT c.customer_id) FILTER ({TOUCHED}) AS contacted,
                    count(*) FILTER ({ATTEMPT}) AS contacts, sum(c.minutes) AS minutes, sum(c.cost) AS cost
             FROM contact AS c SEMI JOIN exposed AS u
               ON u.campaign_id = c.campaign_id AND u.customer_id = c.customer_id

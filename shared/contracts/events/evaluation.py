@@ -67,4 +67,4 @@ class ScorecardPublished(EventData):
     published_by: str
 
     def partition_key(self) -> str:
-        return self.org
+        return str(self.scorecard_id)
