@@ -106,8 +106,8 @@ class Score(Schema):
     rank: int | None = Field(None, description="Only of one who can be told from everybody else")
     error: ScoreGap | None = Field(
         None,
-        description="Why this subject has no comparison: fewer customers than the minimum, none like those of "
-        "the others, or nobody could be compared",
+        description="Why this subject has no comparison: fewer customers than the minimum, none like those "
+        "of the others, or nobody could be compared",
     )
 
 
