@@ -310,6 +310,27 @@ def test_many_comparisons_are_corrected(tmp_path: Path) -> None:
     assert rows[smallest].adjusted_p_value == pytest.approx(min(1.0, 4 * p_values[smallest]))
 
 
+def test_more_metrics_than_one_reading_takes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(17)
+    arm, tier = rng.choice(["a", "b", "c"], 300), rng.choice(["x", "y", "z"], 300)
+    columns = {f"m{number}": rng.normal(number, 1, 300) for number in range(40)}
+    answer = analysed(
+        tmp_path, {"arm": arm, "tier": tier, **columns}, metrics=list(columns), dimensions=["tier"]
+    )
+    assert len(answer.metrics) == len(answer.dimensions) == 80
+    for row in answer.metrics:
+        values = columns[row.metric]
+        assert row.mean == pytest.approx(values[arm == row.arm].mean(), rel=1e-9)
+        assert row.difference == pytest.approx(
+            values[arm == row.arm].mean() - values[arm == "a"].mean(), rel=1e-9
+        )
+    for found in answer.dimensions:
+        values = columns[found.metric]
+        for cell in found.cells:
+            mine, theirs = (values[(arm == each) & (tier == cell.value)] for each in (found.arm, "a"))
+            assert cell.raw == pytest.approx(mine.mean() - theirs.mean(), rel=1e-9)
+
+
 def test_winsorising_caps_at_quantiles_of_everybody(tmp_path: Path) -> None:
     rng = np.random.default_rng(15)
     table = arms(a=rng.lognormal(0, 2, 300), b=rng.lognormal(0, 2, 300))

@@ -117,7 +117,7 @@ def test_chinese_columns_in_the_encodings_of_chinese_banks(tmp_path: Path, encod
         ("arm,y\na,1\na,2\n", "'a' (2)"),
         ("arm,y\nb,1\nc,2\n", "'b' (1), 'c' (1)"),
         ("arm,y\n,1\n,2\n", "no row that can be used"),
-        ("arm,y\n" + "".join(f"{number},1\n" for number in range(60)), "60 different values"),
+        ("arm,y\n" + "".join(f"{number},1\n" for number in range(60)), "more than 50 different values"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said(tmp_path: Path, content: str | bytes, said: str) -> None:
@@ -312,7 +312,7 @@ def test_dimensions_that_cannot_be_looked_through(tmp_path: Path) -> None:
     rare = tier.cells[1]
     assert (rare.n, rare.n_control, rare.shrunk, rare.ci) == (2, 2, None, None)
     assert rare.raw is not None
-    assert warned(answer, "'id'", "600 values", "left out")
+    assert warned(answer, "'id'", "more than 200 values", "left out")
     assert warned(answer, "'tier'", "'rare'", "not part of Q")
     assert warned(answer, "rows have no 'tier'")
     # Each half holds one arm only.

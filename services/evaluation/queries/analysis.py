@@ -27,6 +27,7 @@ from shared.errors import FieldError, Unprocessable
 
 MOST_ARMS = 50
 _LISTED = 20
+_SHOWN = 60
 _ENOUGH = 20
 """Units below which one of them carries much of the variance by nature."""
 
@@ -41,7 +42,7 @@ def analyse(file: Path, options: AnalyseOptions, bounds: Bounds | None = None) -
         plan = plan_of(table, options)
         observations, remarks = Observations(table, plan.layout), Remarks(options, table.notes)
         remarks.intake(observations.intake, plan.layout.measures)
-        arms = observations.arms()
+        arms = observations.arms(MOST_ARMS + 1)
         control = _control(options, arms, observations.intake.rows)
         survey = Survey(observations, plan, options, arms, control, observations.profiles())
         srm = _split(survey, remarks)
@@ -65,11 +66,11 @@ def _control(options: AnalyseOptions, arms: Mapping[str, int], rows: int) -> str
     if not arms:
         why = "has a header and no rows" if rows == 0 else f"has no row that can be used: see {options.arm!r}"
         raise Unprocessable(f"The file {why}.", slug="no-arms", errors=[FieldError("/arm", why)])
-    listed = ", ".join(f"{arm!r} ({count:,})" for arm, count in list(arms.items())[:_LISTED])
+    listed = ", ".join(f"{arm[:_SHOWN]!r} ({count:,})" for arm, count in list(arms.items())[:_LISTED])
     if len(arms) > MOST_ARMS:
         detail = (
-            f"The column {options.arm!r} has {len(arms):,} different values ({listed} …): at most"
-            f" {MOST_ARMS} arms are compared. Is it the right column?"
+            f"The column {options.arm!r} has more than {MOST_ARMS} different values ({listed} …): that many"
+            " arms are not compared. Is it the right column?"
         )
         raise Unprocessable(detail, slug="too-many-arms", errors=[FieldError("/arm", detail)])
     found = labelled(options.control, arms)

@@ -29,12 +29,12 @@ def look_through(survey: Survey, remarks: Remarks) -> list[DimensionAnalysis]:
 
 def _dimension(survey: Survey, at: int, remarks: Remarks) -> Iterator[DimensionAnalysis]:
     name = survey.plan.layout.dimensions[at].name
-    levels, missing = survey.observations.levels(at)
+    levels, missing = survey.observations.levels(at, MOST_LEVELS + 1)
     remarks.levels(name, levels, MOST_LEVELS, missing)
     if levels > MOST_LEVELS:
         return
     samples = survey.samples(f"d{at}")
-    values = sorted({str(value) for value in samples.keys[1]}) if samples.keys else []
+    values = samples.values(1)
     for metric in survey.plan.metrics:
         if metric.kind == "quantile":
             remarks.no_cells(name, metric.name, "*", "cells are not compared by quantiles")

@@ -9,6 +9,7 @@ from services.evaluation.store.observations import Intake, Measure
 from shared.contracts.evaluation.analyse import AnalyseOptions
 
 _LISTED = 10
+_LONGEST = 2000
 _NULLS = {"null", "none", "nan", "na", "n/a", "\\n"}
 
 
@@ -23,7 +24,7 @@ class Remarks:
         return list(self._told)
 
     def say(self, sentence: str) -> None:
-        self._told[sentence] = None
+        self._told[sentence if len(sentence) <= _LONGEST else f"{sentence[:_LONGEST]} …"] = None
 
     def intake(self, intake: Intake, measures: Sequence[Measure]) -> None:
         """What was left out, and how rows became units."""
@@ -126,7 +127,7 @@ class Remarks:
     def levels(self, dimension: str, levels: int, most: int, missing: int) -> None:
         if levels > most:
             self.say(
-                f"The dimension {dimension!r} has {levels:,} values, more than {most}: it was left out."
+                f"The dimension {dimension!r} has more than {most} values: it was left out."
                 " Numbers and identifiers have to be put into classes first."
             )
         elif missing:

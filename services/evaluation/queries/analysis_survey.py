@@ -26,18 +26,21 @@ _AT_ONCE = 24
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Groups by their labels: `keys` of each label (G,), `moments` by metric."""
+    """Groups by their labels: by metric the keys of each label (G,), and the moments."""
 
-    keys: Sequence[NDArray[np.object_]]
-    moments: Mapping[Metric, GroupMoments]
+    groups: Mapping[Metric, tuple[Sequence[NDArray[np.object_]], GroupMoments]]
 
     def of(self, metric: Metric, *labels: str) -> GroupMoments:
         """The groups whose first labels are these."""
-        moments = self.moments[metric]
+        keys, moments = self.groups[metric]
         chosen = np.ones(len(moments.n), dtype=np.bool_)
-        for key, label in zip(self.keys, labels, strict=False):
+        for key, label in zip(keys, labels, strict=False):
             chosen &= np.asarray(key == label, dtype=np.bool_)
         return moments.take(chosen)
+
+    def values(self, label: int) -> list[str]:
+        """Of one label, in order."""
+        return sorted({str(value) for keys, _ in self.groups.values() for value in keys[label]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +66,14 @@ class Survey:
         keys = ("arm", *by, *(["cluster"] if self.options.cluster else []))
         metrics = [metric for metric in self.plan.metrics if metric.kind != "quantile"]
         step = max(_AT_ONCE // (1 + len(self.plan.covariates)) ** 2, 1)
-        labels: Sequence[NDArray[np.object_]] = []
-        moments: dict[Metric, GroupMoments] = {}
+        groups: dict[Metric, tuple[Sequence[NDArray[np.object_]], GroupMoments]] = {}
         for start in range(0, len(metrics), step):
             part = metrics[start : start + step]
             grouped = self.observations.moments([self._outcome(metric) for metric in part], *keys)
-            labels = grouped.keys
-            moments |= dict(zip(part, grouped.moments, strict=True))
-        return Samples(labels, moments)
+            groups |= {
+                metric: (grouped.keys, moments) for metric, moments in zip(part, grouped.moments, strict=True)
+            }
+        return Samples(groups)
 
     def compare(self, metric: Metric, treated: GroupMoments, control: GroupMoments) -> Comparison:
         reading = self._reading(metric)

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.evaluation.domain.analysis import GroupMoments
@@ -101,7 +102,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """`keys`: for each label the groups' values (G,); `moments` in the order of the outcomes asked for."""
+    """`keys`: for each label the groups' values (G,); `moments` in the order of the outcomes asked for.
+
+    The order of groups is that of one reading: another has another.
+    """
 
     keys: list[NDArray[np.object_]]
     moments: list[GroupMoments]
@@ -128,7 +132,9 @@ class Observations:
         statement = f"CREATE TABLE given AS SELECT {', '.join(parts)} FROM {table.source}"
         try:
             self._cursor.execute(statement, table.parameters)
-        except duckdb.Error as error:
+        except duckdb.OutOfMemoryException:
+            raise
+        except (duckdb.Error, pa.ArrowException) as error:
             raise UnreadableTable(_said(error)) from error
 
     def _settle(self) -> Intake:
@@ -205,26 +211,29 @@ class Observations:
             strange[at] = int(unusual)
         return strange
 
-    def arms(self) -> dict[str, int]:
-        """Rows or units that take part, by arm."""
-        rows = self._all("SELECT arm, count(*) FROM observation GROUP BY arm ORDER BY arm")
+    def arms(self, most: int) -> dict[str, int]:
+        """Rows or units that take part, by arm; of the first `most` arms."""
+        rows = self._all(f"SELECT arm, count(*) FROM observation GROUP BY arm ORDER BY arm LIMIT {most}")
         return {str(arm): int(count) for arm, count in rows}
 
     def clusters(self) -> tuple[dict[str, int], int]:
         """Clusters by arm, and how many of them stand in several arms."""
-        by_arm = self._all("SELECT arm, count(DISTINCT cluster) FROM observation GROUP BY arm ORDER BY arm")
+        by_arm = self._all(
+            "SELECT arm, count(*) FROM (SELECT DISTINCT arm, cluster FROM observation)"
+            " GROUP BY arm ORDER BY arm"
+        )
         split = self._one(
             "SELECT count(*) FROM (SELECT cluster FROM observation GROUP BY cluster"
             " HAVING min(arm) <> max(arm))"
         )
         return {str(arm): int(count) for arm, count in by_arm}, int(split[0])
 
-    def levels(self, dimension: int) -> tuple[int, int]:
-        """How many values a dimension has, and how many rows or units have none of it."""
-        levels, missing = self._one(
-            f"SELECT count(DISTINCT d{dimension}), count(*) FILTER (d{dimension} IS NULL) FROM observation"
-        )
-        return int(levels), int(missing)
+    def levels(self, dimension: int, most: int) -> tuple[int, int]:
+        """How many values a dimension has, counted up to `most`, and how many rows or units have none."""
+        missing = self._one(f"SELECT count(*) FROM observation WHERE d{dimension} IS NULL")
+        distinct = f"SELECT DISTINCT d{dimension} AS d FROM observation WHERE d{dimension} IS NOT NULL"
+        levels = self._one(f"SELECT count(*) FROM ({distinct} LIMIT {most})")
+        return int(levels[0]), int(missing[0])
 
     def profiles(self) -> list[Profile]:
         parts = []
@@ -265,7 +274,10 @@ class Observations:
         return np.asarray(found["v"], dtype=np.float64)
 
     def moments(self, outcomes: Sequence[Outcome], *by: str) -> Grouped:
-        """Moments of each outcome by `by`: labels of this table (`arm`, `cluster`, `d0` …)."""
+        """Moments of each outcome by `by`: labels of this table (`arm`, `cluster`, `d0` …).
+
+        Clusters go without their names: there may be millions.
+        """
         columns = {
             (at, place): expression
             for at, outcome in enumerate(outcomes)
@@ -283,14 +295,14 @@ class Observations:
             f"CREATE OR REPLACE TEMP TABLE centre AS SELECT {keys}, {centres} FROM {source} GROUP BY {keys}"
         )
         centred = ", ".join(f"y{at}_{place} - c{at}_{place} AS d{at}_{place}" for at, place in columns)
+        kept = ", ".join(f"c{at}_{place}" for at, place in columns)
+        told = [key for key in by if key != "cluster"]
         found = self._cursor.execute(
-            f"SELECT {', '.join(f'g.{key}' for key in by)}, {', '.join(_sums(outcomes))}"
-            f" FROM (SELECT {', '.join(f's.{key}' for key in by)}, {centred}"
-            f", {', '.join(f'c{at}_{place}' for at, place in columns)}"
-            f" FROM {source} s JOIN centre c USING ({keys})) g GROUP BY {', '.join(f'g.{key}' for key in by)}"
-            f" ORDER BY {', '.join(f'g.{key}' for key in by)}"
+            f"SELECT {', '.join([*told, *_sums(outcomes)])}"
+            f" FROM (SELECT {keys}, {centred}, {kept} FROM {source} JOIN centre USING ({keys}))"
+            f" GROUP BY {keys}"
         ).fetchnumpy()
-        labels = [np.asarray(found[key], dtype=object) for key in by]
+        labels = [np.asarray(found[key], dtype=object) for key in told]
         return Grouped(labels, [_moments_of(found, at, outcome) for at, outcome in enumerate(outcomes)])
 
     def _shifted(self, outcome: Outcome) -> list[str]:
@@ -416,7 +428,7 @@ def _refuse(measure: Measure, what: str) -> None:
     raise Unprocessable(detail, slug="not-numeric", errors=[FieldError(f"/{measure.option}", detail)])
 
 
-def _said(error: duckdb.Error) -> str:
+def _said(error: Exception) -> str:
     """The first lines of what DuckDB says; what follows is advice for its own options."""
     lines = [line.strip() for line in str(error).splitlines()]
     until = next((at for at, line in enumerate(lines) if line.startswith("Possible")), 4)

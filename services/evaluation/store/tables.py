@@ -135,7 +135,11 @@ def open_table(file: Path, form: TableFormat | None, bounds: Bounds) -> Iterator
         else:
             table = _csv(connection, link, folder, bounds)
         _check_rows(table, bounds)
-        yield table
+        try:
+            yield table
+        except duckdb.OutOfMemoryException as error:
+            detail = f"The table needs more than the {bounds.memory} of memory that an analysis may take."
+            raise TooLarge(detail) from error
 
 
 def _head(file: Path) -> bytes:
