@@ -9,6 +9,8 @@ from shared.clock import ZONE
 
 Language = Literal["zh", "en"]
 NOTHING = "–"
+SHARES = frozenset({"proportion", "retention"})
+"""Kinds of metrics whose values are shares."""
 Numeric = Decimal | float | int
 
 # From which size on a unit is used; thousands are read more easily in full.
@@ -86,7 +88,7 @@ class Quantity:
     currency: str | None = None
 
     def value(self, number: Numeric | None) -> str:
-        if self.kind == "proportion":
+        if self.kind in SHARES:
             return percent(number, 2)
         if self.currency:
             return money(number, self.currency, self.language)

@@ -86,10 +86,16 @@ class Api:
         model: type[T],
         content: AsyncIterable[bytes],
         params: Params | None = None,
+        method: Literal["POST", "PUT"] = "POST",
     ) -> T:
         """A file of any size as the body, passed on as it comes."""
         headers = {"Content-Type": "application/octet-stream"}
-        return await self._call(service, "POST", path, model, params=params, content=content, headers=headers)
+        return await self._call(service, method, path, model, params=params, content=content, headers=headers)
+
+    async def document(self, service: ServiceName, path: str, params: Params | None = None) -> bytes:
+        """A file as the service makes it."""
+        answer = await self._send(service, "GET", path, params=params, headers={"Accept": "*/*"})
+        return answer.content
 
     async def _call(
         self,
@@ -105,6 +111,32 @@ class Api:
         content: bytes | AsyncIterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> T:
+        answer = await self._send(
+            service,
+            method,
+            path,
+            params=params,
+            body=body,
+            if_match=if_match,
+            key=key,
+            content=content,
+            headers=headers,
+        )
+        return _decode(service, answer, model)
+
+    async def _send(
+        self,
+        service: ServiceName,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: BaseModel | Mapping[str, object] | None = None,
+        if_match: int | None = None,
+        key: str | None = None,
+        content: bytes | AsyncIterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         headers = {
             "Authorization": f"Bearer {self._token}",
             "Accept": "application/json",
@@ -126,7 +158,7 @@ class Api:
             raise ApiProblem(service, 0, type(error).__name__) from error
         if answer.status_code >= 400:
             raise _problem(service, answer)
-        return _decode(service, answer, model)
+        return answer
 
 
 def _param(value: Param | Sequence[str]) -> str | int | list[str] | None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from shared.charts.course import CourseWords, Day, course
+from shared.charts.caterpillar import CaterpillarRow, CaterpillarWords, caterpillar
+from shared.charts.course import CourseWords, Day, Event, course
 from shared.charts.forest import Estimate, ForestRow, ForestWords, forest
 from shared.charts.funnel import FunnelStage, FunnelWords, funnel
 from shared.charts.heat import HeatCell, HeatWords, heat
@@ -13,9 +14,11 @@ from shared.charts.palette import Palette, tone_of
 from shared.charts.strip import StripWords, strip
 from shared.charts.words import word
 from shared.contracts.base import Number
-from shared.contracts.evaluation.boards import Funnel, SeriesPoint
+from shared.contracts.evaluation.boards import Funnel
+from shared.contracts.evaluation.heterogeneity import ShrunkEffect
 from shared.contracts.evaluation.results import BreakdownRow, MoneyResult, PrimaryEffect
-from shared.formats import Quantity, whole
+from shared.contracts.evaluation.series import CampaignSeries, SeriesDay, SeriesMarker
+from shared.formats import SHARES, Quantity, whole
 
 STAGES = ("assigned", "contacted", "reached", "responded", "converted")
 
@@ -40,12 +43,18 @@ class Pictures:
         words = FunnelWords(*(self.word(name) for name in ("funnel", "stage", "treated", "hold_out")))
         return funnel(stages, words, self.palette, width=width)
 
-    def course(self, series: Sequence[SeriesPoint], *, width: float = 1180, height: float = 330) -> Markup:
-        days = [Day(point.day, float(point.difference)) for point in series]
-        upward = "upward_share" if self.unit.kind == "proportion" else "upward"
+    def drawable(self, series: CampaignSeries) -> bool:
+        """Whether any day has a difference."""
+        return any(day.difference is not None for day in series.days)
+
+    def course(self, series: CampaignSeries, *, width: float = 1180, height: float = 330) -> Markup:
+        """Days that have a difference; what happened on the way stands at its day."""
+        days = [_day(day, day.difference) for day in series.days if day.difference is not None]
+        events = [Event(marker.day, self._event(marker)) for marker in series.markers]
+        upward = "upward_share" if self.unit.kind in SHARES else "upward"
         names = ("course", "day", upward, "difference", "band", "immature")
         words = CourseWords(*(self.word(name) for name in names))
-        return course(days, [], words, self._signed, self.palette, width=width, height=height)
+        return course(days, events, words, self._signed, self.palette, width=width, height=height)
 
     def arms(self, found: PrimaryEffect, *, width: float = 1180) -> Markup:
         """Each arm, and all of them together where there are several."""
@@ -83,12 +92,9 @@ class Pictures:
 
     def heat(self, rows: Sequence[BreakdownRow], *, width: float = 620) -> Markup:
         """Rows of a breakdown by `script,channel`."""
-        scripts, channels = (
-            sorted({row.values[name] for row in rows})  # type: ignore[index]
-            for name in ("script", "channel")
-        )
+        scripts, channels = (sorted({row.values[name] for row in rows}) for name in ("script", "channel"))
         cells = {
-            (scripts.index(row.values["script"]), channels.index(row.values["channel"])): self._cell(row)  # type: ignore[index]
+            (scripts.index(row.values["script"]), channels.index(row.values["channel"])): self._cell(row)
             for row in rows
         }
         return heat(
@@ -118,12 +124,45 @@ class Pictures:
     def name_of(self, row: BreakdownRow) -> str:
         return " · ".join(self.called(dimension, value) for dimension, value in row.values.items())
 
+    def caterpillar(
+        self, rows: Sequence[BreakdownRow], pooled: Number, title: str, *, width: float = 1180
+    ) -> Markup:
+        """Values of one dimension beside what is typical of all, from the lowest to the highest."""
+        found = [(row, row.shrunk) for row in rows if row.shrunk is not None]
+        drawn = [
+            self._beside(row, shrunk, float(pooled))
+            for row, shrunk in sorted(found, key=lambda pair: pair[1].value)
+        ]
+        words = CaterpillarWords(
+            title, *(self.word(name) for name in ("group", "size", "typical", "typical"))
+        )
+        return caterpillar(
+            drawn,
+            words,
+            self._signed,
+            self.palette,
+            higher_is_better=self.higher_is_better,
+            width=width,
+        )
+
+    def _beside(self, row: BreakdownRow, shrunk: ShrunkEffect, pooled: float) -> CaterpillarRow:
+        low, high = (float(end) - pooled for end in shrunk.ci)
+        found = Estimate(float(shrunk.value) - pooled, low, high)
+        said = f"{self._signed(found.value)}  [{self._signed(low)}, {self._signed(high)}]"
+        return CaterpillarRow(self.name_of(row), _size(row.n, row.n_hold_out), found, said)
+
     def _row(self, row: BreakdownRow) -> ForestRow:
-        raw = None
+        raw = shrunk = None
         if row.difference is not None and row.ci is not None:
             raw = _estimate(row.difference, row.ci)
+        if row.shrunk is not None:
+            shrunk = _estimate(row.shrunk.value, row.shrunk.ci)
         why = "" if raw else self.word("too_few")
-        return ForestRow(self.name_of(row), _size(row.n, row.n_hold_out), raw, None, why)
+        return ForestRow(self.name_of(row), _size(row.n, row.n_hold_out), raw, shrunk, why)
+
+    def _event(self, marker: SeriesMarker) -> str:
+        name = self.word(marker.kind)
+        return name if marker.wave is None else f"{name} {marker.wave}"
 
     def _cell(self, row: BreakdownRow) -> HeatCell:
         size = f"n = {whole(row.n)}"
@@ -137,6 +176,17 @@ class Pictures:
 
     def _signed(self, value: float) -> str:
         return self.unit.signed(value)
+
+
+def _day(day: SeriesDay, difference: Number) -> Day:
+    low, high = day.always_valid_ci or (None, None)
+    return Day(
+        day.day,
+        float(difference),
+        None if low is None else float(low),
+        None if high is None else float(high),
+        mature=not day.immature,
+    )
 
 
 def _size(n: int, n_hold_out: int) -> str:

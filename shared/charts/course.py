@@ -38,7 +38,7 @@ class Day(NamedTuple):
 class Event(NamedTuple):
     """Something that happened on the way: launch, a change, a pause."""
 
-    at: int
+    at: float
     name: str
 
 

@@ -35,6 +35,12 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "nobody": ("无", "Nobody"),
     "incremental": ("总增量", "Incremental total"),
     "target": ("目标", "Target"),
+    "typical": ("与总体之差 [区间]", "Against the typical [interval]"),
+    "launch": ("启动", "Launch"),
+    "wave": ("批次", "Wave"),
+    "pause": ("暂停", "Paused"),
+    "resume": ("恢复", "Resumed"),
+    "complete": ("结束", "Completed"),
     "all": ("全部触达组", "All treated"),
 }
 

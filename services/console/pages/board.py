@@ -7,22 +7,21 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from nicegui import ui
 
-from services.console import theme
-from services.console.formats import NOTHING, Quantity, day, moment, percent, whole
+from services.console.formats import NOTHING, Quantity, moment, percent, whole
 from services.console.frame import heading
-from services.console.pages.words import Metrics, advice_tag, metrics, quantity, state_tag
+from services.console.pages.board_campaigns import CampaignTable
+from services.console.pages.words import Metrics, metrics
 from services.console.view import View, page
-from services.console.widgets import charts
-from services.console.widgets.html import Cell, bar, html, link, table, tag, two_lines
+from services.console.widgets.figures import panel
+from services.console.widgets.html import html
 from services.console.widgets.loop import Stage, loop
 from services.console.widgets.states import empty_state
 from services.console.widgets.tiles import kpi
 from shared.contracts.base import Page
 from shared.contracts.campaign import CampaignSummary
-from shared.contracts.evaluation import BoardCampaign, StrategyBoard
+from shared.contracts.evaluation import StrategyBoard
 from shared.contracts.segmentation import PreviewView, SegmentState, SegmentView
 
-_CHART_ROWS = 12
 _ANYBODY = {"definition": {"sql": "product_count >= 0"}, "sample": 0}
 
 
@@ -76,12 +75,8 @@ def _draw(view: View, facts: Facts) -> None:
         with ui.element("section").classes("panel"):
             empty_state(t("board.empty"), t("board.empty.do"))
         return
-    with ui.element("div").classes("grid cols-wide"):
-        _effects(view, facts)
-        _progress(view, facts.board.campaigns)
-    with ui.element("section").classes("panel"):
-        html(Markup("<h2>{}</h2>").format(t("board.campaigns")))
-        html(_table(view, facts))
+    with panel(t("board.campaigns"), t("board.campaigns.note")):
+        CampaignTable(view, facts.board.campaigns, facts.metrics).draw()
 
 
 def _tiles(view: View, facts: Facts) -> None:
@@ -137,115 +132,3 @@ def _stages(view: View, facts: Facts) -> list[Stage]:
         ),
         Stage("review", whole(evaluated), t("loop.review.note", n=totals.open_recommendations)),
     ]
-
-
-def _effects(view: View, facts: Facts) -> None:
-    """One chart per kind of quantity: an amount and a share do not go on one axis."""
-    t = view.t
-    groups: dict[Quantity, list[charts.Effect]] = {}
-    for campaign in facts.board.campaigns[:_CHART_ROWS]:
-        effect = campaign.effect
-        if effect and effect.difference is not None and effect.ci is not None:
-            unit = quantity(t, facts.metrics, campaign.primary_metric, campaign.currency)
-            low, high = effect.ci
-            row = charts.Effect(t.local(campaign.name), float(effect.difference), float(low), float(high))
-            groups.setdefault(unit, []).append(row)
-    with ui.element("section").classes("panel"):
-        html(
-            Markup('<div class="panel-head"><h2>{}</h2><p>{}</p></div>').format(
-                t("board.effects"), t("board.effects.note")
-            )
-        )
-        for unit, rows in groups.items():
-            charts.chart(
-                charts.intervals(rows, unit), height=max(150, 46 * len(rows) + 86), label=t("board.effects")
-            )
-        if not groups:
-            empty_state(t("board.effects.empty"), t("board.effects.empty.do"))
-
-
-def _progress(view: View, campaigns: list[BoardCampaign]) -> None:
-    t = view.t
-    shown = campaigns[:_CHART_ROWS]
-    parts = {
-        t("progress.contacted"): [c.progress.contacted for c in shown],
-        t("progress.open"): [c.progress.assigned - c.progress.contacted for c in shown],
-        t("progress.hold_out"): [c.progress.hold_out for c in shown],
-    }
-    options = charts.stacked_bars(
-        [t.local(campaign.name) for campaign in shown], parts, (theme.ACCENT, "#b9d6df", theme.HOLD_OUT)
-    )
-    with ui.element("section").classes("panel"):
-        html(Markup("<h2>{}</h2>").format(t("board.progress")))
-        charts.chart(options, height=max(150, 46 * len(shown) + 86), label=t("board.progress"))
-
-
-def _table(view: View, facts: Facts) -> Markup:
-    t = view.t
-    columns = [
-        t(f"column.{name}")
-        for name in (
-            "campaign",
-            "state",
-            "objective",
-            "target",
-            "progress",
-            "effect",
-            "incremental",
-            "advice",
-        )
-    ]
-    rows = [_row(view, facts.metrics, campaign) for campaign in facts.board.campaigns]
-    return table(columns, rows, right=(3, 5, 6))
-
-
-def _row(view: View, known: Metrics, campaign: BoardCampaign) -> list[Cell]:
-    t = view.t
-    unit = quantity(t, known, campaign.primary_metric, campaign.currency)
-    progress = campaign.progress
-    return [
-        two_lines(
-            link(t.local(campaign.name), f"/campaigns/{campaign.campaign_id}"),
-            f"{day(campaign.starts_on)} – {day(campaign.ends_on)}",
-        ),
-        state_tag(t, campaign.state),
-        t.local(campaign.metric_name),
-        two_lines(unit.total(campaign.target), _reached(view, campaign)),
-        Markup('<span class="num nowrap">{} / {}</span>{}').format(
-            whole(progress.contacted), whole(progress.assigned), bar(progress.share)
-        ),
-        *_effect_cells(view, campaign, unit),
-        _advice(view, campaign),
-    ]
-
-
-def _reached(view: View, campaign: BoardCampaign) -> str:
-    if campaign.target_reached is None:
-        return ""
-    return view.t("target.reached", share=percent(campaign.target_reached, 0))
-
-
-def _effect_cells(view: View, campaign: BoardCampaign, unit: Quantity) -> tuple[Cell, Cell]:
-    t, effect = view.t, campaign.effect
-    if effect is None:
-        return Markup('<span class="muted">{}</span>').format(t("effect.none")), NOTHING
-    if effect.difference is None:
-        return tag(t("effect.withheld"), "warn"), NOTHING
-    return (
-        two_lines(Markup("<b>{}</b>").format(unit.signed(effect.difference)), unit.interval(effect.ci)),
-        two_lines(
-            Markup("<b>{}</b>").format(unit.signed_total(effect.incremental)),
-            t("effect.matured", share=percent(effect.matured, 0)),
-        ),
-    )
-
-
-def _advice(view: View, campaign: BoardCampaign) -> Cell:
-    advice = campaign.recommendation
-    if advice is None:
-        return Markup('<span class="muted">{}</span>').format(NOTHING)
-    decision = view.t.word("decision", advice.state.value)
-    return two_lines(
-        advice_tag(view.t, advice.action.value, advice.outcome.value),
-        f"{view.t.local(advice.title)} · {decision}",
-    )

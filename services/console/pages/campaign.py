@@ -96,7 +96,7 @@ def _draw(view: View, facts: CampaignFacts, again: Reload) -> None:
     if facts.budget is not None:
         draw_budget(view, facts.budget)
     if facts.board is not None:
-        draw_result(view, facts.board, facts.metrics, facts.names, again)
+        draw_result(view, facts.board, facts.metrics)
 
 
 def _strategy(view: View, key: str, version: int | None) -> Markup:

@@ -22,6 +22,7 @@ from shared.contracts.evaluation import (
     GuardrailEffect,
     Narrative,
 )
+from shared.contracts.evaluation.series import CampaignSeries
 from shared.contracts.metrics import Better, MetricCreate
 from shared.formats import Language, Quantity, day, exact_money, moment, p_value, percent, whole
 from shared.verdict_words import check_name, headline, meaning, what_to_do
@@ -37,6 +38,7 @@ class Report:
     board: CampaignBoard
     result: CampaignResult
     metrics: Mapping[str, MetricCreate]
+    series: CampaignSeries | None = None
 
 
 def campaign_html(report: Report, language: Language, palette: Palette) -> str:
@@ -55,6 +57,7 @@ def campaign_html(report: Report, language: Language, palette: Palette) -> str:
             campaign=board.campaign,
             registration=registration,
             result=result,
+            series=report.series,
             overall=result.primary.overall if result.primary else None,
             effects=_effects(result),
             name=_local(language, board.campaign.name),
