@@ -1,6 +1,7 @@
 """`huanying analyse`: the arms of a table compared, with nothing but the file."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,7 +53,7 @@ def analyse(
         str | None,
         typer.Option("--format", help="csv, parquet or arrow; found out by the content if left out"),
     ] = None,
-    memory: Annotated[str, typer.Option(help="Most memory the file's columns may take")] = "1GB",
+    memory: Annotated[str, typer.Option(help="Most memory the table may take, e.g. 4GB")] = "1GB",
     json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON")] = False,  # noqa: FBT002
 ) -> None:
     """Compare the arms of a table: differences with intervals, sample ratio, where they differ.
@@ -107,6 +108,8 @@ def _answer(file: Path, given: dict[str, Any], memory: str) -> Any:
         first = error.errors(include_url=False)[0]
         name = "".join(f" --{part}" for part in first["loc"][:1]).replace("_", "-").rstrip("s")
         raise Unprocessable(f"{name.strip() or 'options'}: {first['msg']}") from error
+    if not re.fullmatch(r"\d{1,6}(MB|GB)", memory):
+        raise Unprocessable(f"--memory {memory}: say it as 800MB or 4GB")
     return analyse_file(file, options, Bounds(memory=memory, threads=os.cpu_count() or 2))
 
 
