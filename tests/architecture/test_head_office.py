@@ -72,6 +72,9 @@ BANK_WIDE = {
     """,
     "evaluation": """
         POST /metrics
+        POST /service-quality/models
+        POST /service-quality/models/{model_key}:run
+        PUT /service-quality/models/{model_key}/observations/{period}
     """,
 }
 

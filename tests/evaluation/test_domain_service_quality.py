@@ -165,7 +165,7 @@ def test_branches_are_not_compared_on_what_is_measured_badly() -> None:
 def test_measurement_is_told(quality: Quality) -> None:
     counter = quality.businesses[0]
     assert not quality.unreliable
-    assert [one.name for one in counter.measured] == [*DIMENSIONS, "counter"]
+    assert [one.name for one in counter.measured] == [*DIMENSIONS, "outcomes"]
     assert all(one.reliability and one.reliability.lowest > 0.9 and one.distinct for one in counter.measured)
     assert counter.measured[0].heterotrait.keys() == {"standardisation", "tangibility"}
     assert counter.factors is not None

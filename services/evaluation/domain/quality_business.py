@@ -144,7 +144,7 @@ def _business_fit(
 def _measured(sample: Sample, correlations: Floats, fit: PathFit) -> list[Measured]:
     blocks = [(one.name, one.columns, one.mode) for one in sample.dimensions]
     if sample.outcomes:
-        blocks.append((sample.business, sample.outcomes, "A"))
+        blocks.append(("outcomes", sample.outcomes, "A"))
     found = []
     for number, (name, columns, mode) in enumerate(blocks):
         block = list(columns)

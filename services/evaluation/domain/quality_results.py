@@ -50,8 +50,8 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How a dimension, or a business as a whole, is measured. `reliability`: of two or more indicators that
-    show the same; None of one alone, and of indicators that make a construct up.
+    """How a dimension, or a business by its `outcomes`, is measured. `reliability`: of two or more indicators
+    that show the same; None of one alone, and of indicators that make a construct up.
     """
 
     name: str

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+WHOLE = ""
+"""Name of the construct behind the others: one that no dimension and no business can have."""
 _CHUNK = 25
 
 
@@ -49,9 +51,7 @@ class Sample:
         """The dimensions, and behind them the business."""
         below = tuple(Construct(one.name, one.columns, one.mode) for one in self.dimensions)
         repeated = tuple(dict.fromkeys(column for one in self.dimensions for column in one.columns))
-        above = Construct(
-            self.business, self.outcomes or repeated, after=tuple(one.name for one in self.dimensions)
-        )
+        above = Construct(WHOLE, self.outcomes or repeated, after=tuple(one.name for one in self.dimensions))
         return (*below, above)
 
     def cells(self) -> Cells:

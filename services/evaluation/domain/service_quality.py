@@ -31,13 +31,12 @@ from services.evaluation.domain.quality_results import (
     Units,
     shares,
 )
+from services.evaluation.domain.quality_samples import WHOLE, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-    from services.evaluation.domain.quality_samples import Sample
 
     Floats = NDArray[np.float64]
 
@@ -172,8 +171,7 @@ def _bank_model(names: Sequence[str], overall: int) -> tuple[Construct, ...]:
     size = len(names)
     below = tuple(Construct(name, (number,)) for number, name in enumerate(names))
     own = tuple(range(size, size + overall)) or tuple(range(size))
-    # A name that no business can have.
-    return (*below, Construct("", own, after=tuple(names)))
+    return (*below, Construct(WHOLE, own, after=tuple(names)))
 
 
 def _bank_draws(
