@@ -102,7 +102,9 @@ class Effect:
 class NoEffect:
     """Why there is no estimate."""
 
-    code: Literal["too-few", "too-few-clusters", "no-variance", "no-denominator", "ties", "too-large"]
+    code: Literal[
+        "too-few", "too-few-clusters", "no-variance", "no-denominator", "ties", "too-large", "clustered"
+    ]
     detail: str
 
 
