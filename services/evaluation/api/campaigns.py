@@ -1,39 +1,34 @@
-"""Registration, health, result, breakdown and funnel of launched campaigns; asking for an evaluation."""
+"""Registration, health, result and funnel of launched campaigns; asking for an evaluation."""
 
-from typing import Annotated, get_args
+from typing import Annotated
 
-from fastapi import Body, Query, Response
+from fastapi import Body, Response
 
 from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead, ReviewWrite
-from services.evaluation.domain.assess import health
-from services.evaluation.domain.breakdown import break_down, with_q_values
 from services.evaluation.domain.catalogue import CONVERSION
+from services.evaluation.domain.health import health
 from services.evaluation.queries import campaigns, documents, results
 from services.evaluation.queries.boards import campaign_funnel
+from services.evaluation.queries.health import observed
 from services.evaluation.queries.metrics import frozen
-from services.evaluation.queries.scripts import scripts_of
 from services.evaluation.store.contacts import exposures, funnel
+from services.evaluation.store.health import around
 from services.evaluation.store.outcomes import Question
 from services.evaluation.usecases.evaluations import request_evaluation
 from shared import clock
 from shared.auth import Principal
 from shared.contracts.base import JobView
 from shared.contracts.evaluation import (
-    Breakdown,
-    BreakdownBy,
     CampaignRegistration,
     CampaignResult,
     EvaluateRequest,
     Funnel,
     Health,
 )
-from shared.errors import FieldError, Unprocessable
 from shared.jobs import location_of
 from shared.web import Router, Session, problem_responses
 
 router = Router(tags=["campaigns"])
-
-By = Annotated[str, Query(description="Dimensions, separated by commas", examples=["segment,branch"])]
 
 
 @router.get("/campaigns/{campaign_id}/registration", responses=problem_responses(404))
@@ -50,11 +45,19 @@ async def get_campaign_health(
 ) -> Health:
     """Whether the comparison may be read at all, as of now; also before any evaluation."""
     registration = await campaigns.registration(session, campaign_id)
-    metric = frozen(registration).get(campaigns.plan_of(registration).primary_metric)
-    window = metric.window_days if metric else campaigns.plan_of(registration).window_days
+    plan, last = campaigns.plan_of(registration), await results.newest(session, campaign_id)
+    metric = frozen(registration).get(plan.primary_metric)
+    window = metric.window_days if metric else plan.window_days
     question = Question(campaign_id, clock.now())
-    seen = await store.read(lambda cursor: exposures(cursor, question, window))
-    return documents.health(health(campaigns.design_of(registration), seen.by_arm, seen.matured), seen.by_arm)
+    read_until = last.data_until if last else None
+    exposed, seen = await store.read(
+        lambda cursor: (
+            exposures(cursor, question, window),
+            around(cursor, question, metric, plan.unit, read_until),
+        )
+    )
+    shares = campaigns.design_of(registration).shares
+    return documents.health(health(shares, observed(exposed, seen, last)))
 
 
 @router.post("/campaigns/{campaign_id}:evaluate", status_code=202, responses=problem_responses(404, 409))
@@ -80,41 +83,6 @@ async def get_result(session: Session, principal: ReviewRead, campaign_id: Campa
     """
     await campaigns.registration(session, campaign_id)
     return visible(principal, await results.required(session, campaign_id))
-
-
-@router.get("/campaigns/{campaign_id}/breakdown", responses=problem_responses(404, 422))
-async def get_breakdown(
-    session: Session, principal: ReviewRead, campaign_id: CampaignId, by: By = "segment"
-) -> Breakdown:
-    """Effects per combination of dimensions, in the reader's branches, as of the newest result. Segments and
-    branches are compared with their own hold-out; so are versions of a script, which were assigned by lot.
-    """
-    dimensions = _dimensions(by)
-    registration = await campaigns.registration(session, campaign_id)
-    result = await results.required(session, campaign_id)
-    plan = campaigns.plan_of(registration)
-    metric = frozen(registration)[plan.primary_metric]
-    readable = result.health.verdict == "ok"
-    cells = await results.cells(session, campaign_id, scripts_of(plan)) if readable else []
-    found = with_q_values(break_down(cells, dimensions, metric.kind.value, plan.alpha))
-    return Breakdown(
-        campaign_id=campaign_id,
-        by=dimensions,
-        metric=metric.key,
-        data_until=result.data_until,
-        rows=[documents.breakdown_row(cell, metric) for cell in found],
-    )
-
-
-def _dimensions(by: str) -> list[BreakdownBy]:
-    known = {name: name for name in get_args(BreakdownBy)}
-    asked = [part.strip() for part in by.split(",")]
-    if len(set(asked)) != len(asked) or not set(asked) <= known.keys():
-        raise Unprocessable(
-            f"`by` takes each of {', '.join(known)} at most once, separated by commas.",
-            errors=[FieldError("/query/by", f"is {by!r}")],
-        )
-    return [known[name] for name in asked]
 
 
 @router.get("/campaigns/{campaign_id}/funnel", responses=problem_responses(404))

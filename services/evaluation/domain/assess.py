@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from services.evaluation.domain import money as totals
 from services.evaluation.domain.breakdown import (
@@ -11,31 +11,44 @@ from services.evaluation.domain.breakdown import (
     Cell,
     CellEffect,
     break_down,
-    control_of,
-    group_of,
+    compare_cells,
     with_q_values,
 )
-from services.evaluation.domain.effect import Effect, Kind, NoEffect, compare
+from services.evaluation.domain.effect import Effect, NoEffect
+from services.evaluation.domain.health import Check, Observed, health, withheld
 from services.evaluation.domain.recommend import Advice, Findings, advise
-from services.evaluation.domain.srm import ALARM, SplitCheck, check_split
+from services.evaluation.domain.samples import Quantiles
+from services.evaluation.domain.stopping import Moment, Ruling, rule
+from shared.contracts.stopping import FixedStop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
+    from services.evaluation.domain.comparison import MetricKind
+    from services.evaluation.domain.policies import Candidate
+    from services.evaluation.domain.stopping import Stop
     from services.evaluation.domain.worth import UnitValue
 
 OVERALL = "all"
+_ADDED = ("sum", "count", "proportion", "balance")
+"""Kinds of which the effect per customer times the customers is a total."""
+_TOLD_OTHERWISE = ("hold_out", "outcomes")
+"""Checks whose failing has an advice of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What was registered. `shares` by arm, hold-out under ''; `target` in the primary metric's unit."""
+    """What was registered. `shares` by arm, hold-out under ''; `target` in the primary metric's unit;
+    `margins` by guardrail, each in that metric's unit.
+    """
 
     shares: Mapping[str, float]
     dimensions: Sequence[str]
     alpha: float
     target: float | None
+    stop: Stop = field(default_factory=FixedStop)
+    margins: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def arms(self) -> list[str]:
@@ -47,29 +60,34 @@ class Measured:
     """One metric's cells. `better` is 1 when more is better, −1 when less is."""
 
     metric: str
-    kind: Kind
+    kind: MetricKind | Literal["quantile"]
     better: int
     cells: Sequence[Cell]
     value: UnitValue | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    name: str
-    ok: bool
-    detail: str
-    p_value: float | None = None
+    sample: Quantiles | None = None
+    """In place of cells, of a metric that has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guardrail:
+    """With a `margin`, non-inferiority decides: anything worse than it has to be ruled out. Without, harm has
+    to be shown.
+    """
+
     metric: str
     better: int
     effect: Effect | NoEffect
+    margin: float | None = None
+
+    @property
+    def shown_worse(self) -> bool:
+        return isinstance(self.effect, Effect) and self.effect.significantly(-self.better)
 
     @property
     def harmed(self) -> bool:
-        return isinstance(self.effect, Effect) and self.effect.significantly(-self.better)
+        if self.margin is None or isinstance(self.effect, NoEffect):
+            return self.shown_worse
+        return min(end * self.better for end in self.effect.interval) <= -self.margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,43 +101,16 @@ class Assessment:
     money: totals.Money | None
     found: Findings
     advice: Advice
+    ruling: Ruling | None = None
 
     @property
     def sound(self) -> bool:
-        return all(check.ok for check in self.checks)
+        return not withheld(self.checks)
 
     @property
     def comparable(self) -> bool:
         """Whether arms may be compared with each other, be there a hold-out or not."""
-        return all(check.ok for check in self.checks if check.name != "hold_out")
-
-
-def health(design: Design, assigned: Mapping[str, int], matured: int) -> list[Check]:
-    """Whether the comparison may be read at all. `assigned` counts customers by arm, hold-out under ''."""
-    split = check_split(assigned, design.shares)
-    return [
-        _hold_out_check(design, assigned),
-        Check("srm", split.passes, _srm_detail(split), split.p_value),
-        Check(
-            "outcomes",
-            matured > 0,
-            f"{matured} of {sum(assigned.values())} exposures have lived through their outcome window",
-        ),
-    ]
-
-
-def _hold_out_check(design: Design, assigned: Mapping[str, int]) -> Check:
-    declared, found = design.shares.get(HOLD_OUT, 0.0), assigned.get(HOLD_OUT, 0)
-    ok = declared > 0 and found > 0
-    detail = f"{found} held out at a declared share of {declared:g}"
-    return Check("hold_out", ok, detail if ok else f"{detail}: without a hold-out no effect can be claimed")
-
-
-def _srm_detail(split: SplitCheck) -> str:
-    if split.strangers:
-        names = ", ".join(sorted(name or "hold-out" for name in split.strangers))
-        return f"customers were assigned to {names}, which was declared with share 0 or not at all"
-    return f"χ² = {split.chi2:.2f} on {split.freedom} degrees of freedom; alarm below p = {ALARM}"
+        return not withheld([check for check in self.checks if check.name != "hold_out"])
 
 
 def assess(
@@ -131,44 +122,65 @@ def assess(
     matured: int,
     closed: bool,
     cost: Decimal | None,
+    policies: Sequence[Candidate] = (),
+    observed: Observed | None = None,
+    moment: Moment | None = None,
 ) -> Assessment:
-    """Everything that can be said now. `cost` is what the contacts cost in CNY, None when not recorded."""
-    checks = health(design, assigned, matured)
-    passed = {check.name: check.ok for check in checks}
-    sound = all(passed.values())
+    """Everything that can be said now. `cost` is what the contacts cost in CNY, None when not recorded;
+    `policies` are those looked at for the next round. `observed` is what health is judged by, beyond who was
+    assigned; `moment` where the campaign stands, for a rule that allows an early verdict.
+    """
+    checks = health(design.shares, observed or Observed(assigned, matured))
+    sound = not withheld(checks)
     overall = _against_control(primary, None, design.alpha)
-    watched = [_guardrail(measured, design.alpha) for measured in guardrails] if sound else []
+    ruling = rule(design.stop, overall, moment or Moment(1.0 if closed else 0.0, closed), design.alpha)
+    watched = [_guardrail(design, measured) for measured in guardrails] if sound else []
     cells = _cells(design, primary) if sound else []
-    money = _money(overall, primary, cost) if sound else None
+    money = _money(ruling.effect, primary, cost) if sound else None
     found = Findings(
         has_hold_out=design.shares.get(HOLD_OUT, 0.0) > 0,
-        sound=passed["srm"],
-        closed=closed,
-        effect=overall,
+        sound=not withheld([check for check in checks if check.name not in _TOLD_OTHERWISE]),
+        closed=ruling.readable,
+        effect=ruling.effect,
         better=primary.better,
         alpha=design.alpha,
-        harmed=[guardrail.metric for guardrail in watched if guardrail.harmed],
-        cells=cells,
+        # An interval is wide while there are few: only the last look holds that against a guardrail.
+        harmed=[each.metric for each in watched if (each.harmed if closed else each.shown_worse)],
+        # Cells are read once, at the end: no rule corrects them for looking earlier.
+        cells=cells if closed else [],
         money=money,
         target=design.target,
+        policies=policies if sound and closed else (),
     )
     effects: dict[str, Effect | NoEffect] = {}
     if sound:
         effects = {arm: _against_control(primary, arm, design.alpha) for arm in design.arms}
         effects[OVERALL] = overall
-    return Assessment(checks, effects, watched, cells, money, found, advise(found))
+    return Assessment(checks, effects, watched, cells, money, found, advise(found), ruling if sound else None)
+
+
+def against_hold_out(measured: Measured, alpha: float) -> Effect | NoEffect:
+    """All treated arms pooled."""
+    return _against_control(measured, None, alpha)
 
 
 def _against_control(measured: Measured, arm: str | None, alpha: float) -> Effect | NoEffect:
-    return compare(group_of(measured.cells, arm), control_of(measured.cells), measured.kind, alpha)
+    if measured.kind == "quantile":
+        return (measured.sample or Quantiles(0.5, {})).effect(arm, alpha)
+    treated = [cell for cell in measured.cells if (cell.arm == arm if arm else cell.arm != HOLD_OUT)]
+    control = [cell for cell in measured.cells if cell.arm == HOLD_OUT]
+    return compare_cells(treated, control, measured.kind, alpha)
 
 
-def _guardrail(measured: Measured, alpha: float) -> Guardrail:
-    return Guardrail(measured.metric, measured.better, _against_control(measured, None, alpha))
+def _guardrail(design: Design, measured: Measured) -> Guardrail:
+    effect = _against_control(measured, None, design.alpha)
+    return Guardrail(measured.metric, measured.better, effect, design.margins.get(measured.metric))
 
 
 def _cells(design: Design, primary: Measured) -> list[CellEffect]:
     """One-dimensional cells of every registered dimension, corrected together."""
+    if primary.kind == "quantile":
+        return []
     found = [
         cell
         for dimension in design.dimensions
@@ -178,7 +190,7 @@ def _cells(design: Design, primary: Measured) -> list[CellEffect]:
 
 
 def _money(overall: Effect | NoEffect, primary: Measured, cost: Decimal | None) -> totals.Money | None:
-    if isinstance(overall, NoEffect):
+    if isinstance(overall, NoEffect) or primary.kind not in _ADDED:
         return None
     valued = [totals.Valued(primary.metric, overall, primary.value)] if primary.value else []
     return totals.total(overall, valued, cost)

@@ -7,6 +7,7 @@ all groups in one pass. The order of the sums is that of the cells: the same cel
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,10 @@ class CellTable:
         columns = {name: self.columns[name].taken(first) for name in dimensions}
         return CellTable(columns, merge_groups(self.moments, group, first.size))
 
+    def combinations(self, dimensions: Sequence[str]) -> int:
+        """How many there are."""
+        return int(self.groups(dimensions)[1].size)
+
     def groups(self, dimensions: Sequence[str]) -> tuple[Codes, Codes]:
         """The number of each cell's combination (k,), and a cell that has it for every combination."""
         combined = np.zeros(len(self), dtype=np.int64)
@@ -105,6 +110,13 @@ class CellTable:
             combined = np.unique(combined, return_inverse=True)[1].astype(np.int64)
         _, first, group = np.unique(combined, return_index=True, return_inverse=True)
         return group.astype(np.int64), first.astype(np.int64)
+
+    def digest(self) -> str:
+        """Changes when any cell does."""
+        content = hashlib.sha256(self.moments.tobytes())
+        for name in STORED:
+            content.update("\0".join([name, *self.columns[name].values()]).encode())
+        return content.hexdigest()
 
     def all_moments(self) -> list[Moments]:
         """One for each cell, in their order."""

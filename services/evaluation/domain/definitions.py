@@ -9,6 +9,7 @@ from shared.contracts.metrics import MetricKind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from services.evaluation.domain.comparison import MetricKind as CellKind
     from shared.contracts.metrics import MetricCreate
 
 ADDED_DAILY = frozenset({MetricKind.SUM, MetricKind.COUNT, MetricKind.PROPORTION})
@@ -18,6 +19,21 @@ RATIOS = frozenset({MetricKind.RATIO, MetricKind.RETENTION})
 MONEY = frozenset({MetricKind.SUM, MetricKind.BALANCE, MetricKind.QUANTILE})
 CAPPED = frozenset({MetricKind.SUM, MetricKind.COUNT, MetricKind.BALANCE})
 ADJUSTED = frozenset({MetricKind.SUM, MetricKind.COUNT, MetricKind.BALANCE})
+
+
+_CELLS: dict[MetricKind, CellKind] = {
+    MetricKind.SUM: "sum",
+    MetricKind.COUNT: "count",
+    MetricKind.PROPORTION: "proportion",
+    MetricKind.BALANCE: "balance",
+    MetricKind.RATIO: "ratio",
+    MetricKind.RETENTION: "retention",
+}
+
+
+def kind_of_cells(metric: MetricCreate) -> CellKind | None:
+    """How the metric's cells are compared; None of a quantile, which has none."""
+    return _CELLS.get(metric.kind)
 
 
 def definition_errors(metric: MetricCreate) -> list[tuple[str, str]]:

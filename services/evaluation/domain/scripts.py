@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Literal
 from scipy import stats
 
 from services.evaluation.domain.breakdown import HOLD_OUT, compare_cells
-from services.evaluation.domain.effect import Effect, Kind, NoEffect
+from services.evaluation.domain.effect import Effect, NoEffect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from services.evaluation.domain.breakdown import Cell
+    from services.evaluation.domain.comparison import MetricKind
 
 Trait = Literal["channel", "offer"]
 
@@ -56,7 +57,9 @@ class Versus:
     q_value: float | None = None
 
 
-def of_scripts(cells: Sequence[Cell], arms: Sequence[ScriptArm], kind: Kind, alpha: float) -> list[OfScript]:
+def of_scripts(
+    cells: Sequence[Cell], arms: Sequence[ScriptArm], kind: MetricKind, alpha: float
+) -> list[OfScript]:
     """In the order of their names."""
     control = _of_arms(cells, [HOLD_OUT])
     return [
@@ -70,7 +73,7 @@ def of_scripts(cells: Sequence[Cell], arms: Sequence[ScriptArm], kind: Kind, alp
 
 
 def against_each_other(
-    cells: Sequence[Cell], arms: Sequence[ScriptArm], kind: Kind, alpha: float
+    cells: Sequence[Cell], arms: Sequence[ScriptArm], kind: MetricKind, alpha: float
 ) -> list[Versus]:
     """Every two versions once, with q-values over all that could be computed."""
     found = [
@@ -97,7 +100,7 @@ def _versus(
     cells: Sequence[Cell],
     one: tuple[str, list[ScriptArm]],
     other: tuple[str, list[ScriptArm]],
-    kind: Kind,
+    kind: MetricKind,
     alpha: float,
 ) -> Versus:
     mine, theirs = (_of_arms(cells, [arm.key for arm in side]) for side in (one[1], other[1]))

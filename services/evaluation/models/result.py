@@ -32,7 +32,7 @@ class BranchEffect(Base):
 
 
 class ResultCell(Base):
-    """Moments of the primary metric in the finest cells of a campaign's newest result."""
+    """What results kept before cells had tiers and managers. Read where a campaign has no block yet."""
 
     __tablename__ = "result_cell"
     campaign_id: Mapped[UUID] = mapped_column(ForeignKey("registration.campaign_id"), primary_key=True)
@@ -45,3 +45,13 @@ class ResultCell(Base):
     mean_x: Mapped[float]
     m2_x: Mapped[float]
     c_xy: Mapped[float]
+
+
+class CellBlock(Base):
+    """One branch's finest cells of the primary metric, of a campaign's newest result, as an Arrow stream."""
+
+    __tablename__ = "cell_block"
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("registration.campaign_id"), primary_key=True)
+    org_path: Mapped[str] = mapped_column(primary_key=True)
+    payload: Mapped[bytes]
+    """arm, segment, tier, manager, and the moments; see queries/cell_blocks.py."""

@@ -1,5 +1,6 @@
 """Registered campaigns as the domain and the contracts want them."""
 
+from typing import get_args
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,11 +9,11 @@ from services.evaluation.domain.assess import Design
 from services.evaluation.domain.breakdown import HOLD_OUT
 from services.evaluation.models import Course, Registration
 from shared.contracts.base import LocalText
-from shared.contracts.evaluation import CampaignRegistration
+from shared.contracts.evaluation import CampaignRegistration, Dimension
 from shared.contracts.events import Registration as Plan
 from shared.errors import NotFound
 
-_DIMENSIONS = ("segment", "branch")
+_DIMENSIONS = get_args(Dimension)
 
 
 async def registration(session: AsyncSession, campaign_id: UUID) -> Registration:
@@ -35,6 +36,8 @@ def design_of(found: Registration) -> Design:
         dimensions=[name for name in plan.dimensions if name in _DIMENSIONS],
         alpha=plan.alpha,
         target=float(plan.target) if plan.target is not None else None,
+        stop=plan.stop,
+        margins={key: float(margin) for key, margin in plan.margins.items()},
     )
 
 
@@ -59,6 +62,8 @@ def as_contract(found: Registration) -> CampaignRegistration:
             "dimensions": [name for name in plan.dimensions if name in _DIMENSIONS],
             "alpha": plan.alpha,
             "window_days": plan.window_days,
+            "stop": plan.stop,
+            "margins": plan.margins,
             "unit": plan.unit,
             "content_hash": found.content_hash,
         }

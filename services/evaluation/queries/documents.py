@@ -1,13 +1,19 @@
 """From an assessment to the documents people and programs read. Nothing is computed here."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from services.evaluation.domain.assess import OVERALL, Assessment, Check, Guardrail
+from services.evaluation.domain.assess import OVERALL, Assessment, Guardrail
 from services.evaluation.domain.breakdown import CellEffect
+from services.evaluation.domain.definitions import MONEY
 from services.evaluation.domain.effect import Adjustment, Effect, NoEffect
+from services.evaluation.domain.effect import Clustering as OfClusters
 from services.evaluation.domain.exposure import Effort
+from services.evaluation.domain.health import Check, withheld
 from services.evaluation.domain.money import Money
+from services.evaluation.domain.sequential import always_valid_p, confidence_sequence
+from services.evaluation.queries.health import as_contract
 from shared.contracts.evaluation import (
     ArmEffect,
     BreakdownRow,
@@ -16,49 +22,67 @@ from shared.contracts.evaluation import (
     Evidence,
     GuardrailEffect,
     Health,
-    HealthCheck,
     MoneyResult,
     PrimaryEffect,
     Relative,
     TargetCell,
 )
+from shared.contracts.evaluation.effects import Clustering
 from shared.contracts.evaluation.results import MoneyPart
-from shared.contracts.metrics import Better, MetricCreate, MetricKind
+from shared.contracts.evaluation.windows import WindowEffect
+from shared.contracts.metrics import Better, MetricCreate
 
+NOBODY_SAID = "(none)"
+"""A value nobody told: the customer had no tier, or no manager."""
 _CENT, _FINE = Decimal("0.01"), Decimal("0.000001")
+
+
+@dataclass(frozen=True)
+class AlwaysValid:
+    """How to make the interval that may be read at any time."""
+
+    alpha: float
+    tuned_for: int
+
+    def of(self, effect: Effect) -> Effect | None:
+        """None without a standard error."""
+        n, error = effect.n + effect.n_control, effect.standard_error
+        if error <= 0:
+            return None
+        return replace(
+            effect,
+            interval=confidence_sequence(effect.difference, error, n, self.alpha, self.tuned_for),
+            p_value=always_valid_p(effect.difference, error, n, self.tuned_for),
+        )
 
 
 def number(value: float, metric: MetricCreate) -> Decimal:
     """Cents for money, six places for anything else."""
-    return Decimal(repr(value)).quantize(_CENT if metric.kind is MetricKind.SUM else _FINE)
+    return Decimal(repr(value)).quantize(_CENT if metric.kind in MONEY else _FINE)
+
+
+def fine(value: float) -> Decimal:
+    """Six places."""
+    return Decimal(repr(value)).quantize(_FINE)
 
 
 def ends(interval: tuple[float, float], metric: MetricCreate) -> tuple[Decimal, Decimal]:
     return number(interval[0], metric), number(interval[1], metric)
 
 
-def health(checks: Sequence[Check], assigned: Mapping[str, int]) -> Health:
-    named = {arm or "hold_out": n for arm, n in sorted(assigned.items())}
+def health(checks: Sequence[Check]) -> Health:
     return Health(
-        verdict="ok" if all(check.ok for check in checks) else "withheld",
-        checks=[
-            HealthCheck(
-                check=check.name,
-                ok=check.ok,
-                p_value=check.p_value,
-                detail=check.detail,
-                observed=named if check.name == "srm" else {},
-            )
-            for check in checks
-        ],
+        verdict="withheld" if withheld(checks) else "ok", checks=[as_contract(check) for check in checks]
     )
 
 
-def primary(assessment: Assessment, metric: MetricCreate) -> PrimaryEffect | None:
+def primary(
+    assessment: Assessment, metric: MetricCreate, always: AlwaysValid | None = None
+) -> PrimaryEffect | None:
     """Null while the verdict is withheld."""
     if not assessment.sound:
         return None
-    computed = {arm: arm_effect(arm, effect, metric) for arm, effect in assessment.effects.items()}
+    computed = {arm: arm_effect(arm, effect, metric, always) for arm, effect in assessment.effects.items()}
     return PrimaryEffect(
         metric=metric.key,
         currency=metric.currency,
@@ -68,10 +92,13 @@ def primary(assessment: Assessment, metric: MetricCreate) -> PrimaryEffect | Non
     )
 
 
-def arm_effect(arm: str, effect: Effect | NoEffect, metric: MetricCreate) -> ArmEffect | None:
+def arm_effect(
+    arm: str, effect: Effect | NoEffect, metric: MetricCreate, always: AlwaysValid | None = None
+) -> ArmEffect | None:
     if isinstance(effect, NoEffect):
         return None
     relative = effect.relative
+    sequence = always.of(effect) if always else None
     return ArmEffect(
         arm=arm,
         n=effect.n,
@@ -85,6 +112,28 @@ def arm_effect(arm: str, effect: Effect | NoEffect, metric: MetricCreate) -> Arm
         method=effect.method,
         relative=Relative(value=relative.value, ci=relative.interval) if relative else None,
         cuped=_cuped(effect.adjustment) if effect.adjustment else None,
+        always_valid_ci=ends(sequence.interval, metric) if sequence else None,
+        always_valid_p=sequence.p_value if sequence else None,
+        clustering=_clustering(effect.clustering) if effect.clustering else None,
+    )
+
+
+def _clustering(found: OfClusters) -> Clustering:
+    return Clustering(
+        clusters=found.clusters,
+        clusters_hold_out=found.clusters_control,
+        df=found.freedom,
+        icc=found.icc,
+        design_effect=found.design_effect,
+    )
+
+
+def window(days: int, matured: float, effect: Effect | NoEffect, metric: MetricCreate) -> WindowEffect:
+    return WindowEffect(
+        days=days,
+        matured=matured,
+        overall=arm_effect(OVERALL, effect, metric),
+        error=effect.detail if isinstance(effect, NoEffect) else None,
     )
 
 
@@ -97,12 +146,14 @@ def _cuped(adjustment: Adjustment) -> Cuped:
     )
 
 
-def guardrail(found: Guardrail, metric: MetricCreate) -> GuardrailEffect:
+def guardrail(found: Guardrail, metric: MetricCreate, always: AlwaysValid | None = None) -> GuardrailEffect:
     return GuardrailEffect(
         metric=found.metric,
         better=Better.HIGHER if found.better > 0 else Better.LOWER,
-        overall=arm_effect(OVERALL, found.effect, metric),
+        overall=arm_effect(OVERALL, found.effect, metric, always),
         harmed=found.harmed,
+        method="harm" if found.margin is None else "non_inferiority",
+        margin=None if found.margin is None else Decimal(repr(found.margin)),
     )
 
 
@@ -112,7 +163,7 @@ def errors(assessment: Assessment) -> list[EvaluationError]:
         *((f"primary/{arm}", effect) for arm, effect in assessment.effects.items()),
         *((f"guardrail/{found.metric}", found.effect) for found in assessment.guardrails),
     ]
-    failed = [check for check in assessment.checks if not check.ok]
+    failed = [check for check in assessment.checks if check.withholds and not check.ok]
     return [
         *(
             EvaluationError(at=f"health/{check.name}", code="withheld", detail=check.detail)
@@ -162,7 +213,9 @@ def breakdown_row(cell: CellEffect, metric: MetricCreate) -> BreakdownRow:
     return BreakdownRow.model_validate(
         {
             "dimension": ",".join(cell.dimensions),
-            "values": dict(zip(cell.dimensions, cell.values, strict=True)),
+            "values": {
+                name: value or NOBODY_SAID for name, value in zip(cell.dimensions, cell.values, strict=True)
+            },
             "n": cell.n,
             "n_hold_out": cell.n_control,
             **known,

@@ -1,20 +1,15 @@
 """Results and their breakdowns, as far as the reader's organisation goes."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluation.domain.breakdown import Cell
-from services.evaluation.domain.moments import Moments
-from services.evaluation.models import BranchEffect, Result, ResultCell
+from services.evaluation.models import BranchEffect, Result
 from shared.contracts.evaluation import BreakdownRow, CampaignResult
 from shared.errors import NotFound
-
-_MOMENTS = [field.name for field in fields(Moments)]
 
 
 async def newest(session: AsyncSession, campaign_id: UUID) -> CampaignResult | None:
@@ -50,21 +45,6 @@ async def newest_of_all(session: AsyncSession, campaigns: Sequence[UUID]) -> dic
     )
     rows = await session.scalars(statement)
     return {row.campaign_id: CampaignResult.model_validate(row.document) for row in rows}
-
-
-async def cells(session: AsyncSession, campaign_id: UUID, scripts: Mapping[str, str]) -> list[Cell]:
-    """Finest cells of the newest result; only those of the reader's branches. `scripts` by arm."""
-    rows = await session.scalars(select(ResultCell).where(ResultCell.campaign_id == campaign_id))
-    return [
-        Cell(
-            row.arm,
-            row.segment,
-            row.org_path,
-            Moments(*(getattr(row, name) for name in _MOMENTS)),
-            scripts.get(row.arm, ""),
-        )
-        for row in rows
-    ]
 
 
 async def _branches(session: AsyncSession, result_id: UUID) -> list[BreakdownRow]:

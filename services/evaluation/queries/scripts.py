@@ -1,8 +1,9 @@
 """Versions of scripts: from the registered arms to the documents people and programs read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from services.evaluation.domain.breakdown import Cell
+from services.evaluation.domain.definitions import kind_of_cells
 from services.evaluation.domain.effect import Effect
 from services.evaluation.domain.scripts import OfScript, ScriptArm, Versus, against_each_other, of_scripts
 from services.evaluation.queries.documents import arm_effect, ends, number
@@ -24,18 +25,15 @@ def arms_of(plan: Plan) -> list[ScriptArm]:
     return [ScriptArm(arm.key, arm.script, arm.channel, arm.offer) for arm in plan.arms]
 
 
-def scripts_of(plan: Plan) -> Mapping[str, str]:
-    """Arm → version of its script."""
-    return {arm.key: arm.script for arm in plan.arms}
-
-
-def script_effects(plan: Plan, metric: MetricCreate, cells: Sequence[Cell]) -> ScriptEffects:
-    arms = arms_of(plan)
+def script_effects(plan: Plan, metric: MetricCreate, cells: Sequence[Cell]) -> ScriptEffects | None:
+    """None of a metric that has no cells."""
+    arms, kind = arms_of(plan), kind_of_cells(metric)
+    if kind is None:
+        return None
     return ScriptEffects(
-        effects=[_effect(found, metric) for found in of_scripts(cells, arms, metric.kind.value, plan.alpha)],
+        effects=[_effect(found, metric) for found in of_scripts(cells, arms, kind, plan.alpha)],
         comparisons=[
-            _comparison(found, metric)
-            for found in against_each_other(cells, arms, metric.kind.value, plan.alpha)
+            _comparison(found, metric) for found in against_each_other(cells, arms, kind, plan.alpha)
         ],
         reading=CAUSAL,
     )

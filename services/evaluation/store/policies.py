@@ -37,7 +37,7 @@ def policy_statistics(
     quantities = [Quantity(Measure(metric, metric.window_days), 0)]
     sql = units_sql(quantities) + _SQL
     parameters = unit_parameters(question, quantities)
-    found: pa.Table = cursor.execute(sql, named(sql, parameters)).to_arrow_table()
+    found: pa.Table = cursor.sql(sql, params=named(sql, parameters)).to_arrow_table()
     return {
         dimension: _statistics(found.filter(pa.compute.equal(found["dimension"], dimension)))
         for dimension in DIMENSIONS

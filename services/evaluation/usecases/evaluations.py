@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from uuid import UUID
@@ -11,26 +11,37 @@ import duckdb
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluation.domain.assess import Assessment, Design, Measured, assess
-from services.evaluation.domain.breakdown import Cell
+from services.evaluation.domain.assess import Assessment, Design, Measured, against_hold_out, assess
+from services.evaluation.domain.breakdown import HOLD_OUT, Cell
+from services.evaluation.domain.cells import CellTable
+from services.evaluation.domain.definitions import kind_of_cells
 from services.evaluation.domain.exposure import Effort, Exposures
+from services.evaluation.domain.policies import Candidate, Dimension, Trial, candidates
+from services.evaluation.domain.policy_value import Statistics
+from services.evaluation.domain.samples import Quantiles
+from services.evaluation.domain.stopping import Moment
 from services.evaluation.domain.worth import worth
 from services.evaluation.models import Course, Registration
-from services.evaluation.queries import documents
+from services.evaluation.queries import documents, stopping
 from services.evaluation.queries.campaigns import design_of, plan_of
+from services.evaluation.queries.health import observed
 from services.evaluation.queries.metrics import frozen
-from services.evaluation.queries.scripts import script_effects
+from services.evaluation.queries.scripts import arms_of, script_effects
 from services.evaluation.store import Store
-from services.evaluation.store.cells import cell_moments
 from services.evaluation.store.contacts import efforts, exposures
+from services.evaluation.store.health import Around, around
 from services.evaluation.store.outcomes import Question
+from services.evaluation.store.policies import policy_statistics
+from services.evaluation.store.quantities import Measure
 from services.evaluation.usecases import results
+from services.evaluation.usecases.gathering import Lived, Reading
 from shared import clock
 from shared.auth import Principal
 from shared.contracts.base import JobView
 from shared.contracts.evaluation import CampaignResult, Method
 from shared.contracts.evaluation.scripts import ScriptEffects
-from shared.contracts.metrics import Better, MetricCreate
+from shared.contracts.evaluation.windows import WindowEffect
+from shared.contracts.metrics import Better, MetricCreate, MetricKind
 from shared.errors import Conflict, FieldError, NotFound
 from shared.ids import new_id
 from shared.jobs import defer
@@ -63,24 +74,45 @@ class Gathered:
 
     data_until: datetime
     exposed: Exposures
+    around: Around
+    last: CampaignResult | None
     cells: Mapping[str, Sequence[Cell]]
     effort: Effort
+    trial: Mapping[Dimension, Statistics]
+    """What policies for the next round are judged by, by dimension."""
+    finest: CellTable | None
+    """Of the primary metric; none of a quantile."""
+    samples: Mapping[str, Quantiles]
+    """Of metrics that have no cells."""
+    windows: Sequence[Lived]
+    """Of the primary metric, when it declares more than one."""
 
 
-async def gather(store: Store, registration: Registration) -> Gathered:
-    """One consistent reading of the store."""
+async def gather(store: Store, registration: Registration, last: CampaignResult | None = None) -> Gathered:
+    """One consistent reading of the store; `last` is the newest result so far."""
     known = frozen(registration)
     primary = _primary_of(registration, known)
     guardrails = [known[key] for key in plan_of(registration).guardrails if key in known]
     metrics = list({metric.key: metric for metric in (primary, *guardrails)}.values())
+    plan = plan_of(registration)
     question = Question(registration.campaign_id, clock.now())
+    # Where managers or branches were drawn, customers are not independent of each other.
+    of_customers = plan.unit == "customer"
 
     def read(cursor: duckdb.DuckDBPyConnection) -> Gathered:
+        reading = Reading(cursor, question, plan)
+        tables = reading.tables([Measure(each, each.window_days) for each in metrics])
         return Gathered(
             question.until,
             exposures(cursor, question, primary.window_days),
-            cell_moments(cursor, question, metrics),
+            around(cursor, question, primary, plan_of(registration).unit, last.data_until if last else None),
+            last,
+            {metric.key: reading.cells(tables.get(metric.key)) for metric in metrics},
             efforts(cursor, "*", question.until).get(question.campaign_id, Effort()),
+            policy_statistics(cursor, question, primary) if of_customers else {},
+            tables.get(primary.key),
+            {each.key: reading.sample(each) for each in metrics if each.kind is MetricKind.QUANTILE},
+            reading.windows(primary),
         )
 
     return await store.read(read)
@@ -104,11 +136,11 @@ async def keep(
     metric = _primary_of(registration, known)
     over = course.state == "completed" or registration.ends_on < clock.today()
     closed = over and seen.exposed.matured == seen.exposed.total
-    assessment = _assess(registration, metric, known, seen, closed=closed)
+    earlier = await stopping.looks(session, campaign_id)
+    stands = stopping.moment(plan_of(registration), seen.exposed, earlier, over=over, closed=closed)
+    assessment = _assess(registration, metric, known, seen, stands)
     result = _document(result_id, registration, metric, known, seen, assessment)
-    await results.save(
-        session, registration, metric, result, assessment, seen.exposed.by_arm, seen.cells[metric.key]
-    )
+    await results.save(session, registration, metric, result, assessment, seen.exposed.by_arm, seen.finest)
     closes = seen.exposed.window_closes
     course.due_at = closes + late_data if over and not closed and closes else None
     await session.flush()
@@ -130,8 +162,7 @@ def _assess(
     metric: MetricCreate,
     known: Mapping[str, MetricCreate],
     seen: Gathered,
-    *,
-    closed: bool,
+    stands: Moment,
 ) -> Assessment:
     guardrails = [
         known[key] for key in plan_of(registration).guardrails if key in known and key != metric.key
@@ -143,19 +174,33 @@ def _assess(
         [_measured(guardrail, seen) for guardrail in guardrails],
         seen.exposed.by_arm,
         matured=seen.exposed.matured,
-        closed=closed,
+        closed=stands.final,
         cost=seen.effort.cost,
+        policies=_policies(registration, metric, seen),
+        observed=observed(seen.exposed, seen.around, seen.last),
+        moment=stands,
     )
+
+
+def _policies(registration: Registration, metric: MetricCreate, seen: Gathered) -> list[Candidate]:
+    plan = plan_of(registration)
+    shares = {arm.key: arm.share for arm in plan.arms} | {HOLD_OUT: plan.hold_out}
+    return candidates(Trial(seen.trial, arms_of(plan), shares, _better(metric), plan.alpha))
 
 
 def _measured(metric: MetricCreate, seen: Gathered) -> Measured:
     return Measured(
         metric.key,
-        metric.kind.value,
-        1 if metric.better is Better.HIGHER else -1,
+        kind_of_cells(metric) or "quantile",
+        _better(metric),
         seen.cells[metric.key],
         worth(metric),
+        seen.samples.get(metric.key),
     )
+
+
+def _better(metric: MetricCreate) -> int:
+    return 1 if metric.better is Better.HIGHER else -1
 
 
 def _document(
@@ -166,7 +211,9 @@ def _document(
     seen: Gathered,
     assessment: Assessment,
 ) -> CampaignResult:
-    exposed = seen.exposed
+    exposed, plan = seen.exposed, plan_of(registration)
+    tuned = stopping.tuned_for(plan, exposed.total)
+    always = documents.AlwaysValid(plan.alpha, tuned) if tuned else None
     return CampaignResult(
         id=result_id,
         campaign_id=registration.campaign_id,
@@ -175,16 +222,20 @@ def _document(
         data_until=seen.data_until,
         matured=exposed.matured / exposed.total if exposed.total else 0.0,
         exposures=exposed.total,
-        health=documents.health(assessment.checks, exposed.by_arm),
-        primary=documents.primary(assessment, metric),
-        guardrails=[documents.guardrail(found, known[found.metric]) for found in assessment.guardrails],
+        health=documents.health(assessment.checks),
+        primary=documents.primary(assessment, metric, always),
+        guardrails=[
+            documents.guardrail(found, known[found.metric], always) for found in assessment.guardrails
+        ],
         money=documents.money(assessment.money, metric, seen.effort) if assessment.money else None,
+        stopping=stopping.as_contract(assessment.ruling, metric) if assessment.ruling else None,
         breakdown=[documents.breakdown_row(cell, metric) for cell in assessment.cells],
         scripts=_scripts(registration, metric, seen, assessment),
-        errors=[*documents.errors(assessment), *results.undefined(plan_of(registration), known)],
+        windows=_windows(registration, metric, seen, assessment),
+        errors=[*documents.errors(assessment), *results.undefined(plan, known)],
         method=Method(
             name="difference in means against the hold-out, by intention to treat",
-            alpha=plan_of(registration).alpha,
+            alpha=plan.alpha,
             population="customers assigned whose outcome window has passed",
             code_version=version("huanying"),
             input_hash=_input_hash(registration, seen),
@@ -202,15 +253,34 @@ def _scripts(
     return script_effects(plan_of(registration), metric, seen.cells[metric.key])
 
 
+def _windows(
+    registration: Registration, metric: MetricCreate, seen: Gathered, assessment: Assessment
+) -> list[WindowEffect]:
+    """The effect in each declared window; only the primary one is a test, the others show how it lasts."""
+    alpha = plan_of(registration).alpha
+    found = [
+        (
+            lived,
+            against_hold_out(replace(_measured(metric, seen), cells=lived.cells, sample=lived.sample), alpha),
+        )
+        for lived in (seen.windows if assessment.sound else [])
+    ]
+    return [documents.window(lived.days, lived.matured, effect, metric) for lived, effect in found]
+
+
 def _input_hash(registration: Registration, seen: Gathered) -> str:
     """Changes when anything the result rests on does: registration, definitions, counts, moments."""
     content = {
         "registration": registration.content_hash,
         "assigned": seen.exposed.by_arm,
         "cost": str(seen.effort.cost),
-        "cells": {
-            key: [[cell.arm, cell.segment, cell.branch, asdict(cell.moments)] for cell in cells]
-            for key, cells in seen.cells.items()
-        },
+        "cells": {key: [_cell(cell) for cell in cells] for key, cells in seen.cells.items()},
+        "finest": seen.finest.digest() if seen.finest else None,
+        "samples": {key: sample.digest() for key, sample in seen.samples.items()},
+        "windows": [[lived.days, lived.matured, *map(_cell, lived.cells)] for lived in seen.windows],
     }
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _cell(cell: Cell) -> list[object]:
+    return [cell.arm, cell.segment, cell.branch, cell.tier, cell.manager, asdict(cell.moments)]

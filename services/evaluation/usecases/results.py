@@ -1,16 +1,24 @@
 """Keeping a result: the document, its branches, its cells, its recommendation, its events."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+import asyncio
+from collections.abc import Mapping
 from uuid import UUID
 
 from sqlalchemy import delete, insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluation.domain.assess import Assessment
-from services.evaluation.domain.breakdown import Cell
-from services.evaluation.models import BranchEffect, RecommendationRow, Registration, Result, ResultCell
+from services.evaluation.domain.cells import CellTable
+from services.evaluation.models import (
+    BranchEffect,
+    CellBlock,
+    RecommendationRow,
+    Registration,
+    Result,
+    ResultCell,
+)
 from services.evaluation.queries import documents
+from services.evaluation.queries.cell_blocks import packed
 from services.evaluation.queries.recommendations import policy_value, prediction
 from services.evaluation.usecases import wording
 from shared.contracts.base import LocalText
@@ -40,7 +48,7 @@ async def save(
     result: CampaignResult,
     assessment: Assessment,
     assigned: Mapping[str, int],
-    cells: Sequence[Cell],
+    cells: CellTable | None,
 ) -> None:
     """Rows and events of one result; the campaign's open recommendation gives way to the new one."""
     await _save_document(session, result)
@@ -82,22 +90,16 @@ async def _save_document(session: AsyncSession, result: CampaignResult) -> None:
     await session.flush()
 
 
-async def _save_cells(session: AsyncSession, campaign_id: UUID, cells: Sequence[Cell]) -> None:
-    await session.execute(delete(ResultCell).where(ResultCell.campaign_id == campaign_id))
-    if cells:
-        await session.execute(
-            insert(ResultCell),
-            [
-                {
-                    "campaign_id": campaign_id,
-                    "arm": cell.arm,
-                    "segment": cell.segment,
-                    "org_path": cell.branch,
-                    **asdict(cell.moments),
-                }
-                for cell in cells
-            ],
-        )
+async def _save_cells(session: AsyncSession, campaign_id: UUID, cells: CellTable | None) -> None:
+    for table in (ResultCell, CellBlock):
+        await session.execute(delete(table).where(table.campaign_id == campaign_id))
+    blocks = await asyncio.to_thread(packed, cells) if cells else {}
+    if blocks:
+        rows = [
+            {"campaign_id": campaign_id, "org_path": branch, "payload": payload}
+            for branch, payload in blocks.items()
+        ]
+        await session.execute(insert(CellBlock), rows)
 
 
 def _recommendation(

@@ -13,8 +13,8 @@ from shared.contracts.base import Note, Number, Schema
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Interval = Annotated[tuple[Number, Number], Field(description="Lower and upper end at level 1 − alpha")]
-Dimension = Literal["segment", "branch"]
-BreakdownBy = Literal["segment", "branch", "script"]
+Dimension = Literal["segment", "tier", "channel", "script", "branch", "manager"]
+BreakdownBy = Dimension
 EffectMethod = Literal[
     "welch",
     "welch+cuped",
@@ -50,6 +50,18 @@ class Cuped(Schema):
     applied: bool = Field(description="False when the covariate explains too little to be worth it")
 
 
+class Clustering(Schema):
+    """What the interval counts where managers or branches were drawn by lot."""
+
+    clusters: int = Field(description="Managers or branches of the group")
+    clusters_hold_out: int
+    df: float = Field(description="Degrees of freedom (Bell–McCaffrey)")
+    icc: float | None = Field(
+        description="Intraclass correlation: how alike customers of one are; null when none has two"
+    )
+    design_effect: float | None = Field(description="By how much that multiplies the variance")
+
+
 class ArmEffect(Schema):
     """One group against the hold-out, by intention to treat."""
 
@@ -65,6 +77,7 @@ class ArmEffect(Schema):
     method: EffectMethod
     relative: Relative | None = None
     cuped: Cuped | None = None
+    clustering: Clustering | None = Field(None, description="Null where customers were drawn")
     always_valid_ci: Interval | None = Field(
         None, description="Holds at all evaluations together; null without a standard error"
     )

@@ -11,12 +11,16 @@ from shared.contracts.drawing import DrawnUnit
 from shared.contracts.evaluation.effects import (
     ArmEffect,
     BreakdownBy,
+    Cuped,
     Dimension,
+    EffectMethod,
     Interval,
     Narrative,
     Probability,
 )
+from shared.contracts.evaluation.heterogeneity import DimensionHeterogeneity, ShrunkEffect
 from shared.contracts.evaluation.scripts import ScriptEffects
+from shared.contracts.evaluation.windows import WindowEffect
 from shared.contracts.events import RegisteredArm
 from shared.contracts.metrics import Better
 from shared.contracts.stopping import FixedStop, Margins, StopRule
@@ -132,11 +136,15 @@ class MoneyResult(Schema):
 
 class BreakdownRow(Schema):
     """The effect inside one cell, treated arms pooled, against the hold-out of the same cell. The hold-out
-    has no script: that of a cell by script is everybody held out who is alike in the other dimensions.
+    has no script and no channel: that of a cell by one is everybody held out who is alike in the other
+    dimensions.
     """
 
     dimension: str = Field(examples=["segment"])
-    values: dict[BreakdownBy, str] = Field(examples=[{"segment": "affluent-50plus-active"}])
+    values: dict[BreakdownBy, str] = Field(
+        description="`(none)`: the customer had no tier or no manager when assigned, or nobody said",
+        examples=[{"segment": "affluent-50plus-active"}],
+    )
     n: int
     n_hold_out: int
     mean: Number | None = None
@@ -145,6 +153,12 @@ class BreakdownRow(Schema):
     ci: Interval | None = None
     p_value: Probability | None = None
     q_value: Probability | None = Field(None, description="Benjamini–Hochberg over all cells of the answer")
+    se: Number | None = None
+    method: EffectMethod | None = None
+    cuped: Cuped | None = None
+    shrunk: ShrunkEffect | None = Field(
+        None, description="Of a single dimension, where effects can be pooled"
+    )
     error: str | None = Field(None, description="Why there is no effect in this cell")
 
 
@@ -154,6 +168,10 @@ class Breakdown(Schema):
     metric: Key
     data_until: Timestamp
     rows: list[BreakdownRow]
+    heterogeneity: DimensionHeterogeneity | None = Field(None, description="Of a single dimension")
+    not_pooled: str | None = Field(
+        None, description="Why neither heterogeneity nor shrunk effects are given for a single dimension"
+    )
 
 
 class Stopping(Schema):
@@ -205,6 +223,11 @@ class CampaignResult(Schema):
         None,
         description="By version of script; null while the split is not what was declared or no window has"
         " passed",
+    )
+    windows: list[WindowEffect] = Field(
+        default_factory=list,
+        description="Where the primary metric declares further windows: the effect in each, shortest first;"
+        " empty while the verdict is withheld",
     )
     errors: list[EvaluationError]
     method: Method

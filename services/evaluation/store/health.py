@@ -1,0 +1,189 @@
+"""What the health gate asks of the store: who was exposed where, who got into the wrong group, what the
+groups were like before, what arrived late. Counts and moments only.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from services.evaluation.domain.breakdown import HOLD_OUT
+from services.evaluation.domain.definitions import ADDED_DAILY
+from services.evaluation.domain.moments import Moments
+from services.evaluation.store.contacts import TOUCHED
+from services.evaluation.store.outcomes import KNOWN, Question, naive_utc, select
+from services.evaluation.store.quantities import HUNDREDTHS, Value
+from shared.contracts.drawing import DrawnUnit
+from shared.contracts.metrics import MetricCreate, MetricKind
+
+_CLUSTER = {"manager": "primary_manager", "branch": "branch"}
+
+
+@dataclass(frozen=True)
+class Around:
+    """Customers by branch and arm (hold-out: ''), those in several arms, those contacted against the plan.
+
+    `before` are the moments of the metric over the window before assignment, treated (True) and held out;
+    none where the metric has no such window. `read` and `due` count its events in all windows: so far, and up
+    to the last reading.
+    """
+
+    by_branch: dict[str, dict[str, int]]
+    drawn: dict[str, int] | None
+    """Managers or branches by arm, where those were drawn by lot."""
+    crossed: int
+    contacted: int
+    elsewhere: dict[str, int]
+    before: dict[bool, Moments]
+    read: int
+    due: int
+
+
+def around(
+    cursor: duckdb.DuckDBPyConnection,
+    question: Question,
+    metric: MetricCreate | None,
+    unit: DrawnUnit,
+    read_until: datetime | None,
+) -> Around:
+    """The whole campaign, whatever `question` is scoped to; `read_until` is when it was last evaluated."""
+    read, due = _arrivals(cursor, question, metric, read_until) if metric else (0, 0)
+    return Around(
+        _by_branch(cursor, question),
+        None if unit == "customer" else _drawn(cursor, question, _CLUSTER[unit]),
+        _crossed(cursor, question),
+        _contacted(cursor, question),
+        _elsewhere(cursor, question, metric.window_days) if metric else {},
+        _before(cursor, question, metric) if metric and metric.kind in ADDED_DAILY else {},
+        read,
+        due,
+    )
+
+
+def _drawn(cursor: duckdb.DuckDBPyConnection, question: Question, column: str) -> dict[str, int]:
+    rows = select(
+        cursor,
+        f"SELECT arm, count(DISTINCT {column}) FROM exposure"  # noqa: S608 - a name of ours
+        " WHERE campaign_id = $campaign AND counted GROUP BY arm",
+        question.parameters(),
+    )
+    return dict(rows)
+
+
+def _by_branch(cursor: duckdb.DuckDBPyConnection, question: Question) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for branch, arm, n in select(
+        cursor,
+        "SELECT branch, arm, count(*) FROM exposure WHERE campaign_id = $campaign AND counted GROUP BY ALL",
+        question.parameters(),
+    ):
+        found.setdefault(branch, {})[arm] = n
+    return found
+
+
+def _crossed(cursor: duckdb.DuckDBPyConnection, question: Question) -> int:
+    """One person under several files, which were drawn into different arms before they were merged."""
+    return _count(
+        cursor,
+        """
+        SELECT count(*) FROM (
+            SELECT customer_id FROM exposure WHERE campaign_id = $campaign AND customer_id IS NOT NULL
+            GROUP BY customer_id HAVING count(DISTINCT arm) > 1
+        )
+        """,
+        question,
+    )
+
+
+def _contacted(cursor: duckdb.DuckDBPyConnection, question: Question) -> int:
+    """Held out, and contacted by this campaign. Who crossed over by a merge is counted there."""
+    return _count(
+        cursor,
+        f"""
+        SELECT count(*) FROM exposure AS u
+        WHERE campaign_id = $campaign AND {KNOWN} AND arm = '' AND EXISTS (
+            FROM contact AS c WHERE c.campaign_id = $campaign AND c.customer_id = u.customer_id
+              AND {TOUCHED} AND c.recorded_at <= $until
+        ) AND NOT EXISTS (
+            FROM exposure AS other WHERE other.campaign_id = $campaign
+              AND other.customer_id = u.customer_id AND other.arm <> ''
+        )
+        """,  # noqa: S608 - constants
+        question,
+    )
+
+
+def _elsewhere(cursor: duckdb.DuckDBPyConnection, question: Question, days: int) -> dict[str, int]:
+    """By arm, customers whom another campaign contacted in their window."""
+    rows = select(
+        cursor,
+        f"""
+        SELECT u.arm, count(*) FROM exposure AS u
+        WHERE u.campaign_id = $campaign AND {KNOWN} AND EXISTS (
+            FROM contact AS c WHERE c.campaign_id <> $campaign AND c.customer_id = u.customer_id
+              AND {TOUCHED} AND c.recorded_at <= $until AND c.recorded_at >= u.assigned_at
+              AND c.recorded_at < u.assigned_at + INTERVAL {int(days)} DAY
+        ) GROUP BY u.arm
+        """,  # noqa: S608 - constants and an integer
+        question.parameters(),
+    )
+    return dict(rows)
+
+
+def _before(
+    cursor: duckdb.DuckDBPyConnection, question: Question, metric: MetricCreate
+) -> dict[bool, Moments]:
+    value = Value(metric, "m")
+    any_ = f"(y > 0)::HUGEINT * {HUNDREDTHS}" if metric.kind is MetricKind.PROPORTION else "y"
+    rows = select(
+        cursor,
+        f"""
+        WITH exposed AS (FROM exposure WHERE campaign_id = $campaign AND {KNOWN}),
+        earlier AS (
+            SELECT u.customer_id, sum({value.minor}) AS y
+            FROM event AS e JOIN exposed AS u USING (customer_id)
+            WHERE e.time < u.assigned_at AND e.time >= u.assigned_at - INTERVAL {metric.window_days} DAY
+            GROUP BY u.customer_id
+        ),
+        unit AS (
+            SELECT arm <> '{HOLD_OUT}' AS treated, coalesce(y, 0) AS y
+            FROM exposed LEFT JOIN earlier USING (customer_id)
+        ),
+        of_unit AS (SELECT treated, {any_} AS y FROM unit)
+        SELECT treated, count(*), sum(y), sum(y * y) FROM of_unit GROUP BY treated
+        """,  # noqa: S608 - names come from contracts' literals, values are bound
+        question.parameters() | value.parameters,
+    )
+    return {bool(treated): exact(int(n), int(total), int(square)) for treated, n, total, square in rows}
+
+
+def exact(n: int, total: int, square: int) -> Moments:
+    """Moments from sums of whole hundredths and of their squares, without loss."""
+    return Moments(n, total / n / HUNDREDTHS, (n * square - total * total) / n / HUNDREDTHS**2)
+
+
+def _arrivals(
+    cursor: duckdb.DuckDBPyConnection, question: Question, metric: MetricCreate, read_until: datetime | None
+) -> tuple[int, int]:
+    if not metric.source.events:
+        return 0, 0
+    value = Value(metric, "m")
+    ((read, due),) = select(
+        cursor,
+        f"""
+        WITH exposed AS (FROM exposure WHERE campaign_id = $campaign AND {KNOWN})
+        SELECT count(*), count(*) FILTER (e.time <= $read_until)
+        FROM event AS e JOIN exposed AS u USING (customer_id)
+        WHERE e.time >= u.assigned_at AND e.time < u.assigned_at + INTERVAL {metric.window_days} DAY
+          AND e.time <= $until AND ({value.sql}) IS NOT NULL
+        """,  # noqa: S608 - as above
+        question.parameters()
+        | value.parameters
+        | {"read_until": naive_utc(read_until) if read_until else None},
+    )
+    return int(read), int(due)
+
+
+def _count(cursor: duckdb.DuckDBPyConnection, sql: str, question: Question) -> int:
+    ((n,),) = select(cursor, sql, question.parameters())
+    return int(n)
