@@ -95,6 +95,23 @@ async def test_a_table_too_large_is_refused_before_it_is_read(
         assert "100 bytes" in answer.json()["detail"]
 
 
+async def test_columns_are_described_to_choose_from(evaluation: Running) -> None:
+    async with evaluation.client(Role.strategist) as client:
+        for content, kind in ((CSV, "csv"), (parquet(), "parquet"), (stream(), "arrow")):
+            answer = await client.post("/v1/experiments:describe", content=content)
+            assert answer.status_code == 200, answer.text
+            assert answer.json() == {
+                "format": kind,
+                "columns": [
+                    {"name": "组别", "numeric": False, "values": ["实验", "对照"]},
+                    {"name": "金额", "numeric": True, "values": None},
+                ],
+                "notes": [],
+            }
+        broken = await client.post("/v1/experiments:describe", content=CSV + b"a,b,c\n")
+        assert broken.status_code == 422
+
+
 async def test_who_may_analyse(evaluation: Running) -> None:
     async with evaluation.client(Role.manager, org="hq.sh.pudong") as manager:
         assert (await manager.post("/v1/experiments:analyse", **form(CSV))).status_code == 403

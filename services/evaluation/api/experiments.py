@@ -12,7 +12,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from services.evaluation.api.access import TableAnalyse
 from services.evaluation.queries.analysis_desk import TableDesk
-from shared.contracts.evaluation.analyse import AnalyseOptions, Analysis
+from shared.contracts.evaluation.analyse import AnalyseOptions, Analysis, TableDescription, TableFormat
 from shared.errors import BadRequest, FieldError, Unprocessable
 from shared.web import CurrentRuntime, Router, problem_responses, resource
 
@@ -37,6 +37,17 @@ _BODY: dict[str, Any] = {
             "application/vnd.apache.parquet": {"schema": _FILE},
             "application/vnd.apache.arrow.file": {"schema": _FILE},
             "application/vnd.apache.arrow.stream": {"schema": _FILE},
+        },
+    }
+}
+_TABLE: dict[str, Any] = {
+    "requestBody": {
+        **_BODY["requestBody"],
+        "content": {
+            **_BODY["requestBody"]["content"],
+            "multipart/form-data": {
+                "schema": {"type": "object", "required": ["file"], "properties": {"file": _FILE}}
+            },
         },
     }
 }
@@ -85,6 +96,19 @@ async def analyse_experiment(
     used is a problem that says which.
     """
     return await desk.analysed(upload.path, _options(upload.options or options))
+
+
+@router.post("/experiments:describe", openapi_extra=_TABLE, responses=problem_responses(413))
+async def describe_table(
+    upload: Uploaded,
+    principal: TableAnalyse,
+    desk: Desk,
+    form: Annotated[TableFormat | None, Query(alias="format", description="Found out if left out")] = None,
+) -> TableDescription:
+    """The columns of a table and what they seem to hold, to choose from before it is analysed. Nothing is
+    kept.
+    """
+    return await desk.described(upload.path, form)
 
 
 def _options(text: str | None) -> AnalyseOptions:

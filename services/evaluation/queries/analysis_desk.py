@@ -4,15 +4,19 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from services.evaluation.queries.analysis import analyse
+from services.evaluation.queries.analysis_columns import describe
 from services.evaluation.settings import EvaluationSettings
 from services.evaluation.store.tables import Bounds
-from shared.contracts.evaluation.analyse import AnalyseOptions, Analysis
+from shared.contracts.evaluation.analyse import AnalyseOptions, Analysis, TableDescription, TableFormat
 from shared.errors import TooLarge, Unavailable, Unprocessable
+
+T = TypeVar("T")
 
 _BUFFER = 1024 * 1024
 _FORGOTTEN_SECONDS = 3600.0
@@ -70,12 +74,19 @@ class TableDesk:
 
     async def analysed(self, file: Path, options: AnalyseOptions) -> Analysis:
         """503 when as many wait as make sense."""
+        return await self._in_turn(lambda: analyse(file, options, self._bounds))
+
+    async def described(self, file: Path, form: TableFormat | None) -> TableDescription:
+        """503 when as many wait as make sense."""
+        return await self._in_turn(lambda: describe(file, form, self._bounds))
+
+    async def _in_turn(self, work: Callable[[], T]) -> T:
         if self._waiting >= self._most_waiting:
             raise Unavailable("Too many tables are waiting to be analysed.", headers={"Retry-After": "30"})
         self._waiting += 1
         try:
             async with self._places:
-                return await asyncio.to_thread(analyse, file, options, self._bounds)
+                return await asyncio.to_thread(work)
         finally:
             self._waiting -= 1
 

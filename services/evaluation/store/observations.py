@@ -123,10 +123,10 @@ class Observations:
 
     def _read(self, table: Table) -> None:
         layout = self._layout
-        parts = [f"{_label(layout.arm)} AS arm"]
+        parts = [f"{label_of(layout.arm)} AS arm"]
         parts += [f"{_key(layout.unit)} AS unit"] if layout.unit else []
-        parts += [f"{_label(layout.cluster)} AS cluster"] if layout.cluster else []
-        parts += [f"{_label(column)} AS d{at}" for at, column in enumerate(layout.dimensions)]
+        parts += [f"{label_of(layout.cluster)} AS cluster"] if layout.cluster else []
+        parts += [f"{label_of(column)} AS d{at}" for at, column in enumerate(layout.dimensions)]
         for at, measure in enumerate(layout.measures):
             parts += [f"{_value(measure)} AS v{at}", f"{_offence(measure.column)} AS t{at}"]
         statement = f"CREATE TABLE given AS SELECT {', '.join(parts)} FROM {table.source}"
@@ -368,7 +368,16 @@ def _moments_of(found: dict[str, NDArray[np.float64]], at: int, outcome: Outcome
     return GroupMoments(n, centre + rest / counted[:, None], products, largest)
 
 
-def _label(column: TableColumn) -> str:
+def is_numeric(cursor: duckdb.DuckDBPyConnection, relation: str, column: TableColumn) -> bool:
+    """Whether a column could be measured, by the rows of `relation`."""
+    if not _is_measurable(column):
+        return False
+    counted = f"count({column.sql}), count({_offence(column)})"
+    present, offences = cursor.execute(f"SELECT {counted} FROM {relation}").fetchall()[0]
+    return bool(present) and not offences
+
+
+def label_of(column: TableColumn) -> str:
     """A value as text, whole numbers without decimals; NULL where there is none."""
     plain = f"CAST({column.sql} AS VARCHAR)"
     if column.type in {"FLOAT", "DOUBLE"}:
@@ -380,7 +389,7 @@ def _label(column: TableColumn) -> str:
 
 def _key(column: TableColumn) -> str:
     """What identifies a unit: whole numbers as they are, anything else as text."""
-    return column.sql if column.type in _WHOLE else _label(column)
+    return column.sql if column.type in _WHOLE else label_of(column)
 
 
 def _number_of(column: TableColumn) -> str:
@@ -398,10 +407,14 @@ def _number_of(column: TableColumn) -> str:
 
 def _value(measure: Measure) -> str:
     column = measure.column
-    numeric = (*_WHOLE, "FLOAT", "DOUBLE", "BOOLEAN", "VARCHAR")
-    if column.type not in numeric and not column.type.startswith("DECIMAL"):
+    if not _is_measurable(column):
         _refuse(measure, f"holds values of type {column.type}: numbers or true/false are needed")
     return _number_of(column)
+
+
+def _is_measurable(column: TableColumn) -> bool:
+    numeric = (*_WHOLE, "FLOAT", "DOUBLE", "BOOLEAN", "VARCHAR")
+    return column.type in numeric or column.type.startswith("DECIMAL")
 
 
 def _offence(column: TableColumn) -> str:

@@ -179,3 +179,17 @@ class Analysis(Schema):
     analysed: int = Field(description="Rows, or units where `unit` was given, that took part")
     control: str = Field(description="Its label as it stands in the file")
     arms: dict[str, int] = Field(description="Rows or units that took part, by arm")
+
+
+class ColumnDescription(Schema):
+    name: str
+    numeric: bool = Field(description="Whether it can be a metric or a covariate, by the first rows")
+    values: list[str] | None = Field(description="Of the first rows; null when there are more than 20")
+
+
+class TableDescription(Schema):
+    """What a table seems to hold: enough to choose columns by."""
+
+    format: TableFormat
+    columns: list[ColumnDescription] = Field(description="The first 500")
+    notes: list[str]
