@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, cast, func, literal, select, type_coerce
+from sqlalchemy import case, cast, literal, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +14,7 @@ from services.campaign.domain.plan import Plan
 from services.campaign.domain.suitability import required_rating
 from services.campaign.models import Contact, Customer
 from services.campaign.queries.arms import consents_of, exits_of
+from services.campaign.queries.families import person
 from services.campaign.queries.policy import evidence, facts, policy_of, refusals
 from services.campaign.settings import CampaignSettings
 from shared import clock
@@ -60,7 +61,7 @@ async def refusals_now(
     members = (
         select(
             Contact.id.label("contact_id"),
-            func.coalesce(Customer.merged_into, Customer.id).label("customer_id"),
+            person().label("customer_id"),
             literal(1).label("wave"),
             literal("").label("segment"),
         )

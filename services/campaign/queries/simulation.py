@@ -16,6 +16,7 @@ from services.campaign.domain.power import minimum_detectable_effect, weekdays_b
 from services.campaign.models import Customer, OptimisedContact
 from services.campaign.queries.audience import live_audience
 from services.campaign.queries.channel_needs import channel_needs
+from services.campaign.queries.families import person
 from services.campaign.queries.lines import decisions
 from services.campaign.queries.policy import Policy, facts
 from services.campaign.queries.references import References
@@ -82,12 +83,11 @@ async def _count(session: AsyncSession, campaign_id: UUID, plan: Plan, decided: 
 
 def _chosen(optimisation: UUID | None, campaign_id: UUID) -> Subquery:
     """What the run expects of each person it chose, the most where several of their files were chosen."""
-    person = func.coalesce(Customer.merged_into, Customer.id)
     return (
-        select(person.label("customer_id"), func.max(OptimisedContact.value).label("value"))
+        select(person().label("customer_id"), func.max(OptimisedContact.value).label("value"))
         .join(Customer, Customer.id == OptimisedContact.customer_id)
         .where(OptimisedContact.optimisation_id == optimisation, OptimisedContact.campaign_id == campaign_id)
-        .group_by(person)
+        .group_by(person())
         .subquery("chosen")
     )
 

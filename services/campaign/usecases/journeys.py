@@ -23,6 +23,7 @@ from services.campaign.domain.split import salt_of
 from services.campaign.models import Campaign, Contact, Customer, JourneyRun, JourneySegment, SegmentMember
 from services.campaign.queries.audience import position
 from services.campaign.queries.campaigns import content_of
+from services.campaign.queries.families import person
 from services.campaign.queries.lines import further_decisions
 from services.campaign.queries.policy import facts
 from services.campaign.settings import CampaignSettings
@@ -186,7 +187,7 @@ class _Chunk:
         policy = await release_policy(self.session, self.settings, plan, self.now)
         members = (
             select(
-                func.coalesce(Customer.merged_into, Customer.id).label("customer_id"),
+                person().label("customer_id"),
                 Contact.wave,
                 Contact.segment,
                 _run.contact_id.label("run_id"),

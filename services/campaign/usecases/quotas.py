@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.models import Offer, OfferQuota
+from services.campaign.queries.families import PERSON
 from services.campaign.queries.quotas import quota_view
 from services.campaign.usecases.withdrawal import reopen_contacts, withdraw_contacts
 from shared import clock
@@ -45,7 +46,7 @@ ORDER BY t.id LIMIT %(limit)s
 """
 
 # A person who meanwhile stands in the campaign by another file is not contacted a second time.
-_ON_SALE_AGAIN = """
+_ON_SALE_AGAIN = f"""
 SELECT w.contact_id FROM withdrawal w
 JOIN contact c ON c.id = w.contact_id
 JOIN campaign k ON k.id = c.campaign_id AND k.status IN ('launching', 'running', 'paused', 'draining')
@@ -54,10 +55,10 @@ JOIN offer_quota q ON q.offer = a.offer AND q.exhausted_at IS NULL AND q.reserve
 LEFT JOIN known_customer p ON p.id = c.customer_id
 WHERE w.reason = 'quota' AND NOT EXISTS (
   SELECT FROM known_customer f JOIN contact o ON o.customer_id = f.id AND o.campaign_id = c.campaign_id
-  WHERE (f.id = coalesce(p.merged_into, p.id) OR f.merged_into = coalesce(p.merged_into, p.id))
+  WHERE {PERSON.format("p")} IN (f.id, f.merged_into)
     AND f.id <> c.customer_id AND o.state IN ('assigned', 'done', 'held_out'))
 ORDER BY w.contact_id LIMIT %(limit)s
-"""
+"""  # noqa: S608 - constants
 
 
 async def create_quota(session: AsyncSession, principal: Principal, request: QuotaWrite) -> QuotaView:

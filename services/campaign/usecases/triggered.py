@@ -17,6 +17,7 @@ from services.campaign.domain.lifecycle import LIVE
 from services.campaign.domain.plan import Plan, plan_of
 from services.campaign.models import AudienceMember, Campaign, CampaignTrigger
 from services.campaign.queries.campaigns import content_of
+from services.campaign.queries.families import PERSON
 from services.campaign.queries.triggers import moved_audience
 from services.campaign.settings import CampaignSettings
 from services.campaign.usecases.forgetting import hold_off_erasures
@@ -40,18 +41,14 @@ _GONE_BY = """
 DELETE FROM trigger_entry e USING campaign_trigger t
 WHERE t.campaign_id = %(campaign)s AND e.campaign_id = t.campaign_id AND e.moved_at <@ t.closed
 """
-# Who is not known yet waits. Of a person with several files it is the survivor who is decided on. They are
-# looked up one by one: a join on the survivor would read all customers of the bank for the few who moved.
-_DUE = """
-SELECT customer_id, moved_at, person FROM (
-  SELECT e.customer_id, e.moved_at, (
-    SELECT (SELECT s.id FROM known_customer s WHERE s.id = coalesce(c.merged_into, c.id))
-    FROM known_customer c WHERE c.id = e.customer_id
-  ) AS person
-  FROM trigger_entry e WHERE e.campaign_id = %(campaign)s AND e.due_at <= %(now)s
-) AS due
-WHERE person IS NOT NULL ORDER BY moved_at, customer_id LIMIT %(limit)s
-"""
+# Who is not known yet waits. Of a person with several files it is the survivor who is decided on (`PERSON`).
+_DUE = f"""
+SELECT e.customer_id, e.moved_at, person.id
+FROM trigger_entry e JOIN known_customer c ON c.id = e.customer_id
+JOIN known_customer person ON person.id = {PERSON.format("c")}
+WHERE e.campaign_id = %(campaign)s AND e.due_at <= %(now)s
+ORDER BY e.moved_at, e.customer_id LIMIT %(limit)s
+"""  # noqa: S608 - constants
 _THESE = """
 unnest(%(customer)b::uuid[], %(moved_at)b::timestamptz[], %(person)b::uuid[])
   AS d(customer_id, moved_at, person)

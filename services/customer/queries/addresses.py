@@ -18,7 +18,8 @@ _FILES = """
 SELECT asked.n, person.id, person.status, person.kind, person.gender, person.pii, k.wrapped_key, said.agreed
 FROM unnest(%(ids)b::uuid[]) WITH ORDINALITY AS asked(id, n)
 JOIN customer home ON home.id = asked.id
-JOIN customer person ON person.id = coalesce(home.merged_into, home.id)
+JOIN customer person
+  ON person.id = CASE WHEN home.merged_into IS NULL THEN home.id ELSE home.merged_into END
 LEFT JOIN customer_key k ON k.customer_id = person.id
 LEFT JOIN LATERAL (
   SELECT o.granted AND coalesce(o.valid_until >= %(today)s, true) AS agreed FROM consent o

@@ -73,7 +73,7 @@ SELECT i.n - 1, c.id, c.kind
 FROM unnest(%(id)b::uuid[], %(source)b::text[], %(source_id)b::text[]) WITH ORDINALITY
   AS i(id, source, source_id, n)
 LEFT JOIN source_identity s ON s.source = i.source AND s.source_id = i.source_id
-JOIN customer c ON c.id = coalesce(i.id, s.customer_id)
+JOIN customer c ON c.id = CASE WHEN i.id IS NULL THEN s.customer_id ELSE i.id END
 WHERE c.status <> 'erased'
 """
 
