@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantiles:
-    """The `q` quantile is asked for; `values` by arm (hold-out: ''), ascending, in the metric's unit. `unit` was
-    drawn by lot.
+    """The `q` quantile is asked for; `values` by arm (hold-out: ''), ascending, in the metric's unit.
+
+    `unit` is what was drawn by lot.
     """
 
     q: float
