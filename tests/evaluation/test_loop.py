@@ -98,6 +98,8 @@ async def test_one_recommendation_and_one_event_per_result(
     assert advice["evidence"]["rule"] == "effect-positive"
     assert advice["evidence"]["difference"] == result["primary"]["overall"]["difference"]
     assert "30天净流入" in advice["text"]["zh"]
+    alone = await strategist.get(f"/v1/campaigns/{campaign.id}/allocation")
+    assert (alone.status_code, alone.json()["type"]) == (409, "/problems/nothing-to-allocate")
     events = await published(evaluation, campaign)
     assert [event["type"] for event in events] == [
         "huanying.evaluation.campaign_evaluated.v1",
@@ -231,15 +233,32 @@ async def test_a_metric_unknown_at_launch_is_an_error_not_an_effect(
 async def test_a_metric_with_a_unit_contribution_states_the_return(
     evaluation: Running, strategist: httpx.AsyncClient
 ) -> None:
-    key = f"inflow-{new_id().hex[-12:]}"
-    definition = {**NET_INFLOW.model_dump(mode="json"), "key": key, "unit_contribution": "0.1"}
-    assert (await strategist.post("/v1/metrics", json=definition)).status_code == 201
+    """Half of what came in was taken out of another product, which contributed 0.05 of it."""
+    key, taken = f"inflow-{new_id().hex[-12:]}", f"taken-{new_id().hex[-12:]}"
+    metric = NET_INFLOW.model_dump(mode="json")
+    out = {"events": [{**each, "sign": -each["sign"]} for each in metric["source"]["events"]]}
+    economics = {"margin": "0.36", "days": 146, "expected_loss": "0.11"}
+    eater = {**metric, "key": key, "economics": economics, "cannibalises": [taken]}
+    refused = await strategist.post("/v1/metrics", json=eater)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/cannibalises/0")
+    eaten = {**metric, "key": taken, "unit_contribution": "0.05", "source": out}
+    for definition in (eaten, eater):
+        assert (await strategist.post("/v1/metrics", json=definition)).status_code == 201
     campaign = Campaign(effect=500, primary=key)
-    money = (await run(evaluation, strategist, campaign))["money"]
-    contribution = Decimal(money["incremental_contribution"])
-    assert contribution == pytest.approx(Decimal(money["incremental"]) / 10, abs=1)
+    result = await run(evaluation, strategist, campaign)
+    money = result["money"]
+    assert (await strategist.get(f"/v1/campaigns/{campaign.id}/money")).json() == money
+    incremental, contribution = Decimal(money["incremental"]), Decimal(money["incremental_contribution"])
+    assert contribution == pytest.approx(incremental * (Decimal("0.1") - Decimal("0.05")), abs=1)
+    parts = {(part["metric"], part["part"]): Decimal(part["amount"]) for part in money["parts"]}
+    assert parts[key, "margin"] == pytest.approx(incremental * Decimal("0.144"), abs=1)
+    assert parts[key, "expected_loss"] == pytest.approx(incremental * Decimal("-0.044"), abs=1)
+    assert parts[taken, "contribution"] == pytest.approx(incremental * Decimal("-0.05"), abs=1)
+    assert sum(parts.values()) == pytest.approx(contribution, abs=1)
     assert Decimal(money["contribution_ci"][0]) < contribution < Decimal(money["contribution_ci"][1])
+    assert Decimal(money["net"]) == contribution - 3600
     assert money["roi"] == pytest.approx(float(contribution / 3600 - 1), rel=1e-3)
+    assert (money["payback_days"] is None) == (contribution < 3600)
 
 
 async def test_boards_draw_one_campaign_and_all(evaluation: Running, strategist: httpx.AsyncClient) -> None:
@@ -345,18 +364,6 @@ async def test_rows_are_hidden_where_no_scope_was_set(
     async with evaluation.runtime.db.transaction("nowhere") as session:
         for table in tables:
             assert await session.scalar(text(f"SELECT count(*) FROM {table}")) == 0
-
-
-async def test_deciding_a_recommendation_once(evaluation: Running, strategist: httpx.AsyncClient) -> None:
-    campaign = Campaign(effect=500, treated=300, held_out=200)
-    advice = (await run(evaluation, strategist, campaign))["recommendation_id"]
-    accepted = await strategist.post(f"/v1/recommendations/{advice}:accept", json={"note": "next wave"})
-    assert accepted.status_code == 200, accepted.text
-    assert (accepted.json()["state"], accepted.json()["note"]) == ("accepted", "next wave")
-    assert (await strategist.post(f"/v1/recommendations/{advice}:reject")).status_code == 409
-    assert (await strategist.post(f"/v1/recommendations/{new_id()}:reject")).status_code == 404
-    async with evaluation.client(Role.branch_head, org="hq.sh") as head:
-        assert (await head.post(f"/v1/recommendations/{advice}:accept")).status_code == 403
 
 
 async def test_the_feed_reports_how_far_it_is(evaluation: Running, strategist: httpx.AsyncClient) -> None:
