@@ -16,12 +16,17 @@ from services.console.view import View, page
 from services.console.widgets.caterpillar import scores_plot, unit_of
 from services.console.widgets.dialogs import confirm, form
 from services.console.widgets.fields import Places, number_field, rounded, text_field
-from services.console.widgets.html import Cell, html, table, two_lines
+from services.console.widgets.html import Cell, html, link, table, two_lines
 from services.console.widgets.states import empty_state
 from shared import clock
 from shared.auth import Role
 from shared.contracts.base import JobView, Page
-from shared.contracts.evaluation.scorecards import Comparison, RankingBulletin, ScorecardHead
+from shared.contracts.evaluation.scorecards import (
+    Comparison,
+    RankingBulletin,
+    ScorecardHead,
+    SubjectCard,
+)
 
 _SECONDS = 0.7
 _LIVE = frozenset({"queued", "running"})
@@ -139,19 +144,16 @@ class _Desk:
                     t.local(shown.indicator.name), t.local(shown.indicator.counted)
                 )
             )
-            if not any(
-                score.indicator == shown.indicator.key for card in bulletin.subjects for score in card.scores
-            ):
-                empty_state(t("scorecards.nothing"), _why(self._view, shown))
-                return
             html(Markup("<p>{}</p>").format(_order(self._view, shown)))
-            html(
-                scores_plot(t, shown, bulletin.subjects, lambda card: f"/scorecards/{segment(card.subject)}")
-            )
+            if shown.error is None:
+                html(scores_plot(t, shown, bulletin.subjects, _address))
+            else:
+                _observed(self._view, shown, bulletin)
 
     async def _compute(self) -> None:
-        job = await _ask(self._view, self._level)
-        if job is not None:
+        asked = await _ask(self._view, self._level)
+        if asked is not None:
+            job, self._level = asked
             self._watch(job, "scorecards.computed")
 
     async def _publish(self, bulletin: RankingBulletin) -> None:
@@ -223,6 +225,24 @@ def _order(view: View, shown: Comparison) -> str:
     return t("scorecards.groups", n=whole(shown.subjects), groups=whole(shown.groups))
 
 
+def _address(card: SubjectCard) -> str:
+    return f"/scorecards/{segment(card.subject)}"
+
+
+def _observed(view: View, shown: Comparison, bulletin: RankingBulletin) -> None:
+    """What was seen of each, where nothing can be compared."""
+    t, unit = view.t, unit_of(view.t, shown)
+    rows: list[list[Cell]] = [
+        [link(card.subject, _address(card)), whole(score.customers), unit.value(score.observed)]
+        for card in bulletin.subjects
+        for score in card.scores
+        if score.indicator == shown.indicator.key
+    ]
+    columns = [t(f"scorecards.{name}") for name in ("subject", "customers", "observed")]
+    if rows:
+        html(table(columns, rows, right=(1, 2)))
+
+
 def _overview(view: View, bulletin: RankingBulletin) -> None:
     t = view.t
     columns = [t(f"scorecards.{name}") for name in ("indicator", "typical", "spread", "compared", "order")]
@@ -237,8 +257,8 @@ def _overview(view: View, bulletin: RankingBulletin) -> None:
         html(table(columns, rows, right=(1, 2, 3)))
 
 
-async def _ask(view: View, level: str) -> JobView | None:
-    """What to compute: of whom, for which period, and from how many customers on."""
+async def _ask(view: View, level: str) -> tuple[JobView, str] | None:
+    """What to compute: of whom, for which period, and from how many customers on; the job, and of whom."""
     t = view.t
     fields: dict[str, Any] = {}
 
@@ -250,7 +270,7 @@ async def _ask(view: View, level: str) -> JobView | None:
         fields["depth"] = number_field(t("scorecards.depth"), 2)
         fields["minimum"] = number_field(t("scorecards.minimum"), 30)
 
-    async def save() -> JobView | None:
+    async def save() -> tuple[JobView, str] | None:
         body: dict[str, object] = {
             "level": fields["level"].value,
             "period": str(fields["period"].value or "").strip(),
@@ -259,7 +279,8 @@ async def _ask(view: View, level: str) -> JobView | None:
             "minimum": rounded(fields["minimum"]),
         }
         places: Places = {"": fields["period"], **{f"/{name}": each for name, each in fields.items()}}
-        return await view.attempt(view.api.post("evaluation", "/v1/scorecards", JobView, body), places)
+        job = await view.attempt(view.api.post("evaluation", "/v1/scorecards", JobView, body), places)
+        return None if job is None else (job, str(body["level"]))
 
     return await form(
         t,
