@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 import pytest
 from numpy.random import Generator
-from scipy import linalg, stats
+from scipy import stats
 
 from services.evaluation.domain.breakdown import Cell, compare_cells
 from services.evaluation.domain.cluster import (
@@ -21,6 +21,7 @@ from services.evaluation.domain.cluster import (
 from services.evaluation.domain.comparison import MetricKind
 from services.evaluation.domain.effect import Effect, NoEffect, compare
 from services.evaluation.domain.moments import of_values
+from services.evaluation.domain.samples import Quantiles
 
 
 def effect_of(found: Effect | NoEffect) -> Effect:
@@ -34,8 +35,8 @@ def clustered(found: Clustered | NoEffect) -> Clustered:
 
 
 def of_unequal_clusters(rng: Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Outcome, cluster and who is treated: 9 clusters of 3 to 60 units against 7."""
-    sizes = rng.integers(3, 61, 16)
+    """Outcome, cluster and who is treated: 9 clusters of 3 to 40 units against 7."""
+    sizes = rng.integers(3, 41, 16)
     cluster = np.repeat(np.arange(16), sizes)
     return rng.normal(0, 1, 16)[cluster] + rng.normal(0, 2, cluster.size), cluster, cluster < 9
 
@@ -49,7 +50,8 @@ def bell_mccaffrey(y: np.ndarray, cluster: np.ndarray, treated: np.ndarray) -> t
     variance, columns = 0.0, []
     for each in np.unique(cluster):
         rows = np.flatnonzero(cluster == each)
-        root = linalg.fractional_matrix_power(residual_maker[np.ix_(rows, rows)], -0.5).real
+        values, vectors = np.linalg.eigh(residual_maker[np.ix_(rows, rows)])
+        root = vectors @ np.diag(values**-0.5) @ vectors.T
         weights = root @ design[rows] @ bread[:, 1]
         variance += float(weights @ residuals[rows]) ** 2
         columns.append(residual_maker[:, rows] @ weights)
@@ -184,3 +186,12 @@ def test_cells_of_drawn_managers_are_compared_by_manager(kind: MetricKind) -> No
     alone = [[replace(cell, cluster="") for cell in side] for side in (treated, control)]
     by_customer = compare_cells(alone[0], alone[1], kind, 0.05)
     assert effect.standard_error > 1.3 * effect_of(by_customer).standard_error
+
+
+def test_quantiles_are_not_compared_where_managers_were_drawn() -> None:
+    rng = np.random.default_rng(23)
+    values = {"call": np.sort(rng.gamma(2, 3, 200)), "": np.sort(rng.gamma(2, 2, 100))}
+    assert isinstance(Quantiles(0.5, values).effect(None, 0.05), Effect)
+    found = Quantiles(0.5, values, "manager").effect(None, 0.05)
+    assert isinstance(found, NoEffect)
+    assert found.code == "clustered"
