@@ -8,9 +8,11 @@ from markupsafe import Markup
 
 from shared.charts.marks import area, dot, group, hidden_table, label, legend, picture, segment
 from shared.charts.palette import Palette, tone_of
-from shared.charts.scale import Scale, room, shortened, ticks
+from shared.charts.scale import Scale, room, shortened, text_width, ticks
 
 _TOP, _BOTTOM, _ROW, _LEAST = 40, 34, 34, 560
+_NAMES, _GAP = 0.3, 18
+"""Names and sizes take that share of the width; figures stand so far from the plot."""
 
 
 class Estimate(NamedTuple):
@@ -48,8 +50,11 @@ class ForestShape:
     height: float
 
 
-def forest_shape(rows: Sequence[ForestRow], width: float, pooled: float | None = None) -> ForestShape:
-    """The axis holds every value and the intervals that are the last word: shrunk ones where there are any.
+def forest_shape(
+    rows: Sequence[ForestRow], width: float, pooled: float | None = None, figures: float = 200
+) -> ForestShape:
+    """`figures`: room for them to the right. The axis holds every value and the intervals that are the last
+    word: shrunk ones where there are any.
 
     A raw interval of a few customers may be wider: it ends in an arrow instead of flattening all others.
     """
@@ -57,7 +62,7 @@ def forest_shape(rows: Sequence[ForestRow], width: float, pooled: float | None =
     raw = [end for row in rows if row.raw and not row.shrunk for end in row.raw]
     middle = [row.raw.value for row in rows if row.raw]
     low, high = room([*shrunk, *raw, *middle, *([] if pooled is None else [pooled])])
-    left, right = _columns(width)
+    left, right = round(width * _NAMES), width - figures - _GAP
     places = [_TOP + _ROW * (number + 0.5) for number in range(len(rows))]
     return ForestShape(Scale(low, high, left, right), places, _TOP + _ROW * len(rows) + _BOTTOM)
 
@@ -72,7 +77,9 @@ def forest(
     pooled: float | None = None,
     width: float = 1180,
 ) -> Markup:
-    shape = forest_shape(rows, width, pooled)
+    said = [_figure(final, write) for row in rows if (final := row.shrunk or row.raw)]
+    figures = max(text_width(text) for text in [words.figure, *said])
+    shape = forest_shape(rows, width, pooled, figures)
     bottom = shape.height - _BOTTOM
     parts = [*_axis(shape, write, palette), segment((shape.x(0), _TOP), (shape.x(0), bottom), palette.text)]
     if pooled is not None:
@@ -80,18 +87,13 @@ def forest(
         parts.append(segment((at, _TOP), (at, bottom), palette.accent, dash="4 3"))
     for row, at in zip(rows, shape.rows, strict=True):
         parts.extend(_row(row, at, shape, width, write, palette, higher_is_better=higher_is_better))
-    left, right = _columns(width)
+    left, right = shape.x.start, shape.x.end
     parts += [
         label(left - 14, _TOP - 10, words.size, palette.muted, anchor="end"),
-        label(right + 16, _TOP - 10, words.figure, palette.muted),
+        label(right + _GAP, _TOP - 10, words.figure, palette.muted),
         _key(rows, words, pooled, palette),
     ]
     return picture(words.title, (width, shape.height), parts, _table(rows, words, write), least=_LEAST)
-
-
-def _columns(width: float) -> tuple[float, float]:
-    """Where the plot begins and ends: names and sizes to its left, figures to its right."""
-    return round(width * 0.30), round(width * (0.78 if width > 800 else 0.72))
 
 
 def _axis(shape: ForestShape, write: Callable[[float], str], palette: Palette) -> list[Markup]:
@@ -114,7 +116,7 @@ def _row(
     *,
     higher_is_better: bool,
 ) -> list[Markup]:
-    left, right = _columns(width)
+    left, right = shape.x.start, shape.x.end
     parts = [
         label(4, at + 4, shortened(row.name, left - 110), palette.text),
         label(left - 14, at + 4, row.size, palette.muted, anchor="end"),
@@ -131,7 +133,7 @@ def _row(
     )
     if row.shrunk is not None:
         parts += _interval(row.shrunk, at + 6, shape.x, colour, palette, hollow=False)
-    parts.append(label(right + 16, at + 4, _figure(final, write), palette.text))
+    parts.append(label(right + _GAP, at + 4, _figure(final, write), palette.text))
     return [group(parts, f"{row.name} ({row.size}): {_figure(final, write)}")]
 
 

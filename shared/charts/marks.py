@@ -133,7 +133,8 @@ def hidden_table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[s
         for row in rows
     )
     return Markup(
-        '<table class="unseen"><caption>{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
+        '<div class="unseen"><table><caption>{}</caption><thead><tr>{}</tr></thead>'
+        "<tbody>{}</tbody></table></div>"
     ).format(caption, head, body)
 
 

@@ -73,7 +73,8 @@ def _differ(view: View, seen: ReviewFacts, found: Breakdown) -> Markup:
     """Whether the effect differs between the values at all: without that, looking for the best is idle."""
     t = view.t
     if found.heterogeneity is None:
-        return Markup('<p class="muted small">{}</p>').format(found.not_pooled or t("breakdown.crossed"))
+        told = t("breakdown.not_pooled" if len(found.by) == 1 else "breakdown.crossed")
+        return Markup('<p class="muted small" title="{}">{}</p>').format(found.not_pooled or "", told)
     spread = found.heterogeneity
     told = t("breakdown.q", q=f"{spread.q:.1f}", df=spread.df, p=p_value(spread.p_value))
     differs = spread.p_value < seen.board.registration.alpha
@@ -136,7 +137,7 @@ def _caterpillar(view: View, seen: ReviewFacts, found: Breakdown, dimension: str
     t = view.t
     spread = found.heterogeneity
     if spread is None:
-        empty_state(t("people.none"), found.not_pooled or t("people.none.do"))
+        empty_state(t("people.none"), t("people.none.do"))
         return
     html(_differ(view, seen, found))
     title = t("people.chart", dimension=t.word("dimension", dimension))
