@@ -6,10 +6,9 @@ from fastapi import Body, Response
 
 from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead, ReviewWrite
 from services.evaluation.domain.catalogue import CONVERSION
-from services.evaluation.domain.health import health
 from services.evaluation.queries import campaigns, documents, results
 from services.evaluation.queries.boards import campaign_funnel
-from services.evaluation.queries.health import observed
+from services.evaluation.queries.health import checks
 from services.evaluation.queries.metrics import frozen
 from services.evaluation.store.contacts import exposures, funnel
 from services.evaluation.store.health import around
@@ -25,6 +24,8 @@ from shared.contracts.evaluation import (
     Funnel,
     Health,
 )
+from shared.contracts.evaluation.results import MoneyResult
+from shared.errors import NotFound
 from shared.jobs import location_of
 from shared.web import Router, Session, problem_responses
 
@@ -56,8 +57,7 @@ async def get_campaign_health(
             around(cursor, question, metric, plan.unit, read_until),
         )
     )
-    shares = campaigns.design_of(registration).shares
-    return documents.health(health(shares, observed(exposed, seen, last)))
+    return documents.health(checks(plan, exposed, seen, last))
 
 
 @router.post("/campaigns/{campaign_id}:evaluate", status_code=202, responses=problem_responses(404, 409))
@@ -94,6 +94,19 @@ async def get_funnel(
     question = Question(campaign_id, clock.now(), principal.scope)
     by_arm = await store.read(lambda cursor: funnel(cursor, question, CONVERSION))
     return campaign_funnel(course, by_arm, question.until, whole=principal.scope == "*")
+
+
+@router.get("/campaigns/{campaign_id}/money", responses=problem_responses(404))
+async def get_money(session: Session, principal: ReviewRead, campaign_id: CampaignId) -> MoneyResult:
+    """What the campaign changed in total and what that is worth, as of the newest result."""
+    await campaigns.registration(session, campaign_id)
+    result = await results.required(session, campaign_id)
+    if result.money is None:
+        raise NotFound(
+            "There is no total: the verdict is withheld, or the metric has none. `/result` says why.",
+            slug="no-money",
+        )
+    return result.money
 
 
 def visible(principal: Principal, result: CampaignResult) -> CampaignResult:

@@ -125,18 +125,26 @@ def assess(
     policies: Sequence[Candidate] = (),
     observed: Observed | None = None,
     moment: Moment | None = None,
+    eaten: Sequence[Measured] = (),
 ) -> Assessment:
-    """Everything that can be said now. `cost` is what the contacts cost in CNY, None when not recorded;
-    `policies` are those looked at for the next round. `observed` is what health is judged by, beyond who was
-    assigned; `moment` where the campaign stands, for a rule that allows an early verdict.
+    """Everything that can be said now.
+
+    `cost` is what the contacts cost in CNY, None when not recorded; `policies` are those looked at for the
+    next round; `eaten` are metrics that the primary one may take from. `observed` is what health is judged
+    by, beyond who was assigned; `moment` where the campaign stands, for a rule that allows an early verdict.
     """
     checks = health(design.shares, observed or Observed(assigned, matured))
     sound = not withheld(checks)
     overall = _against_control(primary, None, design.alpha)
-    ruling = rule(design.stop, overall, moment or Moment(1.0 if closed else 0.0, closed), design.alpha)
+    stands = moment or Moment(1.0 if closed else 0.0, closed)
+    ruling = rule(design.stop, overall, stands, design.alpha)
     watched = [_guardrail(design, measured) for measured in guardrails] if sound else []
     cells = _cells(design, primary) if sound else []
-    money = _money(ruling.effect, primary, cost) if sound else None
+    lost = [
+        (each, rule(design.stop, against_hold_out(each, design.alpha), stands, design.alpha).effect)
+        for each in eaten
+    ]
+    money = _money([(primary, ruling.effect), *lost], cost) if sound else None
     found = Findings(
         has_hold_out=design.shares.get(HOLD_OUT, 0.0) > 0,
         sound=not withheld([check for check in checks if check.name not in _TOLD_OTHERWISE]),
@@ -189,8 +197,14 @@ def _cells(design: Design, primary: Measured) -> list[CellEffect]:
     return with_q_values(found)
 
 
-def _money(overall: Effect | NoEffect, primary: Measured, cost: Decimal | None) -> totals.Money | None:
+def _money(found: Sequence[tuple[Measured, Effect | NoEffect]], cost: Decimal | None) -> totals.Money | None:
+    """Of the primary metric and those it may take from. What did not change in anybody was not taken from."""
+    primary, overall = found[0]
     if isinstance(overall, NoEffect) or primary.kind not in _ADDED:
         return None
-    valued = [totals.Valued(primary.metric, overall, primary.value)] if primary.value else []
-    return totals.total(overall, valued, cost)
+    valued = [
+        totals.Valued(measured.metric, effect, measured.value)
+        for measured, effect in found
+        if measured.value and isinstance(effect, Effect)
+    ]
+    return totals.total(overall, valued if primary.value else [], cost)

@@ -71,31 +71,25 @@ class Money:
         return low - (self.cost or 0), high - (self.cost or 0)
 
 
-def total(
-    effect: Effect, valued: Sequence[Valued], cost: Decimal | None, together: Effect | None = None
-) -> Money:
+def total(effect: Effect, valued: Sequence[Valued], cost: Decimal | None) -> Money:
     """Effect × customers treated.
 
     `valued` holds the metric itself first, then those it may have eaten into; nothing when a unit has no
-    value. With several, `together` is the effect on what they are worth per customer in CNY: they are
-    measured on the same customers, so that the intervals of each do not add up.
+    value. The interval of the contribution holds what the intervals of all of them hold together: they are
+    measured on the same customers, and whatever the correlation the error of a sum is at most the sum of the
+    errors.
     """
     n = effect.n
     low, high = (end * n for end in effect.interval)
     money = Money(n, effect.difference * n, (low, high), cost=cost)
     if not valued:
         return money
-    if together is None:
-        unit = valued[0].value.total
-        contribution = _cny(money.incremental, unit)
-        ends = sorted((_cny(low, unit), _cny(high, unit)))
-    else:
-        contribution = _cny(together.difference * n)
-        ends = [_cny(end * n) for end in together.interval]
+    contribution = sum((_cny(each.effect.difference * n, each.value.total) for each in valued), Decimal(0))
+    ends = [sorted(_cny(end * n, each.value.total) for end in each.effect.interval) for each in valued]
     return replace(
         money,
         contribution=contribution,
-        contribution_interval=(ends[0], ends[1]),
+        contribution_interval=(sum((e[0] for e in ends), Decimal(0)), sum((e[1] for e in ends), Decimal(0))),
         parts=_parts(valued, n),
         roi=float((contribution - cost) / cost) if cost else None,
         payback_days=_payback(contribution, cost, valued[0].value.days),
@@ -116,5 +110,5 @@ def _payback(contribution: Decimal, cost: Decimal | None, days: int | None) -> i
     return ceil(cost * days / contribution)
 
 
-def _cny(amount: float, per_unit: Decimal = Decimal(1)) -> Decimal:
+def _cny(amount: float, per_unit: Decimal) -> Decimal:
     return (Decimal(repr(amount)) * per_unit).quantize(CENT)

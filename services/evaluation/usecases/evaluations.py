@@ -86,6 +86,8 @@ class Gathered:
     """Of metrics that have no cells."""
     windows: Sequence[Lived]
     """Of the primary metric, when it declares more than one."""
+    eaten: Mapping[str, Sequence[Cell]]
+    """Of the metrics that the primary one may take from, over its window."""
 
 
 async def gather(store: Store, registration: Registration, last: CampaignResult | None = None) -> Gathered:
@@ -102,6 +104,7 @@ async def gather(store: Store, registration: Registration, last: CampaignResult 
     def read(cursor: duckdb.DuckDBPyConnection) -> Gathered:
         reading = Reading(cursor, question, plan)
         tables = reading.tables([Measure(each, each.window_days) for each in metrics])
+        eaten = reading.tables([Measure(known[key], primary.window_days) for key in primary.cannibalises])
         return Gathered(
             question.until,
             exposures(cursor, question, primary.window_days),
@@ -113,6 +116,7 @@ async def gather(store: Store, registration: Registration, last: CampaignResult 
             tables.get(primary.key),
             {each.key: reading.sample(each) for each in metrics if each.kind is MetricKind.QUANTILE},
             reading.windows(primary),
+            {key: reading.cells(table) for key, table in eaten.items()},
         )
 
     return await store.read(read)
@@ -179,6 +183,7 @@ def _assess(
         policies=_policies(registration, metric, seen),
         observed=observed(seen.exposed, seen.around, seen.last),
         moment=stands,
+        eaten=[_eaten(known[key], cells) for key, cells in seen.eaten.items()],
     )
 
 
@@ -197,6 +202,10 @@ def _measured(metric: MetricCreate, seen: Gathered) -> Measured:
         worth(metric),
         seen.samples.get(metric.key),
     )
+
+
+def _eaten(metric: MetricCreate, cells: Sequence[Cell]) -> Measured:
+    return Measured(metric.key, kind_of_cells(metric) or "quantile", _better(metric), cells, worth(metric))
 
 
 def _better(metric: MetricCreate) -> int:
@@ -278,6 +287,7 @@ def _input_hash(registration: Registration, seen: Gathered) -> str:
         "finest": seen.finest.digest() if seen.finest else None,
         "samples": {key: sample.digest() for key, sample in seen.samples.items()},
         "windows": [[lived.days, lived.matured, *map(_cell, lived.cells)] for lived in seen.windows],
+        "eaten": {key: [_cell(cell) for cell in cells] for key, cells in seen.eaten.items()},
     }
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
