@@ -65,7 +65,7 @@ def analyse(
 
     Exit codes: 0 answered; 2 the file cannot be read, or its columns are not as said.
     """
-    given = {
+    given: dict[str, Any] = {
         "arm": arm,
         "control": control,
         "metrics": metric,

@@ -53,6 +53,7 @@ _PAGES = (
     "quality",
     "handovers",
     "imports",
+    "analysis",
     "quotas",
     "contact_policies",
     "channels",

@@ -8,6 +8,8 @@ from shared.auth import Role
 
 OVERSEERS = (Role.strategist, Role.approver, Role.branch_head, Role.auditor)
 """Who may see results; a manager who knew them could not treat everybody alike."""
+ANALYSTS = (*OVERSEERS, Role.integrator)
+"""Who may have a table of their own analysed."""
 ACCOUNTS = (Role.manager, Role.branch_head, Role.strategist, Role.auditor)
 """Who works on the bank's accounts, or looks at that work."""
 
@@ -43,6 +45,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("campaigns", "/campaigns", "campaigns"),
             Entry("recommendations", "/recommendations", "recommendations", OVERSEERS),
             Entry("service-quality", "/service-quality", "service-quality", OVERSEERS),
+            Entry("analysis", "/analysis", "analysis", ANALYSTS),
             Entry("calendar", "/calendar", "calendar"),
             Entry("wording", "/wording", "wording", OVERSEERS),
             Entry("quotas", "/quotas", "quotas", OVERSEERS),

@@ -139,7 +139,7 @@ async def _parts(request: Request, desk: TableDesk, fields: dict[str, str]) -> A
         stream,
         max_files=1,
         max_fields=5,
-        max_part_size=_MOST_OPTIONS,  # type: ignore[arg-type]
+        max_part_size=_MOST_OPTIONS,
     )
     try:
         form = await parser.parse()

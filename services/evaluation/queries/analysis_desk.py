@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -45,7 +45,7 @@ class TableDesk:
     def most_bytes(self) -> int:
         return self._most_bytes
 
-    async def bounded(self, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def bounded(self, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """The same parts; 413 once they are more than is taken."""
         size = 0
         async for part in parts:
