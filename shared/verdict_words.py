@@ -9,6 +9,7 @@ _HEADLINES: Final[dict[Verdict, tuple[str, str]]] = {
     Verdict.NOT_EVALUATED: ("尚未评估", "Not evaluated yet"),
     Verdict.NO_HOLD_OUT: ("没有对照组，无法得出效果", "No hold-out: no effect can be claimed"),
     Verdict.WITHHELD: ("结论暂缓", "Verdict withheld"),
+    Verdict.EARLY: ("尚不能下结论", "Too early to conclude"),
     Verdict.BETTER: ("活动有效", "The campaign worked"),
     Verdict.WORSE: ("活动起了反作用", "The campaign did harm"),
     Verdict.UNDECIDED: ("未见明确效果", "No clear effect"),
@@ -28,6 +29,10 @@ _MEANINGS: Final[dict[Verdict, tuple[str, str]]] = {
     Verdict.WITHHELD: (
         "健康检查未通过，此时给出的效果可能是错的，因此不予展示。原因与处理办法见下。",
         "A health check failed: an effect shown now might be wrong. Why, and what to do, stands below.",
+    ),
+    Verdict.EARLY: (
+        "按启动前登记的停止规则，现在还不能下结论；以下数字会随观察期推进而变化。",
+        "The stop rule registered before launch allows no conclusion yet; the figures below still move.",
     ),
     Verdict.BETTER: (
         "触达组优于对照组，区间不含零。",

@@ -14,6 +14,8 @@ class Verdict(StrEnum):
     NO_HOLD_OUT = "no_hold_out"
     """Nobody was left alone: no effect can be claimed, ever."""
     WITHHELD = "withheld"
+    EARLY = "early"
+    """Measured, and the registered rule does not allow a conclusion yet."""
     BETTER = "better"
     WORSE = "worse"
     UNDECIDED = "undecided"
@@ -24,6 +26,7 @@ TONES: dict[Verdict, Literal["good", "bad", "warn", "muted"]] = {
     Verdict.NOT_EVALUATED: "muted",
     Verdict.NO_HOLD_OUT: "warn",
     Verdict.WITHHELD: "warn",
+    Verdict.EARLY: "muted",
     Verdict.BETTER: "good",
     Verdict.WORSE: "bad",
     Verdict.UNDECIDED: "muted",
@@ -37,7 +40,15 @@ def verdict_of(result: CampaignResult | None) -> Verdict:
     if result.primary is None or overall is None:
         failed = {check.check for check in failed_checks(result.health.checks)}
         return Verdict.NO_HOLD_OUT if "hold_out" in failed else Verdict.WITHHELD
-    return verdict_by(overall.ci, result.primary.better)
+    if not readable(result):
+        return Verdict.EARLY
+    decisive = result.stopping.ci if result.stopping else None
+    return verdict_by(decisive or overall.ci, result.primary.better)
+
+
+def readable(result: CampaignResult) -> bool:
+    """Whether a conclusion may be drawn; without a stop rule, once all windows closed."""
+    return result.stopping.readable if result.stopping else result.matured >= 1
 
 
 def verdict_by(interval: tuple[Decimal, Decimal], better: Better) -> Verdict:
@@ -49,4 +60,5 @@ def verdict_by(interval: tuple[Decimal, Decimal], better: Better) -> Verdict:
 
 
 def failed_checks(checks: Sequence[HealthCheck]) -> list[HealthCheck]:
-    return [check for check in checks if not check.ok]
+    """Those that withhold the verdict; others inform, whatever they find."""
+    return [check for check in checks if not check.ok and check.withholds]

@@ -93,6 +93,8 @@ def test_a_verdict_needs_an_interval_and_knows_which_side_is_better() -> None:
     ]
     withheld = {**effect("1.00", "0.00", "2.00"), "verdict": "withheld", "difference": None, "ci": None}
     assert verdict_on_board(campaign("E", effect=withheld), {}) is Verdict.WITHHELD
+    early = {**effect("1.00", "0.50", "2.00"), "readable": False}
+    assert verdict_on_board(campaign("F", effect=early), {}) is Verdict.EARLY
     assert verdict_by((Decimal(1), Decimal(2)), Better.LOWER) is Verdict.WORSE
 
 

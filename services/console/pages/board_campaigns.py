@@ -30,6 +30,7 @@ _ORDER = (
     Verdict.NO_HOLD_OUT,
     Verdict.BETTER,
     Verdict.UNDECIDED,
+    Verdict.EARLY,
     Verdict.NOT_EVALUATED,
 )
 """What wants somebody's attention first."""
@@ -230,6 +231,8 @@ def verdict_on_board(campaign: BoardCampaign, metrics: Metrics) -> Verdict:
         return Verdict.NOT_EVALUATED
     if effect.ci is None:
         return Verdict.WITHHELD if campaign.progress.hold_out else Verdict.NO_HOLD_OUT
+    if not effect.readable:
+        return Verdict.EARLY
     known = metrics.get(campaign.primary_metric)
     return verdict_by(effect.ci, known.better if known else Better.HIGHER)
 

@@ -1,5 +1,7 @@
 """The review of one campaign: what it changed, for whom, at what cost, and what to do next."""
 
+from collections.abc import Sequence
+
 from markupsafe import Markup
 from nicegui import ui
 
@@ -20,9 +22,10 @@ from services.console.pages.review_verdict import draw_verdict, evaluate_button
 from services.console.pages.words import metric_name, quantity, state_tag
 from services.console.view import View, page
 from services.console.widgets.figures import panel
-from services.console.widgets.html import Cell, facts, html, link, table, tag
+from services.console.widgets.html import Cell, facts, html, link, table, tag, two_lines
 from services.console.widgets.states import empty_state
 from shared.contracts.evaluation import GuardrailEffect
+from shared.contracts.evaluation.results import MoneyPart
 
 
 @page("/campaigns/{campaign_id}/review", title="review.title", nav="campaigns")
@@ -113,7 +116,29 @@ def _money(view: View, seen: ReviewFacts) -> None:
         ]
         if money.roi is not None:
             pairs.append((t("money.roi"), f"{money.roi:+.2f}"))
+        if money.net is not None:
+            net = exact_money(money.net, "CNY")
+            ends = " ~ ".join(exact_money(end, "CNY") for end in money.net_ci or ())
+            pairs.append((t("money.net"), f"{net} ({ends})" if ends else net))
+        if money.payback_days is not None:
+            pairs.append((t("money.payback"), t("money.days", n=whole(money.payback_days))))
         html(facts(pairs))
+        if money.parts:
+            html(_parts(view, seen, money.parts)).style("margin-top: 12px")
+
+
+def _parts(view: View, seen: ReviewFacts, parts: Sequence[MoneyPart]) -> Markup:
+    """What the contribution is the sum of."""
+    t = view.t
+    rows: list[list[Cell]] = [
+        [
+            metric_name(t, seen.metrics, part.metric),
+            t.word("money_part", part.part),
+            exact_money(part.amount, "CNY"),
+        ]
+        for part in parts
+    ]
+    return table([t(f"column.{name}") for name in ("metric", "part", "amount")], rows, right=(2,))
 
 
 def _course(view: View, seen: ReviewFacts) -> None:
@@ -146,5 +171,14 @@ def _guardrail(view: View, seen: ReviewFacts, found: GuardrailEffect) -> list[Ce
         f"{unit.value(overall.mean)} / {unit.value(overall.mean_hold_out)}",
         unit.signed(overall.difference),
         unit.interval(overall.ci),
-        tag(t("guardrails.harmed"), "bad") if found.harmed else tag(t("guardrails.safe"), "good"),
+        _harm(view, found, unit),
     ]
+
+
+def _harm(view: View, found: GuardrailEffect, unit: Quantity) -> Cell:
+    """With the margin by which it may give way, where one was registered."""
+    t = view.t
+    said = tag(t("guardrails.harmed"), "bad") if found.harmed else tag(t("guardrails.safe"), "good")
+    if found.margin is None:
+        return said
+    return two_lines(said, t("guardrails.margin", margin=unit.value(found.margin)))

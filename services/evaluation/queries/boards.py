@@ -31,6 +31,7 @@ from shared.contracts.evaluation import (
     StrategyBoard,
 )
 from shared.contracts.metrics import MetricCreate
+from shared.verdicts import readable
 
 
 async def strategy_board(session: AsyncSession, effort: Mapping[UUID, Effort], at: datetime) -> StrategyBoard:
@@ -116,6 +117,7 @@ def _effect(result: CampaignResult) -> BoardEffect:
         incremental=result.money.incremental if result.money else None,
         incremental_ci=result.money.ci if result.money else None,
         matured=result.matured,
+        readable=readable(result),
         evaluated_at=result.evaluated_at,
     )
 

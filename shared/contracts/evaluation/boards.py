@@ -50,6 +50,7 @@ class BoardEffect(Schema):
     incremental: Number | None = None
     incremental_ci: Interval | None = None
     matured: Share
+    readable: bool = Field(True, description="The registered stop rule allows a conclusion")
     evaluated_at: Timestamp
 
 
