@@ -30,6 +30,7 @@ BENCHMARKS = {
     "b4": ("benchmarks.b4_ensemble", "cluster ensemble against as many k-means"),
     "b5": ("benchmarks.b5_launch", "launch of a campaign against COPY of its ledger"),
     "b6": ("benchmarks.b6_optimise", "contact optimiser against its bound, HiGHS and PDLP"),
+    "b7": ("benchmarks.b7_evaluation", "cells of a campaign against one query"),
     "b8": ("benchmarks.b8_customer_360", "customer 360 against SELECT 1"),
     "b9": ("benchmarks.b9_import", "bulk import of customers against COPY"),
 }

@@ -268,6 +268,8 @@ async def _told(running: Running) -> list[UUID]:
         events = [ContactsAssigned.model_validate(orjson.loads(payload)["data"]) for payload in payloads]
     assert all(len(event.contacts) <= 500 for event in events)
     assert all((contact.arm is None) == (contact.manager is None) for e in events for contact in e.contacts)
+    # Who is held out has a manager too: results compare a manager's customers with each other.
+    assert all(contact.primary_manager for e in events for contact in e.contacts)
     return [contact.contact_id for event in events for contact in event.contacts]
 
 

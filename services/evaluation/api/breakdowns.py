@@ -50,7 +50,7 @@ async def get_breakdown(
             f"These dimensions make {count} cells; at most {MOST_ROWS} are told at once: ask for fewer.",
             errors=[FieldError("/query/by", f"is {by!r}")],
         )
-    return await asyncio.to_thread(breakdown, result, cells, dimensions, plan, metric)
+    return await asyncio.to_thread(breakdown, campaign_id, result.data_until, cells, dimensions, plan, metric)
 
 
 def _dimensions(by: str) -> list[BreakdownBy]:

@@ -1,6 +1,8 @@
 """Effects of many cells as the documents people and programs read."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from services.evaluation.domain.heterogeneity import Heterogeneity, heterogeneit
 from services.evaluation.domain.many import CellEffects, cell_effects
 from services.evaluation.queries import documents
 from services.evaluation.queries.documents import NOBODY_SAID, ends, fine, number
-from shared.contracts.evaluation import Breakdown, BreakdownBy, BreakdownRow, CampaignResult, Cuped
+from shared.contracts.evaluation import Breakdown, BreakdownBy, BreakdownRow, Cuped
 from shared.contracts.evaluation.effects import EffectMethod
 from shared.contracts.evaluation.heterogeneity import DimensionHeterogeneity, ShrunkEffect
 from shared.contracts.events import Registration as Plan
@@ -27,7 +29,8 @@ _OF_KIND: dict[MetricKind, EffectMethod] = {
 
 
 def breakdown(
-    result: CampaignResult,
+    campaign_id: UUID,
+    data_until: datetime,
     cells: CellTable,
     dimensions: Sequence[BreakdownBy],
     plan: Plan,
@@ -38,10 +41,10 @@ def breakdown(
     if kind is None:
         raise ValueError(f"{metric.key} has no cells")
     told = Breakdown(
-        campaign_id=result.campaign_id,
+        campaign_id=campaign_id,
         by=list(dimensions),
         metric=metric.key,
-        data_until=result.data_until,
+        data_until=data_until,
         rows=[],
     )
     if plan.unit != "customer":
