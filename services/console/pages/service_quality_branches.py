@@ -20,7 +20,7 @@ _TONES = {"above": "good", "below": "bad", "as_bank": ""}
 def draw_branches(view: View, model: QualityModel, index: QualityIndex) -> None:
     t = view.t
     bank = next((one for one in index.bank if one.period == index.period), None)
-    with ui.element("div").classes("kpis"):
+    with ui.element("div").classes("grid cols-4"):
         if bank:
             kpi(t("service_quality.bank"), f"{bank.index:.1f}", f"[{bank.ci[0]:.1f}, {bank.ci[1]:.1f}]")
         kpi(t("service_quality.branches"), whole(len(index.branches)), index.period)

@@ -84,7 +84,8 @@ def _line(column: int, begin: float, end: float, arrow: Arrow) -> Markup:
     left, right = _COLUMNS[column] + _BOX_WIDTH, _COLUMNS[column + 1]
     return Markup(
         '<path d="M{left} {begin}C{bend} {begin} {bend} {end} {right} {end}" fill="none" stroke="{colour}"'
-        ' stroke-width="{width}" {dash}/><text x="{tx}" y="{ty}" font-size="12.5" fill="{ink}">{text}</text>'
+        ' stroke-width="{width}" {dash}/><text x="{tx}" y="{ty}" font-size="12.5" fill="{ink}"'
+        ' paint-order="stroke" stroke="#fff" stroke-width="4">{text}</text>'
     ).format(
         left=left,
         right=right,

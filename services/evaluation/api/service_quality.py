@@ -152,10 +152,10 @@ async def put_service_quality_observations(
     model = await queries.model(session, model_key)
     await rest()
     checked = await asyncio.to_thread(
-        lambda: check_observations(read_observations(upload.content), model, period)
+        lambda: check_observations(read_observations(upload.content, model), model, period)
     )
     return await usecases.replace_observations(
-        session, principal, model_key, period, checked, skip_invalid=skip_invalid
+        session, principal, model, period, checked, skip_invalid=skip_invalid
     )
 
 

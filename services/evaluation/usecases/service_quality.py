@@ -60,27 +60,27 @@ async def declare(session: AsyncSession, principal: Principal, model: QualityMod
 async def replace_observations(
     session: AsyncSession,
     principal: Principal,
-    key: str,
+    model: QualityModel,
     period: str,
     checked: Checked,
     *,
     skip_invalid: bool,
 ) -> ObservationsTaken:
-    """The month's observations are those of the file from now on: all of it, or nothing of it."""
+    """The month's observations are those of the file from now on: all of it, or nothing of it. `model`: the
+    version the file was checked by.
+    """
     if checked.refused and not skip_invalid:
         raise _refused(checked, f"{checked.refused} lines cannot be taken; nothing was changed.")
     if not checked.blocks:
         raise _refused(checked, "The file holds no observation that can be taken; nothing was changed.")
-    # Uploads and declarations of one model wait for each other.
-    newest = await session.scalar(queries.newest_version(key).with_for_update())
-    if newest is None:
-        raise queries.no_model(key)
-    old = QualityObservation.model_key == key, QualityObservation.period == period
+    # Uploads of one model wait for each other.
+    await session.execute(queries.newest_version(model.key).with_for_update())
+    old = QualityObservation.model_key == model.key, QualityObservation.period == period
     await session.execute(delete(QualityObservation).where(*old))
-    await _insert(session, key, period, newest.version, checked.blocks)
+    await _insert(session, model, period, checked.blocks)
     taken = ObservationsTaken(
-        model=key,
-        version=newest.version,
+        model=model.key,
+        version=model.version,
         period=period,
         rows=sum(len(block.values) for block in checked.blocks),
         branches=len({block.branch for block in checked.blocks}),
@@ -89,7 +89,7 @@ async def replace_observations(
         ignored_columns=checked.ignored,
     )
     detail = {"period": period, "rows": taken.rows, "refused": taken.refused}
-    await audit(session, principal, "service-quality.observe", key, detail)
+    await audit(session, principal, "service-quality.observe", model.key, detail)
     return taken
 
 
@@ -101,14 +101,14 @@ def _refused(checked: Checked, detail: str) -> Unprocessable:
     return Unprocessable(detail, slug="rows-invalid", errors=errors)
 
 
-async def _insert(session: AsyncSession, key: str, period: str, version: int, blocks: list[Block]) -> None:
+async def _insert(session: AsyncSession, model: QualityModel, period: str, blocks: list[Block]) -> None:
     await fetch(
         session,
         _INSERT,
         {
-            "key": key,
+            "key": model.key,
             "period": period,
-            "version": version,
+            "version": model.version,
             "businesses": [block.business for block in blocks],
             "branches": [block.branch for block in blocks],
             "indicators": [orjson.dumps(block.indicators).decode() for block in blocks],

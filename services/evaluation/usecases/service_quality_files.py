@@ -5,6 +5,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +25,7 @@ from shared.errors import FieldError, Unprocessable
 
 NAMED = 100
 """Faults that are told one by one; the others are counted."""
+_MOST = 2_000_000
 _COLUMNS = ("branch", "business", "date")
 _NUMBER = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?$"
 _BRANCH = r"^[a-z0-9_]+(\.[a-z0-9_]+){0,7}$"
@@ -35,8 +37,11 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class ObservationFile:
-    """Columns of text, trimmed, null where there is nothing; `lines` (n,) of the records."""
+    """Columns of text, trimmed, null where there is nothing; `lines` (n,) of the records. `names`: of all the
+    file's columns; only those the model knows are read.
+    """
 
+    names: list[str]
     columns: dict[str, pa.Array]
     lines: NDArray[np.int64]
     malformed: list[int]
@@ -61,22 +66,28 @@ class Checked:
     ignored: list[str]
 
 
-def read_observations(content: bytes) -> ObservationFile:
-    """The file's columns; 422 when it is neither CSV nor Parquet."""
+def read_observations(content: bytes, model: QualityModelCreate) -> ObservationFile:
+    """What the model asks for; 422 when the file is neither CSV nor Parquet."""
+    wanted = {*_COLUMNS, *(one.key for business in model.businesses for one in observed(business, model))}
     try:
-        return _parquet(content) if content.startswith(b"PAR1") else _csv(content)
+        return _parquet(content, wanted) if content.startswith(b"PAR1") else _csv(content, wanted)
     except _UNREADABLE as error:
         raise _unusable("is neither CSV with a header nor Parquet") from error
 
 
-def _parquet(content: bytes) -> ObservationFile:
-    table = pq.read_table(io.BytesIO(content))
-    _check_names(table.column_names)
+def _parquet(content: bytes, wanted: AbstractSet[str]) -> ObservationFile:
+    with pq.ParquetFile(io.BytesIO(content)) as file:
+        names = list(file.schema_arrow.names)
+        _check_names(names)
+        if file.metadata.num_rows > _MOST:
+            # A few bytes may stand for any number of lines.
+            raise _unusable(f"has more than {_MOST:,} lines")
+        table = file.read(columns=[name for name in names if name in wanted])
     columns = {name: _text(table.column(name).combine_chunks()) for name in table.column_names}
-    return ObservationFile(columns, np.arange(2, table.num_rows + 2), [])
+    return ObservationFile(names, columns, np.arange(2, table.num_rows + 2), [])
 
 
-def _csv(content: bytes) -> ObservationFile:
+def _csv(content: bytes, wanted: AbstractSet[str]) -> ObservationFile:
     content = content.removeprefix(codecs.BOM_UTF8)
     text, encoding = _decoded(content)
     names = next(csv.reader(io.StringIO(text[: text.find("\n") + 1] or text)), [])
@@ -92,11 +103,14 @@ def _csv(content: bytes) -> ObservationFile:
         # One thread: only then does Arrow know a bad record's number.
         read_options=pyarrow.csv.ReadOptions(use_threads=False, encoding=encoding),
         parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=skip),
-        convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(wanted, pa.string()),
+            include_columns=[name for name in names if name in wanted],
+        ),
     )
     lines = np.arange(2, table.num_rows + len(malformed) + 2)
     columns = {name: _text(table.column(name).combine_chunks()) for name in table.column_names}
-    return ObservationFile(columns, lines[~np.isin(lines, malformed)], malformed)
+    return ObservationFile(names, columns, lines[~np.isin(lines, malformed)], malformed)
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
@@ -159,12 +173,11 @@ def check_observations(file: ObservationFile, model: QualityModelCreate, period:
         RowError(line=line, column=None, detail="has more or fewer fields than the header")
         for line in file.malformed[:NAMED]
     ]
-    known = {*_COLUMNS, *(one.key for business in model.businesses for one in observed(business, model))}
     return Checked(
         blocks=blocks,
         errors=sorted(malformed + faults.errors, key=lambda error: error.line)[:NAMED],
         refused=int(faults.bad.sum()) + len(file.malformed),
-        ignored=sorted(file.columns.keys() - known),
+        ignored=sorted(set(file.names) - file.columns.keys()),
     )
 
 
