@@ -131,7 +131,7 @@ def compare_cells(
     if not any(cell.cluster for cell in (*treated, *control)):
         return compared(mine, theirs, kind, alpha, at_least)
     if min(mine.n, theirs.n) < at_least:
-        return too_few(mine, theirs, at_least)
+        return too_few(mine.n, theirs.n, at_least)
     return compared_by_clusters(_clusters(treated), _clusters(control), kind, alpha)
 
 

@@ -26,7 +26,7 @@ def compared(
     if plain is not None:
         return compare(treated, control, plain, alpha, at_least)
     if min(treated.n, control.n) < at_least:
-        return too_few(treated, control, at_least)
+        return too_few(treated.n, control.n, at_least)
     return ratio_effect(treated, control, alpha)
 
 
@@ -43,5 +43,5 @@ def compared_by_clusters(
     return found if isinstance(found, NoEffect) else found.effect()
 
 
-def too_few(treated: Moments, control: Moments, at_least: int) -> NoEffect:
-    return NoEffect("too-few", f"{treated.n} treated and {control.n} held out; {at_least} of each are needed")
+def too_few(n: int, n_control: int, at_least: int) -> NoEffect:
+    return NoEffect("too-few", f"{n} treated and {n_control} held out; {at_least} of each are needed")

@@ -15,7 +15,7 @@ from scipy import stats
 
 from services.evaluation.domain.breakdown import HOLD_OUT, SMALLEST_CELL
 from services.evaluation.domain.cells import OF_ARM, CellTable, Column, merge_groups
-from services.evaluation.domain.comparison import compared
+from services.evaluation.domain.comparison import compared, too_few
 from services.evaluation.domain.effect import NEAR_COPY, WEAK_CORRELATION, NoEffect
 from services.evaluation.domain.moments import Moments
 from services.evaluation.domain.multiplicity import benjamini_hochberg
@@ -82,8 +82,9 @@ def cell_effects(
     with np.errstate(all="ignore"):
         found = _contrasts(treated, control, kind, alpha, enough)
     n, n_control = treated[0].astype(np.int64), control[0].astype(np.int64)
-    missing = {}
-    for i in np.flatnonzero(~found.judged).tolist():
+    counts = zip(n.tolist(), n_control.tolist(), enough.tolist(), strict=True)
+    missing = {i: too_few(mine, theirs, at_least) for i, (mine, theirs, ok) in enumerate(counts) if not ok}
+    for i in np.flatnonzero(enough & ~found.judged).tolist():
         told = compared(_moments(treated[:, i]), _moments(control[:, i]), kind, alpha, at_least)
         # Where only the quick way could not: nothing is claimed of what two ways do not agree on.
         missing[i] = told if isinstance(told, NoEffect) else NoEffect("too-large", "too large to be squared")

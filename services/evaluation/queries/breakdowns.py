@@ -14,9 +14,8 @@ from services.evaluation.domain.heterogeneity import Heterogeneity, heterogeneit
 from services.evaluation.domain.many import CellEffects, cell_effects
 from services.evaluation.queries import documents
 from services.evaluation.queries.documents import NOBODY_SAID, ends, fine, number
-from shared.contracts.evaluation import Breakdown, BreakdownBy, BreakdownRow, Cuped
+from shared.contracts.evaluation import Breakdown, BreakdownBy
 from shared.contracts.evaluation.effects import EffectMethod
-from shared.contracts.evaluation.heterogeneity import DimensionHeterogeneity, ShrunkEffect
 from shared.contracts.events import Registration as Plan
 from shared.contracts.metrics import MetricCreate, MetricKind
 
@@ -40,78 +39,79 @@ def breakdown(
     kind = kind_of_cells(metric)
     if kind is None:
         raise ValueError(f"{metric.key} has no cells")
-    told = Breakdown(
-        campaign_id=campaign_id,
-        by=list(dimensions),
-        metric=metric.key,
-        data_until=data_until,
-        rows=[],
-    )
+    head = {"campaign_id": campaign_id, "by": dimensions, "metric": metric.key, "data_until": data_until}
     if plan.unit != "customer":
         parts = cells_of(cells.by(*dict.fromkeys(["arm", *OF_ARM, *dimensions, plan.unit])), plan.unit)
         found = with_q_values(break_down(parts, dimensions, kind, plan.alpha))
-        told.rows = [documents.breakdown_row(cell, metric) for cell in found]
-        if len(dimensions) == 1:
-            told.not_pooled = f"a {plan.unit} was drawn as a whole: cells may share some"
-        return told
+        rows = [documents.breakdown_row(cell, metric) for cell in found]
+        shared = f"a {plan.unit} was drawn as a whole: cells may share some" if len(dimensions) == 1 else None
+        return Breakdown.model_validate({**head, "rows": rows, "not_pooled": shared})
     effects = cell_effects(cells, dimensions, kind, plan.alpha)
     pooled = pooled_of(effects, dimensions, plan.alpha)
-    told.rows = rows_of(effects, dimensions, metric, pooled)
-    if isinstance(pooled, NoEffect):
-        told.not_pooled = pooled.detail
-    elif pooled is not None:
-        told.heterogeneity = heterogeneity_of(pooled, metric)
-    return told
+    return Breakdown.model_validate(
+        {
+            **head,
+            "rows": _rows(effects, dimensions, metric, pooled),
+            "heterogeneity": _heterogeneity(pooled, metric) if isinstance(pooled, Heterogeneity) else None,
+            "not_pooled": pooled.detail if isinstance(pooled, NoEffect) else None,
+        }
+    )
 
 
-def rows_of(
+def _rows(
     effects: CellEffects,
     dimensions: Sequence[BreakdownBy],
     metric: MetricCreate,
     pooled: Heterogeneity | NoEffect | None,
-) -> list[BreakdownRow]:
-    """One row a cell, in their order; of a single dimension with the shrunk effects where there are any."""
+) -> list[dict[str, object]]:
+    """One row a cell, in their order; of a single dimension with the shrunk effects where there are any.
+
+    Plain until all of them are validated at once: a model for each would take most of the time.
+    """
     shrunk = (
         dict(zip(_judged(effects), pooled.cells, strict=True)) if isinstance(pooled, Heterogeneity) else {}
     )
-    values = [effects.columns[name].values() for name in dimensions]
+    values = [[value or NOBODY_SAID for value in effects.columns[name].values()] for name in dimensions]
     label = ",".join(dimensions)
-    rows = []
-    for i, of_cell in enumerate(zip(*values, strict=True)):
-        named = {name: value or NOBODY_SAID for name, value in zip(dimensions, of_cell, strict=True)}
-        row = BreakdownRow.model_construct(
-            dimension=label, values=named, n=int(effects.n[i]), n_hold_out=int(effects.n_control[i])
-        )
-        if i in effects.missing:
-            row.error = effects.missing[i].detail
-        else:
-            _tell(row, effects, i, metric)
-            if i in shrunk:
-                row.shrunk = ShrunkEffect(
-                    value=number(shrunk[i].value, metric), ci=ends(shrunk[i].interval, metric)
-                )
+    counts = zip(effects.n.tolist(), effects.n_control.tolist(), strict=True)
+    rows: list[dict[str, object]] = []
+    for i, (of_cell, (n, n_control)) in enumerate(zip(zip(*values, strict=True), counts, strict=True)):
+        row: dict[str, object] = {
+            "dimension": label,
+            "values": dict(zip(dimensions, of_cell, strict=True)),
+            "n": n,
+            "n_hold_out": n_control,
+        }
+        row |= {"error": effects.missing[i].detail} if i in effects.missing else _told(effects, i, metric)
+        if i in shrunk:
+            row["shrunk"] = {
+                "value": number(shrunk[i].value, metric),
+                "ci": ends(shrunk[i].interval, metric),
+            }
         rows.append(row)
     return rows
 
 
-def _tell(row: BreakdownRow, effects: CellEffects, i: int, metric: MetricCreate) -> None:
+def _told(effects: CellEffects, i: int, metric: MetricCreate) -> dict[str, object]:
     found = effects.found
-    row.mean = number(float(found.mean[i]), metric)
-    row.mean_hold_out = number(float(found.mean_control[i]), metric)
-    row.difference = number(float(found.difference[i]), metric)
-    row.ci = ends((float(found.low[i]), float(found.high[i])), metric)
-    row.p_value = float(found.p_value[i])
-    row.q_value = effects.q_values[i]
-    row.se = fine(float(found.error[i]))
     applied, correlation = bool(found.applied[i]), float(found.correlation[i])
-    row.method = _OF_KIND.get(metric.kind, "welch+cuped" if applied else "welch")
-    if correlation:
-        row.cuped = Cuped(
-            theta=float(found.theta[i]),
-            correlation=correlation,
-            variance_reduction=correlation**2 if applied else 0.0,
-            applied=applied,
-        )
+    cuped = {
+        "theta": float(found.theta[i]),
+        "correlation": correlation,
+        "variance_reduction": correlation**2 if applied else 0.0,
+        "applied": applied,
+    }
+    return {
+        "mean": number(float(found.mean[i]), metric),
+        "mean_hold_out": number(float(found.mean_control[i]), metric),
+        "difference": number(float(found.difference[i]), metric),
+        "ci": ends((float(found.low[i]), float(found.high[i])), metric),
+        "p_value": float(found.p_value[i]),
+        "q_value": effects.q_values[i],
+        "se": fine(float(found.error[i])),
+        "method": _OF_KIND.get(metric.kind, "welch+cuped" if applied else "welch"),
+        "cuped": cuped if correlation else None,
+    }
 
 
 def pooled_of(
@@ -126,14 +126,14 @@ def pooled_of(
     return heterogeneity(effects.found.difference[rows].tolist(), effects.found.error[rows].tolist(), alpha)
 
 
-def heterogeneity_of(found: Heterogeneity, metric: MetricCreate) -> DimensionHeterogeneity:
-    return DimensionHeterogeneity(
-        q=found.q,
-        df=found.freedom,
-        p_value=found.p_value,
-        tau2=found.tau2,
-        pooled=number(found.pooled, metric),
-    )
+def _heterogeneity(found: Heterogeneity, metric: MetricCreate) -> dict[str, object]:
+    return {
+        "q": found.q,
+        "df": found.freedom,
+        "p_value": found.p_value,
+        "tau2": found.tau2,
+        "pooled": number(found.pooled, metric),
+    }
 
 
 def _judged(effects: CellEffects) -> list[int]:
