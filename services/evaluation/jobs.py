@@ -62,7 +62,7 @@ async def draw_scorecard(job: JobRun) -> dict[str, Any]:
     if scorecard_id == job.id:
         wanted = ScorecardWanted.model_validate(job.args["wanted"])
         store, settings = job.runtime.resource(Store), settings_of(job.runtime)
-        shares = await scorecards.branch_shares(job.runtime.client("customer"))
+        shares = await scorecards.branch_shares(job.runtime.client("customer"), wanted)
         await _caught_up(job, store, settings.catch_up_seconds, POSITIONS | _DESKS)
         await job.progress(0.4, "reducing outcomes")
         until = clock.now()

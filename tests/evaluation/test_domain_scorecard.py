@@ -80,6 +80,20 @@ def test_no_difference_beyond_chance_is_shrunk_away_and_makes_no_order() -> None
     assert not ranking.alone(0)
 
 
+def test_equal_means_and_lopsided_books_stay_finite() -> None:
+    """Nothing differs, and one subject has a million times the customers of another."""
+    for table in (
+        observed([[50]] * 4, [[7]] * 4),
+        observed([[1e6, 0], [1, 2], [2, 1e6]], [[3, 0], [3, 9], [1, 2]]),
+    ):
+        found = compare(table, 1, 1, seed=2)
+        assert isinstance(found, Compared)
+        assert np.isfinite(found.shrunk.draws).all()
+        assert np.isfinite(found.shrunk.value).all()
+        assert np.isfinite(found.fitted.error).all()
+        assert found.shrunk.spread >= 0
+
+
 def test_clear_differences_make_groups_and_one_alone_has_a_rank() -> None:
     means = [[10.0], [9.9], [5.0], [0.1], [0.0]]
     found = shrink(fitted(fit(observed([[400]] * 5, means))), seed=1)

@@ -37,6 +37,8 @@ ALPHA = 0.05
 _PRIOR_FREEDOM = 10.0
 _GRID = 400
 _WIDEST = 10.0
+_LEAST_NOISE = 1e-12
+"""Of the largest variance along any axis: below, it is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +276,7 @@ def shrink(fitted: Fitted, seed: int, draws: int = DRAWS) -> Shrunk:
     size = fitted.score.size
     noise, axes = np.linalg.eigh(fitted.covariance + 1 / size * _above(fitted.covariance))
     # The common shift was lifted above every other axis: it comes last and says nothing.
-    noise, axes = np.maximum(noise[:-1], 0.0), axes[:, :-1]
+    noise, axes = np.maximum(noise[:-1], noise[-2] * _LEAST_NOISE), axes[:, :-1]
     along = axes.T @ fitted.score
     grid = np.linspace(0.0, _WIDEST * np.sqrt(np.mean(along**2)), _GRID + 1)[1:] ** 2
     spread = grid[:, None] + noise

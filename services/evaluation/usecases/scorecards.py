@@ -132,8 +132,12 @@ def _wanted_of(head: ScorecardHead) -> ScorecardWanted:
 # ── computing ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def branch_shares(customer: httpx.AsyncClient) -> pa.Table:
-    """Who shares which customer, by day, as the customer service says; Unavailable when it does not."""
+async def branch_shares(customer: httpx.AsyncClient, wanted: ScorecardWanted) -> pa.Table:
+    """Who shares which customer, by day, as the customer service says; Unavailable when it does not. Managers
+    share none.
+    """
+    if wanted.level == "staff":
+        return SHARES.empty_table()
     try:
         answer = await customer.get("/v1/exports/shares", headers={"Accept": ARROW})
         answer.raise_for_status()
