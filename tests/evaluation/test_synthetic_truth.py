@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 
 import duckdb
 import numpy as np
@@ -12,6 +13,8 @@ from scipy import stats
 from deploy.demo.bank import Bank, answers, generate, outcomes, true_effect
 from services.evaluation.domain.effect import Effect, compare
 from services.evaluation.domain.moments import of_values
+from services.evaluation.domain.policy_value import FOLDS, Gain, gain
+from tests.evaluation.policy_world import of_customers
 
 START = datetime(2026, 10, 17, 0, 30, tzinfo=UTC)
 BEFORE = START - timedelta(days=30)
@@ -79,6 +82,30 @@ def test_the_interval_covers_the_hidden_effect_over_two_hundred_splits(
         assert isinstance(effect, Effect)
         covered += effect.interval[0] <= truth <= effect.interval[1]
     assert covered >= FEWEST
+
+
+def test_the_value_of_another_policy_covers_its_hidden_value_over_sixty_splits(
+    bank: Bank, lives: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> None:
+    """Who receives a salary would be left alone, the affluent be called as they were."""
+    called, alone, before = lives
+    kinds = np.array(bank.truth["archetype"].to_pylist())
+    payroll = (kinds[np.isin(kinds, ["affluent", "payroll"])] == "payroll").astype(int)
+    truth = float(((alone - called) * payroll).mean())
+    fold = np.random.default_rng(0).integers(0, FOLDS, called.size)
+    call, leave = [1.0, 0.0], [0.0, 1.0]
+    policies = np.tile(np.array([call, leave]), (FOLDS, 1, 1))
+    covered = 0
+    for treated in islice(splits(called.size), 60):
+        lived = np.where(treated, called, alone) - before
+        seen = of_customers(
+            fold, payroll, 1 - treated, lived - lived.mean(), np.where(treated, 0.8, 0.2), ("call", "")
+        )
+        found = gain(seen, policies, np.array(call))
+        assert isinstance(found, Gain)
+        low, high = found.interval(0.05)
+        covered += low <= truth <= high
+    assert covered >= stats.binom.ppf(0.001, 60, 0.95)
 
 
 def test_the_realised_effect_is_the_expected_one_within_chance(
