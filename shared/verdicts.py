@@ -5,6 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
+from shared.contracts.evaluation.boards import BoardCampaign
 from shared.contracts.evaluation.results import CampaignResult, HealthCheck
 from shared.contracts.metrics import Better
 
@@ -57,6 +58,16 @@ def verdict_by(interval: tuple[Decimal, Decimal], better: Better) -> Verdict:
     if low <= 0 <= high:
         return Verdict.UNDECIDED
     return Verdict.BETTER if (low > 0) == (better is Better.HIGHER) else Verdict.WORSE
+
+
+def verdict_on_board(campaign: BoardCampaign, better: Better) -> Verdict:
+    """Of what the board tells of a campaign, as the review says it."""
+    effect = campaign.effect
+    if effect is None:
+        return Verdict.NOT_EVALUATED
+    if effect.ci is None:
+        return Verdict.WITHHELD if campaign.progress.hold_out else Verdict.NO_HOLD_OUT
+    return verdict_by(effect.ci, better) if effect.readable else Verdict.EARLY
 
 
 def failed_checks(checks: Sequence[HealthCheck]) -> list[HealthCheck]:

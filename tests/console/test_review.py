@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.console.i18n import Texts
-from services.console.pages.board_campaigns import Chosen, matching, verdict_on_board
+from services.console.pages.board_campaigns import Chosen, matching, verdict_shown
 from services.console.pages.review_burn import remaining
 from shared.contracts.evaluation import BoardCampaign
 from shared.contracts.metrics import Better
@@ -85,16 +85,16 @@ def test_filters_hold_together() -> None:
 
 
 def test_a_verdict_needs_an_interval_and_knows_which_side_is_better() -> None:
-    assert [verdict_on_board(each, {}) for each in (A, B, C, D)] == [
+    assert [verdict_shown(each, {}) for each in (A, B, C, D)] == [
         Verdict.UNDECIDED,
         Verdict.WORSE,
         Verdict.NOT_EVALUATED,
         Verdict.BETTER,
     ]
     withheld = {**effect("1.00", "0.00", "2.00"), "verdict": "withheld", "difference": None, "ci": None}
-    assert verdict_on_board(campaign("E", effect=withheld), {}) is Verdict.WITHHELD
+    assert verdict_shown(campaign("E", effect=withheld), {}) is Verdict.WITHHELD
     early = {**effect("1.00", "0.50", "2.00"), "readable": False}
-    assert verdict_on_board(campaign("F", effect=early), {}) is Verdict.EARLY
+    assert verdict_shown(campaign("F", effect=early), {}) is Verdict.EARLY
     assert verdict_by((Decimal(1), Decimal(2)), Better.LOWER) is Verdict.WORSE
 
 

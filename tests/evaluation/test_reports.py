@@ -132,6 +132,19 @@ async def test_a_branch_reads_of_its_own_customers(evaluation: Running, evaluate
         assert (await report(manager, campaign)).status_code == 403
 
 
+async def test_the_board_is_a_document_too(strategist: httpx.AsyncClient, evaluated: Evaluated) -> None:
+    answer = await strategist.get("/v1/reports/strategy")
+    assert answer.status_code == 200, answer.text
+    html = answer.text
+    assert "策略管理看板" in html
+    row = html[html.index("&amp;财富客户提升") :].split("</tr>")[0]
+    assert "活动有效" in row
+    assert 'class="strip"' in row
+    money = evaluated.result["money"]
+    assert Quantity("zh", "sum", "CNY").signed_total(Decimal(money["incremental"])) in row
+    assert "<img" not in html
+
+
 async def test_without_a_result_there_is_no_report(
     evaluation: Running, strategist: httpx.AsyncClient
 ) -> None:

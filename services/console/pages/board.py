@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from nicegui import ui
 
-from services.console.formats import NOTHING, Quantity, moment, percent, whole
+from services.console.formats import NOTHING, Quantity, day, moment, percent, whole
 from services.console.frame import heading
 from services.console.pages.board_campaigns import CampaignTable
+from services.console.pages.report_button import report_button
 from services.console.pages.words import Metrics, metrics
 from services.console.view import View, page
 from services.console.widgets.figures import panel
@@ -66,7 +67,7 @@ async def _fetch(view: View) -> Facts:
 def _draw(view: View, facts: Facts) -> None:
     t = view.t
     with heading(t("board.title"), t("board.as_of", time=moment(facts.board.as_of))):
-        pass
+        report_button(view, "/v1/reports/strategy", f"strategy-{day(facts.board.as_of)}.pdf")
     _tiles(view, facts)
     with ui.element("section").classes("panel"):
         html(Markup("<h2>{}</h2>").format(t("loop.title")))

@@ -20,7 +20,7 @@ from shared.charts.strip import common_room, small_strip
 from shared.contracts.evaluation import BoardCampaign, BoardEffect
 from shared.contracts.metrics import Better
 from shared.verdict_words import headline
-from shared.verdicts import TONES, Verdict, verdict_by
+from shared.verdicts import TONES, Verdict, verdict_on_board
 
 SORTS = ("newest", "incremental", "reached", "verdict")
 _STATES = ("running", "paused", "completed")
@@ -130,7 +130,7 @@ class CampaignTable:
     def _verdict(self, campaign: BoardCampaign, address: str) -> Cell:
         """What may be said leads to the review; below it, whether it may still move."""
         t = self.view.t
-        verdict = verdict_on_board(campaign, self.metrics)
+        verdict = verdict_shown(campaign, self.metrics)
         tone = TONES[verdict]
         said = Markup('<a href="{}">{}</a>').format(
             address, tag(headline(verdict, t.language), "" if tone == "muted" else tone)
@@ -153,7 +153,7 @@ class CampaignTable:
         title = self.view.t(
             "board.strip", name=self.view.t.local(campaign.name), value=value, interval=interval
         )
-        tone = TONES[verdict_on_board(campaign, self.metrics)]
+        tone = TONES[verdict_shown(campaign, self.metrics)]
         return Markup('<b class="num">{}</b>{}<span class="muted small num">{}</span>').format(
             value, small_strip(found, self._ends(unit), tone, SCREEN, title), interval
         )
@@ -220,21 +220,14 @@ def matching(
         "newest": lambda _: 0.0,
         "incremental": lambda each: _descending(_incremental(each)),
         "reached": lambda each: _descending(each.target_reached),
-        "verdict": lambda each: float(_ORDER.index(verdict_on_board(each, metrics))),
+        "verdict": lambda each: float(_ORDER.index(verdict_shown(each, metrics))),
     }
     return sorted(found, key=keys[chosen.sort])
 
 
-def verdict_on_board(campaign: BoardCampaign, metrics: Metrics) -> Verdict:
-    effect = campaign.effect
-    if effect is None:
-        return Verdict.NOT_EVALUATED
-    if effect.ci is None:
-        return Verdict.WITHHELD if campaign.progress.hold_out else Verdict.NO_HOLD_OUT
-    if not effect.readable:
-        return Verdict.EARLY
+def verdict_shown(campaign: BoardCampaign, metrics: Metrics) -> Verdict:
     known = metrics.get(campaign.primary_metric)
-    return verdict_by(effect.ci, known.better if known else Better.HIGHER)
+    return verdict_on_board(campaign, known.better if known else Better.HIGHER)
 
 
 def _descending(value: Decimal | float | None) -> float:

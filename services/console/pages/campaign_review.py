@@ -9,6 +9,7 @@ from services.console.api import segment
 from services.console.formats import Quantity, day, exact_money, whole
 from services.console.frame import heading
 from services.console.pages.advice import Reload, draw_advice
+from services.console.pages.report_button import report_button
 from services.console.pages.review_breakdown import (
     draw_arms,
     draw_breakdown,
@@ -71,23 +72,7 @@ def _head(view: View, seen: ReviewFacts, again: Reload) -> None:
         html(state_tag(t, campaign.state))
         evaluate_button(view, seen.campaign_id, again)
         if seen.board.result is not None:
-            _download(view, seen)
-
-
-def _download(view: View, seen: ReviewFacts) -> None:
-    """The report as PDF, made when it is asked for."""
-    t = view.t
-
-    async def fetch() -> None:
-        button.props("loading")
-        path = f"/v1/reports/campaigns/{segment(seen.campaign_id)}"
-        asked = {"format": "pdf", "lang": t.language}
-        content = await view.attempt(view.api.document("evaluation", path, asked))
-        button.props(remove="loading")
-        if content is not None:
-            ui.download.content(content, f"{seen.board.campaign.key}.pdf", "application/pdf")
-
-    button = ui.button(t("review.download"), on_click=fetch).props("outline no-caps")
+            report_button(view, f"/v1/reports/campaigns/{segment(seen.campaign_id)}", f"{campaign.key}.pdf")
 
 
 def _audience(view: View, seen: ReviewFacts) -> str:

@@ -9,9 +9,13 @@ from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead
 from services.evaluation.api.boards import campaign_board
 from services.evaluation.api.campaigns import visible
 from services.evaluation.queries import campaigns, results
-from services.evaluation.queries.metrics import frozen
+from services.evaluation.queries.board_report import board_html
+from services.evaluation.queries.boards import strategy_board
+from services.evaluation.queries.metrics import definitions, frozen
 from services.evaluation.queries.paper import printed
 from services.evaluation.queries.report import Report, campaign_html
+from services.evaluation.store.contacts import efforts
+from shared import clock
 from shared.charts.palette import PRINT, SCREEN
 from shared.formats import Language
 from shared.web import Rest, Router, Session, problem_responses
@@ -69,11 +73,34 @@ async def get_campaign_report(
     return await _answer(html, format_, f"{registration.key}.{format_}", headers)
 
 
+@router.get(
+    "/reports/strategy",
+    response_class=Response,
+    responses={200: _DOCUMENT[200], **problem_responses(422, 503)},
+)
+async def get_board_report(
+    session: Session,
+    principal: ReviewRead,
+    store: CurrentStore,
+    rest: Rest,
+    format_: As = "html",
+    lang: In = "zh",
+) -> Response:
+    """The strategy board as a document, as of now: every campaign of the reader's organisation, with verdict,
+    incremental total and interval on one scale.
+    """
+    at = clock.now()
+    effort = await store.read(lambda cursor: efforts(cursor, principal.scope, at))
+    board = await strategy_board(session, effort, at)
+    metrics = await definitions(session, [each.primary_metric for each in board.campaigns])
+    await rest()
+    html = board_html(board, metrics, lang, SCREEN if format_ == "html" else PRINT)
+    return await _answer(html, format_, f"strategy-{at:%Y%m%d}.{format_}", {"Cache-Control": "no-store"})
+
+
 async def _answer(html: str, format_: Format, name: str, headers: dict[str, str]) -> Response:
     content = html.encode() if format_ == "html" else await printed(html)
-    safe = {
-        "Content-Disposition": f'inline; filename="{name}"',
-        "Content-Security-Policy": _POLICY,
-        "X-Content-Type-Options": "nosniff",
-    }
+    safe = {"Content-Disposition": f'inline; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+    if format_ == "html":
+        safe["Content-Security-Policy"] = _POLICY
     return Response(content, media_type=_TYPES[format_], headers={**headers, **safe})

@@ -149,7 +149,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "newcombe": ("比例之差（Newcombe）", "Difference in proportions (Newcombe)"),
     "board_title": ("策略管理看板", "Strategy board"),
     "campaign": ("活动", "Campaign"),
-    "none_yet": ("尚未评估", "Not evaluated"),
+    "contacted": ("已接触 / 已分配", "Contacted / assigned"),
     "as_of": ("数据截至 {time}", "As of {time}"),
     "total": ("合计增量（人民币，有结论的活动）", "Incremental total (CNY, campaigns with a verdict)"),
     "empty": ("还没有启动的活动。", "No campaign has been launched yet."),
