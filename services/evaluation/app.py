@@ -12,7 +12,9 @@ from services.evaluation.api import (
     recommendations,
     reports,
     review,
+    sample_size,
     scorecards,
+    series,
     service_quality,
 )
 from services.evaluation.consumers import HANDLERS
@@ -84,8 +86,10 @@ service = Service(
     routers=[
         metrics.router,
         experiments.router,
+        sample_size.router,
         campaigns.router,
         breakdowns.router,
+        series.router,
         recommendations.router,
         review.router,
         boards.router,

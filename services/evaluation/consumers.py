@@ -28,11 +28,11 @@ async def launched(session: AsyncSession, event: CampaignLaunched, _runtime: Run
 
 
 async def paused(session: AsyncSession, event: CampaignPaused, _runtime: Runtime) -> None:
-    await registrations.move(session, event.campaign_id, "paused")
+    await registrations.move(session, event.campaign_id, "paused", event.at)
 
 
 async def resumed(session: AsyncSession, event: CampaignResumed, _runtime: Runtime) -> None:
-    await registrations.move(session, event.campaign_id, "running")
+    await registrations.move(session, event.campaign_id, "running", event.at)
 
 
 async def completed(session: AsyncSession, event: CampaignCompleted, _runtime: Runtime) -> None:

@@ -34,25 +34,54 @@ def units_per_group(
     return float(optimize.brentq(shortfall, 2.0, 2 * approximate + 10))
 
 
+def units_in_all(
+    standardised: float, hold_out: float, alpha: float = 0.05, power: float = 0.8, *, one_sided: bool = False
+) -> float:
+    """Units of both groups together when a share `hold_out` of them is held out; otherwise as above."""
+    unequal = 1 / (4 * hold_out * (1 - hold_out))
+    equal = 2 * units_per_group(standardised, alpha, power, one_sided=one_sided)
+    fewest = max(4.0, 2 / min(hold_out, 1 - hold_out))
+    approximate = equal * unequal
+    if approximate > 1e5:
+        return approximate
+
+    def shortfall(n: float) -> float:
+        shift = abs(standardised) * sqrt(n * hold_out * (1 - hold_out))
+        return _power(n - 2, shift, alpha, one_sided=one_sided) - power
+
+    if shortfall(fewest) >= 0:
+        return fewest
+    return float(optimize.brentq(shortfall, fewest, max(2 * approximate, fewest) + 10))
+
+
 def minimum_detectable(
-    deviation: float, n_treated: int, n_control: int, alpha: float = 0.05, power: float = 0.8
+    deviation: float,
+    n_treated: int,
+    n_control: int,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    *,
+    one_sided: bool = False,
 ) -> float:
     """Smallest difference, in the unit of `deviation`, that is found with probability `power`.
 
-    Two-sided t test with equal variances, exact by the non-central t.
+    t test with equal variances, exact by the non-central t.
     """
     if min(n_treated, n_control) < 2:
         raise ValueError("2 of each group are needed")
     freedom = n_treated + n_control - 2
     error = deviation * sqrt(1 / n_treated + 1 / n_control)
-    approximate = float(stats.norm.isf(alpha / 2) + stats.norm.ppf(power))
+    approximate = float(stats.norm.isf(alpha if one_sided else alpha / 2) + stats.norm.ppf(power))
     if freedom > 1e5:
         return approximate * error
+
+    def shortfall(shift: float) -> float:
+        return _power(freedom, shift, alpha, one_sided=one_sided) - power
+
     highest = max(approximate, 1.0) * 2
-    while _power(freedom, highest, alpha) < power:
+    while shortfall(highest) < 0:
         highest *= 2
-    shift = optimize.brentq(lambda shift: _power(freedom, shift, alpha) - power, 0.0, highest)
-    return float(shift) * error
+    return float(optimize.brentq(shortfall, 0.0, highest)) * error
 
 
 def _power(freedom: float, shift: float, alpha: float, *, one_sided: bool = False) -> float:
@@ -69,15 +98,24 @@ def units_for_proportions(rate: float, other: float, alpha: float = 0.05, power:
 
     Two-sided score test by the normal (Fleiss, Levin and Paik 2003, without the correction of continuity).
     """
-    if not (0 <= rate <= 1 and 0 <= other <= 1):
+    return proportions_in_all(rate, other, 0.5, alpha, power) / 2
+
+
+def proportions_in_all(
+    rate: float, treated: float, hold_out: float, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Units of both groups together to tell `rate` of a share `hold_out` from `treated` of the others."""
+    if not (0 <= rate <= 1 and 0 <= treated <= 1):
         raise ValueError("proportions lie between 0 and 1")
-    if rate == other:
+    if rate == treated:
         return float("inf")
-    middle = (rate + other) / 2
-    pooled = stats.norm.isf(alpha / 2) * sqrt(2 * middle * (1 - middle))
-    apart = stats.norm.ppf(power) * sqrt(rate * (1 - rate) + other * (1 - other))
-    units = float(((pooled + apart) / (rate - other)) ** 2)
-    return max(units, 2.0) if units < LARGEST else float("inf")
+    middle = hold_out * rate + (1 - hold_out) * treated
+    pooled = stats.norm.isf(alpha / 2) * sqrt(middle * (1 - middle) / hold_out / (1 - hold_out))
+    apart = stats.norm.ppf(power) * sqrt(
+        treated * (1 - treated) / (1 - hold_out) + rate * (1 - rate) / hold_out
+    )
+    units = float(((pooled + apart) / (treated - rate)) ** 2)
+    return max(units, 4.0) if units < 2 * LARGEST else float("inf")
 
 
 def detectable_proportion(
@@ -110,6 +148,25 @@ def units_for_non_inferiority(
     The interval of level 1 − α has to stay within the margin: a one-sided t test at α / 2.
     """
     return units_per_group(margin / deviation, alpha / 2, power, one_sided=True)
+
+
+def non_inferior_proportions_in_all(
+    rate: float, margin: float, hold_out: float, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Units of both groups together to rule out that `rate`, where both have it, got worse by `margin`.
+
+    By the normal (Blackwelder 1982), at the one side of the interval of level 1 − α.
+    """
+    both = float(stats.norm.isf(alpha / 2) + stats.norm.ppf(power))
+    return both**2 * rate * (1 - rate) / (hold_out * (1 - hold_out)) / margin**2
+
+
+def non_inferior_margin(
+    rate: float, n_treated: int, n_control: int, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Smallest margin that so many units can show; the inverse of the above."""
+    both = float(stats.norm.isf(alpha / 2) + stats.norm.ppf(power))
+    return both * sqrt(rate * (1 - rate) * (1 / n_treated + 1 / n_control))
 
 
 def design_effect(icc: float, size: float, variation: float = 0.0) -> float:

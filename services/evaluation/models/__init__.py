@@ -3,7 +3,7 @@
 from services.evaluation.models.erasure import Erasure
 from services.evaluation.models.metric import MetricRow
 from services.evaluation.models.recommendation import RecommendationRow
-from services.evaluation.models.registration import Course, Registration
+from services.evaluation.models.registration import Course, CourseChange, Registration
 from services.evaluation.models.result import BranchEffect, CellBlock, Result, ResultCell
 from services.evaluation.models.scorecard import ScorecardRow, ScorecardSubject
 from services.evaluation.models.service_quality import (
@@ -17,6 +17,7 @@ __all__ = [
     "BranchEffect",
     "CellBlock",
     "Course",
+    "CourseChange",
     "Erasure",
     "MetricRow",
     "QualityIndexRow",

@@ -30,6 +30,15 @@ class Registration(Base):
     content_hash: Mapped[str]
 
 
+class CourseChange(Base):
+    """When a campaign was paused, or went on."""
+
+    __tablename__ = "course_change"
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("registration.campaign_id"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(primary_key=True)
+
+
 class Course(Base):
     """Where a registered campaign stands."""
 

@@ -101,7 +101,8 @@ def _progress(effort: Effort) -> BoardProgress:
         assigned=effort.assigned,
         hold_out=effort.held_out,
         contacted=effort.contacted,
-        share=effort.contacted / effort.assigned if effort.assigned else 0.0,
+        # Somebody held out may have been contacted all the same.
+        share=min(effort.contacted / effort.assigned, 1.0) if effort.assigned else 0.0,
         minutes=effort.minutes,
         contact_cost=effort.cost,
     )

@@ -1,10 +1,12 @@
 """From what the store observed to the health of a campaign, and how it is told."""
 
+from services.evaluation.domain.breakdown import HOLD_OUT
 from services.evaluation.domain.effect import Effect, NoEffect, welch
 from services.evaluation.domain.exposure import Exposures
-from services.evaluation.domain.health import Arrivals, Check, CheckName, Observed
+from services.evaluation.domain.health import Arrivals, Check, CheckName, Observed, health
 from services.evaluation.store.health import Around
 from shared.contracts.evaluation import CampaignResult, HealthCheck, Narrative
+from shared.contracts.events import Registration as Plan
 
 _LEVEL = 0.05
 _READINGS: dict[CheckName, Narrative] = {
@@ -54,6 +56,12 @@ _READINGS: dict[CheckName, Narrative] = {
         " reached one of them only, read the effect with care.",
     ),
 }
+
+
+def checks(plan: Plan, exposed: Exposures, seen: Around, last: CampaignResult | None) -> list[Check]:
+    """As of what the store knows; `last` is the newest result so far."""
+    shares = {arm.key: arm.share for arm in plan.arms} | {HOLD_OUT: plan.hold_out}
+    return health(shares, observed(exposed, seen, last))
 
 
 def observed(exposed: Exposures, seen: Around, last: CampaignResult | None) -> Observed:

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluation.models import Course, Registration
+from services.evaluation.models import Course, CourseChange, Registration
 from services.evaluation.queries.metrics import definitions
 from shared import clock
 from shared.contracts.events import CampaignCompleted, CampaignLaunched
@@ -52,13 +52,17 @@ async def register(session: AsyncSession, launched: CampaignLaunched) -> None:
         await session.flush()
 
 
-async def move(session: AsyncSession, campaign_id: UUID, state: str) -> None:
+async def move(session: AsyncSession, campaign_id: UUID, state: str, at: datetime) -> None:
     """Running and paused follow one another; a completed campaign stays completed."""
-    await session.execute(
+    moved = await session.scalar(
         update(Course)
         .where(Course.campaign_id == campaign_id, Course.state != "completed")
         .values(state=state)
+        .returning(Course.campaign_id)
     )
+    if moved is not None:
+        change = insert(CourseChange).values(campaign_id=campaign_id, at=at, state=state)
+        await session.execute(change.on_conflict_do_nothing())
 
 
 async def complete(session: AsyncSession, completed: CampaignCompleted) -> None:
