@@ -284,6 +284,24 @@ def test_post_stratified_means_weigh_strata_by_everybody_in_them() -> None:
     assert [effect.mean, effect.mean_control] == pytest.approx([9.6, 8.5])
 
 
+def test_post_stratified_means_are_adjusted_within_strata() -> None:
+    """θ is that of the regression with every stratum's and group's own level."""
+    rng = np.random.default_rng(24)
+    stratum, treated = np.repeat([0, 1, 2], 80), np.tile([True, True, False, True], 60)
+    before = rng.normal(10 * stratum, 3)
+    outcome = 0.7 * before - 30 * stratum + 2 * treated + rng.normal(0, 1, 240)
+    parts = [(stratum == each) & side for each in range(3) for side in (treated, ~treated)]
+    moments = [of_values(outcome[part], before[part]) for part in parts]
+    effect = effect_of(poststratified(list(zip(moments[::2], moments[1::2], strict=True)), 0.05))
+    levels = np.column_stack([before, *(part.astype(float) for part in parts)])
+    theta = np.linalg.lstsq(levels, outcome)[0][0]
+    assert effect.method == "post-stratified+cuped"
+    assert effect.adjustment is not None
+    assert effect.adjustment.theta == pytest.approx(theta, rel=1e-9)
+    adjusted = [(outcome[part] - theta * before[part]).mean() for part in parts]
+    assert effect.difference == pytest.approx(np.mean(np.subtract(adjusted[::2], adjusted[1::2])), rel=1e-9)
+
+
 def test_small_strata_are_joined_and_nobody_is_lost() -> None:
     def of(n: int, m: int) -> tuple[Moments, Moments]:
         return Moments(n, 1.0, float(n)), Moments(m, 0.0, float(m))

@@ -72,6 +72,7 @@ async def test_managers_that_were_drawn_are_the_evidence(
     low, high = (Decimal(end) for end in overall["ci"])
     assert low <= 500 <= high
     assert overall["method"] == "cr2"
+    assert result["primary"]["post_stratified"] is None
     clustering = overall["clustering"]
     assert (clustering["clusters"], clustering["clusters_hold_out"]) == (18, 12)
     # Of equal clusters: (1/18 + 1/12)² ÷ (1/18²/17 + 1/12²/11).

@@ -75,6 +75,9 @@ async def test_completion_evaluates_against_the_hold_out(
     assert low <= 500 <= high
     assert overall["method"] == "welch+cuped"
     assert overall["cuped"]["variance_reduction"] > 0.5
+    within = result["primary"]["post_stratified"]
+    assert (within["method"], within["n"]) == ("post-stratified+cuped", 600)
+    assert Decimal(within["difference"]) == pytest.approx(Decimal(overall["difference"]), abs=10)
     money = result["money"]
     assert Decimal(money["incremental"]) == pytest.approx(Decimal(overall["difference"]) * 600, abs=5)
     assert (money["contact_cost"], money["contacts"], money["minutes"]) == ("3600.00", 600, "2400.0")

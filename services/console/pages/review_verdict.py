@@ -8,13 +8,16 @@ from nicegui import ui
 
 from services.console.api import segment
 from services.console.formats import Quantity, day, moment, p_value, percent, whole
+from services.console.i18n import Texts
 from services.console.pages.advice import Reload
 from services.console.pages.review_facts import ReviewFacts
 from services.console.view import View
 from services.console.widgets.html import html, tag
 from shared.auth import Role
 from shared.contracts.base import JobView
+from shared.contracts.drawing import DrawnUnit
 from shared.contracts.evaluation import CampaignBoard, CampaignResult, HealthCheck
+from shared.contracts.evaluation.effects import Clustering
 from shared.verdict_words import check_name, headline, meaning, what_to_do
 from shared.verdicts import TONES, failed_checks, verdict_of
 
@@ -75,6 +78,8 @@ def _figures(view: View, seen: ReviewFacts, result: CampaignResult) -> Markup:
                 f"p {p_value(overall.p_value)}",
             ),
         ]
+    if overall is not None and overall.clustering is not None:
+        cells.append(clusters(t, overall.clustering, board.registration.unit))
     if board.campaign.target_reached is not None:
         target = unit.total(board.registration.target)
         cells.append((t("verdict.target"), percent(board.campaign.target_reached, 0), target))
@@ -88,6 +93,16 @@ def _figures(view: View, seen: ReviewFacts, result: CampaignResult) -> Markup:
     cell = Markup("<div><span>{}</span><strong>{}</strong><span>{}</span></div>")
     return Markup('<div class="verdict-figures">{}</div>').format(
         Markup().join(cell.format(*each) for each in cells)
+    )
+
+
+def clusters(t: Texts, found: Clustering, unit: DrawnUnit) -> tuple[str, str, str]:
+    """How many were drawn, and what it costs that customers of one are alike."""
+    alike = [("verdict.icc", found.icc), ("verdict.design_effect", found.design_effect)]
+    return (
+        t.word("drawn", unit),
+        f"{whole(found.clusters)} / {whole(found.clusters_hold_out)}",
+        " · ".join(t(key, n=f"{value:.2f}") for key, value in alike if value is not None),
     )
 
 

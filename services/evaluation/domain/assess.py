@@ -16,6 +16,7 @@ from services.evaluation.domain.breakdown import (
 )
 from services.evaluation.domain.effect import Effect, NoEffect
 from services.evaluation.domain.health import Check, Observed, health, withheld
+from services.evaluation.domain.poststratify import by_segment_and_branch
 from services.evaluation.domain.recommend import Advice, Findings, advise
 from services.evaluation.domain.samples import Quantiles
 from services.evaluation.domain.stopping import Moment, Ruling, rule
@@ -102,6 +103,8 @@ class Assessment:
     found: Findings
     advice: Advice
     ruling: Ruling | None = None
+    stratified: Effect | NoEffect | None = None
+    """Within segments and branches; of what adds up, where customers were drawn."""
 
     @property
     def sound(self) -> bool:
@@ -164,7 +167,8 @@ def assess(
     if sound:
         effects = {arm: _against_control(primary, arm, design.alpha) for arm in design.arms}
         effects[OVERALL] = overall
-    return Assessment(checks, effects, watched, cells, money, found, advise(found), ruling if sound else None)
+    ruled, stratified = (ruling, _stratified(primary, design.alpha)) if sound else (None, None)
+    return Assessment(checks, effects, watched, cells, money, found, advise(found), ruled, stratified)
 
 
 def against_hold_out(measured: Measured, alpha: float) -> Effect | NoEffect:
@@ -178,6 +182,12 @@ def _against_control(measured: Measured, arm: str | None, alpha: float) -> Effec
     treated = [cell for cell in measured.cells if (cell.arm == arm if arm else cell.arm != HOLD_OUT)]
     control = [cell for cell in measured.cells if cell.arm == HOLD_OUT]
     return compare_cells(treated, control, measured.kind, alpha)
+
+
+def _stratified(primary: Measured, alpha: float) -> Effect | NoEffect | None:
+    if primary.kind not in _ADDED or any(cell.cluster for cell in primary.cells):
+        return None
+    return by_segment_and_branch(primary.cells, alpha)
 
 
 def _guardrail(design: Design, measured: Measured) -> Guardrail:

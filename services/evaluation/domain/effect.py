@@ -26,6 +26,7 @@ Method = Literal[
     "delta",
     "order-statistics",
     "post-stratified",
+    "post-stratified+cuped",
     "cr2",
     "cr2+cuped",
     "cluster-means",

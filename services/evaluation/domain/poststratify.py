@@ -7,24 +7,28 @@ the customers it happened to get, and its weight is itself an estimate.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from services.evaluation.domain.effect import Effect, Estimate, NoEffect, contrast
-from services.evaluation.domain.moments import Moments
+from services.evaluation.domain.breakdown import HOLD_OUT
+from services.evaluation.domain.effect import Adjustment, Effect, Estimate, Method, NoEffect, contrast, cuped
+from services.evaluation.domain.moments import Moments, merged
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from services.evaluation.domain.breakdown import Cell
 
 SMALLEST_STRATUM = 5
 Stratum = tuple[Moments, Moments]
 
 
 def poststratified(strata: Sequence[Stratum], alpha: float) -> Effect | NoEffect:
-    """The effect over (treated, control) moments of y per stratum.
+    """The effect over (treated, control) moments per stratum, adjusted for the covariate where it helps.
 
     Strata with fewer than five of either group are joined, smallest first: sizes do not depend on outcomes.
     """
-    joined = collapsed(strata)
+    joined, adjustment = _without_covariate(collapsed(strata))
     total = sum(treated.n + control.n for treated, control in joined)
     if not joined:
         treated_n, control_n = (sum(stratum[side].n for stratum in strata) for side in (0, 1))
@@ -40,7 +44,35 @@ def poststratified(strata: Sequence[Stratum], alpha: float) -> Effect | NoEffect
     between = sum(w * (effect - overall) ** 2 for w, effect in zip(weights, effects, strict=True)) / total
     treated, control = groups
     with_weights = Estimate(treated.n, treated.mean, treated.variance + between, treated.freedom)
-    return contrast(with_weights, control, alpha, "post-stratified")
+    used = adjustment is not None and adjustment.applied
+    method: Method = "post-stratified+cuped" if used else "post-stratified"
+    effect = contrast(with_weights, control, alpha, method)
+    return effect if isinstance(effect, NoEffect) else replace(effect, adjustment=adjustment)
+
+
+def by_segment_and_branch(cells: Iterable[Cell], alpha: float) -> Effect | NoEffect:
+    """All treated arms together against the hold-out, by the segment and branch of the assignment."""
+    parts: dict[tuple[str, str], tuple[list[Moments], list[Moments]]] = {}
+    for cell in cells:
+        stratum = parts.setdefault((cell.segment, cell.branch), ([], []))
+        stratum[cell.arm == HOLD_OUT].append(cell.moments)
+    strata = [(merged(treated), merged(control)) for _, (treated, control) in sorted(parts.items())]
+    return poststratified(strata, alpha)
+
+
+def _without_covariate(strata: list[Stratum]) -> tuple[list[Stratum], Adjustment | None]:
+    """θ is pooled within groups and strata: what strata explain, it need not."""
+    within = [_within([stratum[side] for stratum in strata]) for side in (0, 1)]
+    adjustment = cuped(within[0], within[1])
+    if adjustment is None or not adjustment.applied:
+        return strata, adjustment
+    theta, centre = adjustment.theta, merged(part for stratum in strata for part in stratum).mean_x
+    return [(mine.less(theta, centre), theirs.less(theta, centre)) for mine, theirs in strata], adjustment
+
+
+def _within(parts: Sequence[Moments]) -> Moments:
+    """What varies inside the parts, as if their means were one."""
+    return merged(replace(part, mean_y=0.0, mean_x=0.0) for part in parts)
 
 
 def collapsed(strata: Sequence[Stratum], at_least: int = SMALLEST_STRATUM) -> list[Stratum]:

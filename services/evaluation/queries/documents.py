@@ -89,6 +89,7 @@ def primary(
         better=metric.better,
         arms=[effect for arm, effect in computed.items() if effect is not None and arm != OVERALL],
         overall=computed[OVERALL],
+        post_stratified=arm_effect(OVERALL, assessment.stratified, metric) if assessment.stratified else None,
     )
 
 
@@ -162,6 +163,7 @@ def errors(assessment: Assessment) -> list[EvaluationError]:
     places: list[tuple[str, Effect | NoEffect]] = [
         *((f"primary/{arm}", effect) for arm, effect in assessment.effects.items()),
         *((f"guardrail/{found.metric}", found.effect) for found in assessment.guardrails),
+        *([("primary/post_stratified", assessment.stratified)] if assessment.stratified else []),
     ]
     failed = [check for check in assessment.checks if check.withholds and not check.ok]
     return [

@@ -22,6 +22,7 @@ EffectMethod = Literal[
     "delta",
     "order-statistics",
     "post-stratified",
+    "post-stratified+cuped",
     "cr2",
     "cr2+cuped",
     "cluster-means",

@@ -82,6 +82,11 @@ class PrimaryEffect(Schema):
     better: Better
     arms: list[ArmEffect]
     overall: ArmEffect | None = Field(None, description="All treated arms pooled, against the hold-out")
+    post_stratified: ArmEffect | None = Field(
+        None,
+        description="The same once more, within segments and branches: close to `overall`, which decides."
+        " Null for ratios and quantiles, and where managers or branches were drawn",
+    )
 
 
 class GuardrailEffect(Schema):
