@@ -11,6 +11,7 @@ from nicegui import background_tasks, ui
 from services.console.api import Params, segment
 from services.console.formats import NOTHING, moment, percent, whole
 from services.console.frame import heading
+from services.console.navigation import OVERSEERS
 from services.console.pages.words import state_tag
 from services.console.view import View, page
 from services.console.widgets.caterpillar import scores_plot, unit_of
@@ -52,7 +53,8 @@ class _Desk:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._level, self._indicator = "branch", "net_inflow"
+        self._level = "branch" if view.user.has(*OVERSEERS) else "staff"
+        self._indicator = "net_inflow"
         self._chosen: UUID | None = None
 
     def draw(self) -> None:
@@ -93,7 +95,11 @@ class _Desk:
                 empty_state(t("scorecards.empty"), t("scorecards.empty.do"))
             return
         self._head(found.bulletin)
-        self._plot(found.bulletin)
+        if found.bulletin.subjects:
+            self._plot(found.bulletin)
+        else:
+            with ui.element("section").classes("panel"):
+                empty_state(t("scorecards.not_yours"), t("scorecards.not_yours.do"))
         _overview(self._view, found.bulletin)
         html(
             Markup('<p class="muted small">{}</p>').format(
