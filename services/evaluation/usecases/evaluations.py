@@ -247,7 +247,7 @@ def _document(
             alpha=plan.alpha,
             population="customers assigned whose outcome window has passed",
             code_version=version("huanying"),
-            input_hash=_input_hash(registration, seen),
+            input_hash=input_hash(registration, seen),
         ),
         recommendation_id=new_id(),
     )
@@ -277,7 +277,7 @@ def _windows(
     return [documents.window(lived.days, lived.matured, effect, metric) for lived, effect in found]
 
 
-def _input_hash(registration: Registration, seen: Gathered) -> str:
+def input_hash(registration: Registration, seen: Gathered) -> str:
     """Changes when anything the result rests on does: registration, definitions, counts, moments."""
     content = {
         "registration": registration.content_hash,
