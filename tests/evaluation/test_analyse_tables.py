@@ -1,6 +1,9 @@
 """`analyse` on tables as people have them: a right answer with a warning, or a problem that says what is wrong."""
 
+import contextlib
 import gzip
+import io
+import random
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +125,25 @@ def test_chinese_columns_in_the_encodings_of_chinese_banks(tmp_path: Path, encod
 )  # fmt: skip
 def test_what_is_wrong_is_said(tmp_path: Path, content: str | bytes, said: str) -> None:
     assert said in problem(tmp_path, content)
+
+
+def test_damaged_files_are_a_problem_or_an_answer(tmp_path: Path) -> None:
+    table = pa.table({"arm": ["a", "b"] * 20, "y": np.arange(40.0)})
+    contents = [f"arm,y\n{BODY}".encode()]
+    for write in (pa.ipc.new_file, pa.ipc.new_stream):
+        sink = io.BytesIO()
+        with write(sink, table.schema) as writer:
+            writer.write_table(table)
+        contents.append(sink.getvalue())
+    pq.write_table(table, tmp_path / "t.parquet")
+    contents.append((tmp_path / "t.parquet").read_bytes())
+    rng = random.Random(5)
+    for _ in range(15):
+        content = bytearray(rng.choice(contents))
+        for _ in range(rng.randint(1, 3)):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+        with contextlib.suppress(ProblemError):
+            csv(tmp_path, bytes(content))
 
 
 def test_columns_that_exclude_each_other(tmp_path: Path) -> None:

@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-import duckdb
-import pyarrow as pa
-
 from services.evaluation.store.observations import is_numeric, label_of
-from services.evaluation.store.tables import Bounds, Table, TableColumn, UnreadableTable, open_table
+from services.evaluation.store.tables import BROKEN, Bounds, Table, TableColumn, UnreadableTable, open_table
 from shared.contracts.evaluation.analyse import ColumnDescription, TableDescription, TableFormat
 
 _ROWS = 10_000
@@ -22,7 +19,7 @@ def describe(file: Path, form: TableFormat | None, bounds: Bounds) -> TableDescr
                 f"CREATE TEMP TABLE first AS SELECT * FROM {table.source} LIMIT {_ROWS}",  # noqa: S608  ours
                 table.parameters,
             )
-        except (duckdb.Error, pa.ArrowException) as error:
+        except BROKEN as error:
             raise UnreadableTable(str(error).splitlines()[0][:400]) from error
         columns = [_described(table, column) for column in table.columns[:_COLUMNS]]
         return TableDescription(format=table.format, columns=columns, notes=table.notes)

@@ -11,11 +11,10 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.evaluation.domain.analysis import GroupMoments
-from services.evaluation.store.tables import Table, TableColumn, UnreadableTable
+from services.evaluation.store.tables import BROKEN, Table, TableColumn, UnreadableTable
 from shared.contracts.evaluation.analyse import Combine
 from shared.errors import FieldError, Unprocessable
 
@@ -134,7 +133,7 @@ class Observations:
             self._cursor.execute(statement, table.parameters)
         except duckdb.OutOfMemoryException:
             raise
-        except (duckdb.Error, pa.ArrowException) as error:
+        except BROKEN as error:
             raise UnreadableTable(_said(error)) from error
 
     def _settle(self) -> Intake:

@@ -33,10 +33,13 @@ _GZIP = b"\x1f\x8b"
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _DELIMITERS = ",;\t|"
 _LINES = 50
+_NAMES = {"csv": "CSV", "parquet": "Parquet", "arrow": "Arrow IPC"}
 _SHOWN = 60
 _SMALL_BYTES = 16 * 1024**2
 """Of a file that is worked on in memory; a larger one's columns lie compressed on the disk."""
 INPUT = "arrow_input"
+BROKEN = (duckdb.Error, pa.ArrowException, UnicodeError)
+"""What libraries raise over a file that is not what it seems to be."""
 
 
 class UnreadableTable(Unprocessable):
@@ -128,18 +131,31 @@ def open_table(file: Path, form: TableFormat | None, bounds: Bounds) -> Iterator
             },
         )
         stack.callback(connection.close)
-        if form == "parquet":
-            table = _parquet(connection, link)
-        elif form == "arrow":
-            table = _arrow(connection, link, stack)
-        else:
-            table = _csv(connection, link, folder, bounds)
-        _check_rows(table, bounds)
+        try:
+            table = _opened_as(form, connection, link, stack, folder, bounds)
+            _check_rows(table, bounds)
+        except (*BROKEN, OSError) as error:
+            raise UnreadableTable(f"The file is not valid {_NAMES[form]}: {_first_line(error)}") from error
         try:
             yield table
         except duckdb.OutOfMemoryException as error:
             detail = f"The table needs more than the {bounds.memory} of memory that an analysis may take."
             raise TooLarge(detail) from error
+
+
+def _opened_as(
+    form: TableFormat,
+    connection: duckdb.DuckDBPyConnection,
+    file: Path,
+    stack: ExitStack,
+    folder: Path,
+    bounds: Bounds,
+) -> Table:
+    if form == "parquet":
+        return _parquet(connection, file)
+    if form == "arrow":
+        return _arrow(connection, file, stack)
+    return _csv(connection, file, folder, bounds)
 
 
 def _head(file: Path) -> bytes:
@@ -174,11 +190,8 @@ def _check_rows(table: Table, bounds: Bounds) -> None:
 
 
 def _parquet(connection: duckdb.DuckDBPyConnection, file: Path) -> Table:
-    try:
-        names = list(pq.read_schema(file).names)
-        described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)]).fetchall()
-    except (pa.ArrowException, OSError, duckdb.Error) as error:
-        raise UnreadableTable(f"The file is not valid Parquet: {_first_line(error)}") from error
+    names = list(pq.read_schema(file).names)
+    described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)]).fetchall()
     columns = [
         TableColumn(name, _quoted(str(row[0])), str(row[1]))
         for name, row in zip(names, described, strict=True)
@@ -189,12 +202,9 @@ def _parquet(connection: duckdb.DuckDBPyConnection, file: Path) -> Table:
 def _arrow(connection: duckdb.DuckDBPyConnection, file: Path, stack: ExitStack) -> Table:
     """An IPC file or stream, mapped into memory and passed on batch by batch."""
     mapped = stack.enter_context(pa.memory_map(str(file)))
-    try:
-        batches, schema = _batches(mapped)
-    except (pa.ArrowException, OSError) as error:
-        raise UnreadableTable(f"The file is not valid Arrow IPC: {_first_line(error)}") from error
+    batches, schema = _batches(mapped)
     inner = pa.schema([pa.field(f"c{at}", field.type) for at, field in enumerate(schema)])
-    renamed = (pa.RecordBatch.from_arrays(batch.columns, schema=inner) for batch in batches)
+    renamed = (_checked(pa.RecordBatch.from_arrays(batch.columns, schema=inner)) for batch in batches)
     connection.register(INPUT, pa.RecordBatchReader.from_batches(inner, renamed))
     described = connection.execute(f"DESCRIBE {INPUT}").fetchall()
     columns = [
@@ -202,6 +212,12 @@ def _arrow(connection: duckdb.DuckDBPyConnection, file: Path, stack: ExitStack) 
         for at, (field, row) in enumerate(zip(schema, described, strict=True))
     ]
     return Table(connection, columns, INPUT, [], "arrow", [])
+
+
+def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Arrow takes the offsets in a file for granted; in somebody's file they could point anywhere."""
+    batch.validate(full=True)
+    return batch
 
 
 def _batches(mapped: pa.MemoryMappedFile) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
