@@ -66,7 +66,8 @@ async def outcome(evaluation: Running, client: httpx.AsyncClient, campaign: Camp
         return (await client.get(f"/v1/campaigns/{campaign.id}/result")).status_code == 200
 
     await eventually(there, what="a result")
-    return (await client.get(f"/v1/campaigns/{campaign.id}/result")).json()
+    result: dict[str, Any] = (await client.get(f"/v1/campaigns/{campaign.id}/result")).json()
+    return result
 
 
 async def test_an_early_verdict_is_given_by_the_registered_rule_only(

@@ -111,8 +111,9 @@ def test_clusters_inflate_and_count() -> None:
 )
 def test_a_question_without_an_answer_says_which_field(asked: dict[str, Any], pointer: str) -> None:
     request = SampleSizeRequest.model_validate(asked)
-    errors = question_errors(request) or [sample_size(request)]
-    assert pointer in [error.pointer for error in errors if isinstance(error, Unanswerable)]
+    errors: list[SampleSize | Unanswerable] = [*question_errors(request)]
+    told = errors or [sample_size(request)]
+    assert pointer in [error.pointer for error in told if isinstance(error, Unanswerable)]
 
 
 @pytest.mark.parametrize(
