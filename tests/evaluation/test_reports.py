@@ -89,7 +89,17 @@ async def test_a_report_on_paper_says_what_the_result_says(
     assert result["method"]["input_hash"] in whole_text
     for branch in BRANCHES:
         assert branch in whole_text
-    for heading in ("健康检查", "漏斗", "分维度效果", "投入产出", "护栏指标", "优化建议", "未能计算的内容"):
+    for heading in (
+        "健康检查",
+        "漏斗",
+        "走势",
+        "始终有效区间",
+        "分维度效果",
+        "投入产出",
+        "护栏指标",
+        "优化建议",
+        "未能计算的内容",
+    ):
         assert heading in whole_text, heading
 
 

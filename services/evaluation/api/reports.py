@@ -8,6 +8,7 @@ from fastapi import Header, Query, Response
 from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead
 from services.evaluation.api.boards import campaign_board
 from services.evaluation.api.campaigns import visible
+from services.evaluation.api.series import campaign_series
 from services.evaluation.queries import campaigns, results
 from services.evaluation.queries.board_report import board_html
 from services.evaluation.queries.boards import strategy_board
@@ -63,8 +64,9 @@ async def get_campaign_report(
     registration = await campaigns.registration(session, campaign_id)
     result = visible(principal, await results.required(session, campaign_id))
     board = await campaign_board(session, principal, store, campaign_id, result.data_until)
+    series = await campaign_series(session, principal, store, campaign_id, result.data_until)
     await rest()
-    report = Report(board, result, frozen(registration))
+    report = Report(board, result, frozen(registration), series)
     html = campaign_html(report, lang, SCREEN if format_ == "html" else PRINT)
     etag = f'"{result.id}-{hashlib.sha256(html.encode()).hexdigest()[:16]}-{format_}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}

@@ -2,8 +2,11 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 import duckdb
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead
 from services.evaluation.domain.definitions import ADDED_DAILY, kind_of_cells
@@ -13,11 +16,13 @@ from services.evaluation.queries import campaigns, results, series
 from services.evaluation.queries.health import checks
 from services.evaluation.queries.metrics import frozen
 from services.evaluation.queries.stopping import tuned_for
+from services.evaluation.store import Store
 from services.evaluation.store.contacts import exposures
 from services.evaluation.store.health import around
 from services.evaluation.store.outcomes import Question
 from services.evaluation.store.series import Course, course, waves
 from shared import clock
+from shared.auth import Principal
 from shared.contracts.evaluation import CampaignResult
 from shared.contracts.evaluation.series import CampaignSeries, SeriesDay
 from shared.contracts.events import Registration as Plan
@@ -36,6 +41,13 @@ async def get_series(
     has lived through it, the interval that holds on that day alone and the band that holds on all days. Marks
     tell of launch, waves, pauses and the end. Metrics that do not add up by day have marks and no days.
     """
+    return await campaign_series(session, principal, store, campaign_id, clock.now())
+
+
+async def campaign_series(
+    session: AsyncSession, principal: Principal, store: Store, campaign_id: UUID, until: datetime
+) -> CampaignSeries:
+    """Of the reader's branches, with what was known until then. Conflict without a defined primary metric."""
     registration = await campaigns.registration(session, campaign_id)
     plan = campaigns.plan_of(registration)
     metric = frozen(registration).get(plan.primary_metric)
@@ -43,7 +55,7 @@ async def get_series(
         raise Conflict("The primary metric had no definition when the campaign was launched.")
     last = await results.newest(session, campaign_id)
     stands = await campaigns.course(session, campaign_id)
-    question = Question(campaign_id, clock.now(), principal.scope)
+    question = Question(campaign_id, until, principal.scope)
     seen = await store.read(lambda cursor: _see(cursor, question, plan, metric, last))
     treated, held_out = seen.assigned
     tuned = tuned_for(plan, treated + held_out)

@@ -38,7 +38,7 @@ class Report:
     board: CampaignBoard
     result: CampaignResult
     metrics: Mapping[str, MetricCreate]
-    series: CampaignSeries | None = None
+    series: CampaignSeries
 
 
 def campaign_html(report: Report, language: Language, palette: Palette) -> str:

@@ -68,10 +68,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "method_column": ("方法", "Method"),
     "series": ("走势", "Course"),
     "series_note": (
-        "每位客户自分配日起的累计均值之差；只画所有客户都已走过的天数。",
+        "自分配日起的累计均值之差，每天只算已走过这一天的客户。阴影为始终有效区间：任何一天看都成立；斜线为还有客户未走完的天数。",
         (
-            "Difference of the means so far by days since assignment; only days that every customer has lived"
-            " through."
+            "Difference of the means so far by days since assignment, of those who have lived through each"
+            " day. The band may be read on any day; on hatched days some have not come that far."
         ),
     ),
     "breakdown": ("分维度效果", "Effects by group"),
