@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.evaluation.domain.assess import Assessment, Design, Measured, against_hold_out, assess
 from services.evaluation.domain.breakdown import HOLD_OUT, Cell
 from services.evaluation.domain.cells import CellTable
-from services.evaluation.domain.definitions import kind_of_cells
+from services.evaluation.domain.definitions import OF_BALANCES, kind_of_cells
 from services.evaluation.domain.exposure import Effort, Exposures
 from services.evaluation.domain.policies import Candidate, Dimension, Trial, candidates
 from services.evaluation.domain.policy_value import Statistics
@@ -41,6 +41,7 @@ from shared.contracts.base import JobView
 from shared.contracts.evaluation import CampaignResult, Method
 from shared.contracts.evaluation.scripts import ScriptEffects
 from shared.contracts.evaluation.windows import WindowEffect
+from shared.contracts.events import Registration as Plan
 from shared.contracts.metrics import Better, MetricCreate, MetricKind
 from shared.errors import Conflict, FieldError, NotFound
 from shared.ids import new_id
@@ -78,8 +79,8 @@ class Gathered:
     last: CampaignResult | None
     cells: Mapping[str, Sequence[Cell]]
     effort: Effort
-    trial: Mapping[Dimension, Statistics]
-    """What policies for the next round are judged by, by dimension."""
+    policies: Sequence[Candidate]
+    """Looked at for the next round. Valued in the store's thread: with many branches it takes seconds."""
     finest: CellTable | None
     """Of the primary metric; none of a quantile."""
     samples: Mapping[str, Quantiles]
@@ -88,6 +89,13 @@ class Gathered:
     """Of the primary metric, when it declares more than one."""
     eaten: Mapping[str, Sequence[Cell]]
     """Of the metrics that the primary one may take from, over its window."""
+
+
+def looks_at_balances(registration: Registration) -> bool:
+    """Whether any registered metric does."""
+    known, plan = frozen(registration), plan_of(registration)
+    asked = [known[key] for key in (plan.primary_metric, *plan.guardrails) if key in known]
+    return any(metric.kind in OF_BALANCES for metric in asked)
 
 
 async def gather(store: Store, registration: Registration, last: CampaignResult | None = None) -> Gathered:
@@ -112,7 +120,7 @@ async def gather(store: Store, registration: Registration, last: CampaignResult 
             last,
             {metric.key: reading.cells(tables.get(metric.key)) for metric in metrics},
             efforts(cursor, "*", question.until).get(question.campaign_id, Effort()),
-            policy_statistics(cursor, question, primary) if of_customers else {},
+            _policies(plan, primary, policy_statistics(cursor, question, primary)) if of_customers else [],
             tables.get(primary.key),
             {each.key: reading.sample(each) for each in metrics if each.kind is MetricKind.QUANTILE},
             reading.windows(primary),
@@ -180,17 +188,16 @@ def _assess(
         matured=seen.exposed.matured,
         closed=stands.final,
         cost=seen.effort.cost,
-        policies=_policies(registration, metric, seen),
+        policies=seen.policies,
         observed=observed(seen.exposed, seen.around, seen.last),
         moment=stands,
         eaten=[_eaten(known[key], cells) for key, cells in seen.eaten.items()],
     )
 
 
-def _policies(registration: Registration, metric: MetricCreate, seen: Gathered) -> list[Candidate]:
-    plan = plan_of(registration)
+def _policies(plan: Plan, metric: MetricCreate, judged_by: Mapping[Dimension, Statistics]) -> list[Candidate]:
     shares = {arm.key: arm.share for arm in plan.arms} | {HOLD_OUT: plan.hold_out}
-    return candidates(Trial(seen.trial, arms_of(plan), shares, _better(metric), plan.alpha))
+    return candidates(Trial(judged_by, arms_of(plan), shares, _better(metric), plan.alpha))
 
 
 def _measured(metric: MetricCreate, seen: Gathered) -> Measured:
