@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from services.evaluation.domain.effect import NoEffect
+from services.evaluation.domain.comparison import compare
+from services.evaluation.domain.effect import Effect, NoEffect
+from services.evaluation.domain.moments import Moments
 from services.evaluation.domain.policies import Candidate, best, candidates
 from services.evaluation.domain.policy_value import FOLDS, Gain, gain
+from services.evaluation.domain.recommend import Findings, advise, expected
 from services.evaluation.domain.scripts import ScriptArm
 from tests.evaluation.policy_world import World, of_customers
 
@@ -144,6 +147,47 @@ def test_a_gain_too_small_to_see_is_tested_with_as_many_as_it_takes() -> None:
     reach = stats.norm.ppf(1 - 0.05 / 3 / 2) + stats.norm.ppf(0.8)
     expected = channel.gain.n * (reach * channel.gain.standard_error / channel.gain.value) ** 2
     assert channel.needed == pytest.approx(expected, abs=1)
+
+
+def findings(true: World, seed: int) -> Findings:
+    """Of the world's first arm and hold-out, with every policy looked at."""
+    of = true.statistics(np.random.default_rng(seed))
+    arms = of.without(None).over_first()
+    treated, control = (
+        Moments(int(arms.n[at]), float(arms.mean[at]), float(arms.m2[at])) for at in (0, len(of.arms) - 1)
+    )
+    effect = compare(treated, control, "sum", 0.05)
+    return Findings(True, True, True, effect, 1, 0.05, policies=candidates(true.trial({"segment": of}, ARMS)))
+
+
+def test_the_best_policy_becomes_the_advice_and_says_what_to_expect() -> None:
+    found = findings(world([[4.0, 0.0, 0.0], [4.0, 0.0, 0.0]]), 2)
+    advice = advise(found)
+    assert (advice.rule, advice.action, advice.outcome) == ("channel-better", "re_channel", "act")
+    assert advice.makes_a_draft
+    told = expected(advice, found)
+    assert told is not None
+    value, (low, high) = told
+    assert low <= 4.0 <= high
+    assert advice.policy is not None
+    assert isinstance(advice.policy.lift, Gain)
+    assert value == advice.policy.lift.value
+
+
+def test_the_lesser_harm_is_no_advice() -> None:
+    found = findings(world([[-2.0, -9.0, 0.0], [-2.0, -9.0, 0.0]]), 2)
+    assert of_action(list(found.policies), "re_channel").outcome == "act"
+    advice = advise(found)
+    assert (advice.rule, advice.action, advice.makes_a_draft) == ("effect-negative", "stop", False)
+    assert expected(advice, found) is None
+
+
+def test_the_same_again_is_expected_to_do_the_same_again() -> None:
+    found = findings(world([[4.0, 4.0, 0.0], [4.0, 4.0, 0.0]]), 2)
+    advice = advise(found)
+    assert (advice.rule, advice.policy) == ("effect-positive", None)
+    assert isinstance(found.effect, Effect)
+    assert expected(advice, found) == (found.effect.difference, found.effect.interval)
 
 
 def noise(seed: int) -> list[Candidate]:
