@@ -73,6 +73,19 @@ def test_scores_have_variance_one_and_weights_stay_in_their_blocks() -> None:
     assert (fit.weights[3:, 0] == 0).all()
 
 
+@pytest.mark.parametrize("scheme", ["centroid", "path"])
+def test_a_construct_that_leads_nowhere_is_estimated_too(scheme: str) -> None:
+    """Its correlation with the others is 10⁻⁵: the smallest weights have proportions like any others."""
+    data = simulated((0.5, 0.3), n=400)
+    standard = (data - data.mean(0)) / data.std(0)
+    others = np.linalg.svd(standard[:, [0, 1, 2, 6, 7, 8]], full_matrices=False)[0]
+    away = standard[:, 3:6] - (1 - 1e-5) * others @ (others.T @ standard[:, 3:6])
+    alone = np.column_stack([data[:, :3], away, data[:, 6:]])
+    fit = fitted(alone, scheme=scheme)
+    assert abs(fit.path("care", "content")) < 1e-4
+    assert ((alone - alone.mean(0)) / alone.std(0) @ fit.weights).std(0) == pytest.approx([1, 1, 1])
+
+
 def test_two_blocks_of_mode_b_are_the_first_canonical_correlation() -> None:
     """Wold's identity: two constructs of mode B correlate as highly as any two sums of their indicators."""
     data = simulated((0.5, 0.3), n=400, noise=1.0)[:, 3:]

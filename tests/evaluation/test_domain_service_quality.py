@@ -7,8 +7,15 @@ import pytest
 from numpy.typing import NDArray
 
 from services.evaluation.domain.quality_results import NoIndex, Options, Quality, Units, shares
-from services.evaluation.domain.quality_samples import Dimension, Sample, cell_means, draws, standardised
-from services.evaluation.domain.service_quality import FEWEST, assess_quality
+from services.evaluation.domain.quality_samples import (
+    FEWEST,
+    Dimension,
+    Sample,
+    cell_means,
+    draws,
+    standardised,
+)
+from services.evaluation.domain.service_quality import assess_quality
 
 BRANCHES, PERIODS = 12, 3
 DIMENSIONS = ("timeliness", "standardisation", "tangibility")
@@ -46,12 +53,12 @@ def sample(
     )
 
 
-def bank(**changes: float) -> tuple[list[Sample], Units]:
-    """Branches from worst to best, in every month alike."""
+def bank(shift: int = 0, **changes: float) -> tuple[list[Sample], Units]:
+    """Branches from worst to best, in every month alike; `shift` gives other answers."""
     branch, period = np.repeat(np.arange(BRANCHES), PERIODS), np.tile(np.arange(PERIODS), BRANCHES)
     level = np.linspace(-1, 1, BRANCHES)[branch]
-    counter = sample("counter", (0.6, 0.3, 0.1), level=level, seed=4, **changes)  # type: ignore[arg-type]
-    hotline = sample("hotline", (0.5, 0.5, -0.4), level=level, seed=5, **changes)  # type: ignore[arg-type]
+    counter = sample("counter", (0.6, 0.3, 0.1), level=level, seed=4 + 2 * shift, **changes)  # type: ignore[arg-type]
+    hotline = sample("hotline", (0.5, 0.5, -0.4), level=level, seed=5 + 2 * shift, **changes)  # type: ignore[arg-type]
     return [counter, hotline], Units(branch, period)
 
 
@@ -221,6 +228,27 @@ def test_the_same_seed_gives_the_same_result() -> None:
     assert figures(assessed(*bank(), replace(OPTIONS, seed=3))) != again
 
 
+@pytest.mark.slow
+def test_intervals_cover_what_very_many_answers_say() -> None:
+    """Sixty banks with twenty answers a cell, beside one with eight thousand of the same branches."""
+    truth = assessed(*bank(1, per_unit=8_000), Options(replicates=4))
+    index = {row.unit: row.index.value for row in truth.branches}
+    weights = [path.weight.value for fit in truth.businesses for path in fit.paths]
+    covered: list[bool] = []
+    weighed: list[bool] = []
+    for seed in range(60):
+        found = assessed(*bank(100 + seed, per_unit=20), Options(replicates=200, seed=seed))
+        covered += [row.index.low <= index[row.unit] <= row.index.high for row in found.branches]
+        paths = [path.weight for fit in found.businesses for path in fit.paths]
+        weighed += [
+            one.low <= true <= one.high for one, true in zip(paths, weights, strict=True) if 0 < true < 1
+        ]
+    # 2,160 branch-months that share their bank's weights; and three standard errors of 120 businesses, whose
+    # weights are right or wrong together because they sum to 1.
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.03)
+    assert np.mean(weighed) == pytest.approx(0.95, abs=0.06)
+
+
 def refused(samples: list[Sample], units: Units) -> tuple[str, str]:
     found = assess_quality(samples, units, OPTIONS)
     assert isinstance(found, NoIndex)
@@ -257,7 +285,7 @@ def test_draws_keep_to_their_branch_months() -> None:
     """Two constant cells stay what they are, whatever is drawn."""
     values = standardised(np.repeat([[1.0], [5.0]], 10, axis=0))
     cells = Sample("a", ("x",), (), values, np.repeat([0, 1], 10)).cells()
-    drawn = next(draws(values, cells, 5, np.random.default_rng(1)))
+    drawn = next(draws(values, cells, 5, np.random.default_rng(1), 0.05))
     assert drawn.means[:, :, 0] == pytest.approx(np.tile([-1.0, 1.0], (5, 1)))
     assert drawn.sound.all()
 

@@ -306,7 +306,11 @@ def _iterate(stack: Floats, layout: _Layout, scheme: Scheme) -> tuple[Floats, ND
 
 
 def _normal(stack: Floats, weights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Weights of constructs with variance 1, and for which samples there are such."""
+    """Weights of constructs with variance 1, and for which samples there are such. Those of a construct that
+    has next to nothing to do with its neighbours come in tiny, which says nothing of their proportions.
+    """
+    largest = np.abs(weights).max(axis=1, keepdims=True)
+    weights = weights / np.where(largest > 0, largest, 1.0)
     variance = np.einsum("rpj,rpq,rqj->rj", weights, stack, weights, optimize=True)
     sound = (variance > _SINGULAR).all(axis=1)
     return weights / np.sqrt(np.where(variance > _SINGULAR, variance, 1.0))[:, None, :], sound

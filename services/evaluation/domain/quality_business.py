@@ -74,7 +74,7 @@ def estimate_business(
         return NoIndex("no-positive-path", "no dimension has a path above zero")
     means = cell_means(values, cells)
     paths, scores, overall, usable = [], [], [], []
-    for drawn in draws(values, cells, options.replicates, rng):
+    for drawn in draws(values, cells, options.replicates, rng, options.alpha):
         other = refit(drawn.correlations, constructs, fit, options.scheme)
         path = other.paths[:, :size, size]
         weight = shares(path)

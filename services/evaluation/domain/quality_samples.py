@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
 
 from services.evaluation.domain.pls import Construct, Mode
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 WHOLE = ""
 """Name of the construct behind the others: one that no dimension and no business can have."""
+FEWEST = 10
+"""Observations of each business in a branch-month below which it gets no index."""
 _CHUNK = 25
 
 
@@ -90,13 +93,22 @@ def cell_means(values: Floats, cells: Cells) -> Floats:
     return np.asarray(np.add.reduceat(values, cells.starts, axis=0) / cells.sizes[:, None])
 
 
-def draws(values: Floats, cells: Cells, replicates: int, rng: np.random.Generator) -> Iterator[Draws]:
+def _widening(sizes: NDArray[np.intp], alpha: float) -> Floats:
+    freedom = np.maximum(sizes, FEWEST) - 1
+    quantile = stats.t.ppf(1 - alpha / 2, freedom) / stats.norm.ppf(1 - alpha / 2)
+    return np.asarray(quantile * np.sqrt(sizes / np.maximum(sizes - 1, 1)))
+
+
+def draws(
+    values: Floats, cells: Cells, replicates: int, rng: np.random.Generator, alpha: float
+) -> Iterator[Draws]:
     """Samples of standardised `values` drawn with replacement within each branch-month, some at a time.
 
-    The bank's branches are what they are; who answered there is chance. Means of few rows are spread as far
-    as their variance says (Rao and Wu 1988): drawing alone makes them too steady by (n − 1) / n.
+    The bank's branches are what they are; who answered there is chance. Means of few rows are spread so far
+    that their percentile interval at level 1 − α is that of Student's t (Hesterberg 2015): drawing alone
+    makes them too steady.
     """
-    widen = np.sqrt(cells.sizes / np.maximum(cells.sizes - 1, 1))[:, None]
+    widen = _widening(cells.sizes, alpha)[:, None]
     seen = cell_means(values, cells)
     starts, sizes = np.repeat(cells.starts, cells.sizes), np.repeat(cells.sizes, cells.sizes)
     for begin in range(0, replicates, _CHUNK):

@@ -31,7 +31,7 @@ from services.evaluation.domain.quality_results import (
     Units,
     shares,
 )
-from services.evaluation.domain.quality_samples import WHOLE, Sample
+from services.evaluation.domain.quality_samples import FEWEST, WHOLE, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 BASE = 100.0
 POINTS = 10.0
-FEWEST = 10
-"""Observations of each business in a branch-month below which it gets no index."""
 
 
 def assess_quality(
