@@ -10,12 +10,17 @@ from services.evaluation.domain.assess import Design, Measured, assess
 from services.evaluation.domain.breakdown import Cell, break_down, control_of, group_of, with_q_values
 from services.evaluation.domain.effect import Effect, NoEffect, compare
 from services.evaluation.domain.moments import Moments, of_values
-from services.evaluation.domain.money import total
+from services.evaluation.domain.money import Valued, total
 from services.evaluation.domain.recommend import Findings, advise
+from services.evaluation.domain.worth import UnitValue
 
 
 def group(mean: float, n: int = 1000, spread: float = 10.0) -> Moments:
     return Moments(n, mean, spread**2 * (n - 1))
+
+
+def worth(effect: Effect, unit: str) -> list[Valued]:
+    return [Valued("net_inflow_30d", effect, UnitValue({"contribution": Decimal(unit)}))]
 
 
 def findings(treated: float, control: float, **changes: object) -> Findings:
@@ -28,7 +33,7 @@ def findings(treated: float, control: float, **changes: object) -> Findings:
         effect=effect,
         better=1,
         alpha=0.05,
-        money=total(effect, None, None),
+        money=total(effect, [], None),
     )
     return replace(base, **changes)  # type: ignore[arg-type]
 
@@ -77,9 +82,9 @@ def test_the_first_rule_that_holds_decides(found: Findings, rule: str, action: s
 def test_a_gain_that_costs_more_than_it_can_be_worth_is_stopped() -> None:
     found = findings(5, 0)
     assert isinstance(found.effect, Effect)
-    dear = total(found.effect, Decimal("0.01"), Decimal(1000))
+    dear = total(found.effect, worth(found.effect, "0.01"), Decimal(1000))
     assert advise(replace(found, money=dear)).rule == "cost-exceeds-contribution"
-    cheap = total(found.effect, Decimal("0.01"), Decimal(1))
+    cheap = total(found.effect, worth(found.effect, "0.01"), Decimal(1))
     assert advise(replace(found, money=cheap)).rule == "effect-positive"
 
 
@@ -96,7 +101,7 @@ def test_re_targeting_names_the_best_cells_first() -> None:
 def test_money_is_the_effect_times_the_treated_with_its_interval() -> None:
     effect = compare(group(5), group(0, 250), "sum", 0.05)
     assert isinstance(effect, Effect)
-    money = total(effect, Decimal("0.02"), Decimal("50.00"))
+    money = total(effect, worth(effect, "0.02"), Decimal("50.00"))
     assert money.incremental == pytest.approx(5000)
     assert money.interval == pytest.approx((effect.interval[0] * 1000, effect.interval[1] * 1000))
     assert money.contribution == Decimal("100.00")
@@ -132,7 +137,7 @@ def test_no_action_is_advised_on_noise_more_often_than_alpha() -> None:
         rng = np.random.default_rng(seed)
         effect = compare(of_values(rng.normal(0, 1, 900)), of_values(rng.normal(0, 1, 100)), "sum", 0.05)
         assert isinstance(effect, Effect)
-        found = Findings(True, True, True, effect, 1, 0.05, money=total(effect, None, None))
+        found = Findings(True, True, True, effect, 1, 0.05, money=total(effect, [], None))
         acted += advise(found).outcome == "act"
     assert acted <= 18  # 99.5 % binomial bound of 5 % over 200
 
