@@ -4,57 +4,62 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from shared.errors import ProblemError, Unprocessable
 
+if TYPE_CHECKING:
+    from shared.contracts.evaluation.analyse import Analysis
+
 File = Annotated[Path, typer.Argument(help="CSV (also gzip, GB 18030), Parquet, Arrow IPC", metavar="FILE")]
 Columns = list[str] | None
+Arm = Annotated[str, typer.Option(help="Column that says which group a row is in")]
+Control = Annotated[str, typer.Option(help="Value of that column for the group compared against")]
+Metrics = Annotated[
+    list[str],
+    typer.Option(help="Column of an outcome; NUM/DEN for a ratio of two, COL:p90 for a quantile; repeatable"),
+]
+Unit = Annotated[
+    str | None, typer.Option(help="Column that identifies what was randomised; its rows become one value")
+]
+Cluster = Annotated[str | None, typer.Option(help="Column of what was randomised together, e.g. the branch")]
+Covariates = Annotated[
+    Columns, typer.Option(help="Column of numbers known before the test began; repeatable")
+]
+Dimensions = Annotated[Columns, typer.Option(help="Column whose values may respond differently; repeatable")]
+Split = Annotated[Columns, typer.Option(help="ARM=WEIGHT that was declared, repeatable; equal if left out")]
+Alpha = Annotated[float, typer.Option(help="1 − level of the intervals")]
+TunedFor = Annotated[
+    int, typer.Option(help="Units at which the always-valid interval is narrowest; choose before looking")
+]
+Winsorise = Annotated[float | None, typer.Option(help="Cap means at this quantile and its mirror, e.g. 0.99")]
+Combine = Annotated[str, typer.Option(help="How rows of one unit become one value: mean, sum or max")]
+Format = Annotated[
+    str | None, typer.Option("--format", help="csv, parquet or arrow; found out by the content if left out")
+]
+Memory = Annotated[str, typer.Option(help="Most memory the table may take, e.g. 4GB")]
+AsJson = Annotated[bool, typer.Option("--json", help="The whole answer as JSON")]
 
 
 def analyse(
     file: File,
-    arm: Annotated[str, typer.Option(help="Column that says which group a row is in")],
-    control: Annotated[str, typer.Option(help="Value of that column for the group compared against")],
-    metric: Annotated[
-        list[str],
-        typer.Option(
-            help="Column of an outcome; NUM/DEN for a ratio of two, COL:p90 for a quantile; repeatable"
-        ),
-    ],
-    unit: Annotated[
-        str | None, typer.Option(help="Column that identifies what was randomised; its rows become one value")
-    ] = None,
-    cluster: Annotated[
-        str | None, typer.Option(help="Column of what was randomised together, e.g. the branch")
-    ] = None,
-    covariate: Annotated[
-        Columns, typer.Option(help="Column of numbers known before the test began; repeatable")
-    ] = None,
-    dimension: Annotated[
-        Columns, typer.Option(help="Column whose values may respond differently; repeatable")
-    ] = None,
-    split: Annotated[
-        Columns, typer.Option(help="ARM=WEIGHT that was declared, repeatable; equal if left out")
-    ] = None,
-    alpha: Annotated[float, typer.Option(help="1 − level of the intervals")] = 0.05,
-    tuned_for: Annotated[
-        int, typer.Option(help="Units at which the always-valid interval is narrowest; choose before looking")
-    ] = 5000,
-    winsorise: Annotated[
-        float | None, typer.Option(help="Cap means at this quantile and its mirror, e.g. 0.99")
-    ] = None,
-    combine: Annotated[
-        str, typer.Option(help="How rows of one unit become one value: mean, sum or max")
-    ] = "mean",
-    form: Annotated[
-        str | None,
-        typer.Option("--format", help="csv, parquet or arrow; found out by the content if left out"),
-    ] = None,
-    memory: Annotated[str, typer.Option(help="Most memory the table may take, e.g. 4GB")] = "1GB",
-    json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON")] = False,  # noqa: FBT002
+    arm: Arm,
+    control: Control,
+    metric: Metrics,
+    unit: Unit = None,
+    cluster: Cluster = None,
+    covariate: Covariates = None,
+    dimension: Dimensions = None,
+    split: Split = None,
+    alpha: Alpha = 0.05,
+    tuned_for: TunedFor = 5000,
+    winsorise: Winsorise = None,
+    combine: Combine = "mean",
+    form: Format = None,
+    memory: Memory = "1GB",
+    json: AsJson = False,  # noqa: FBT002  an option has its default here
 ) -> None:
     """Compare the arms of a table: differences with intervals, sample ratio, where they differ.
 
@@ -79,13 +84,7 @@ def analyse(
         "combine": combine,
         "format": form,
     }
-    try:
-        if split:
-            given["split"] = dict(_weight(text) for text in split)
-        answer = _answer(file, given, memory)
-    except ProblemError as problem:
-        print(f"huanying: {problem}", file=sys.stderr)
-        raise typer.Exit(2) from problem
+    answer = _answer(file, given, split or [], memory)
     if json:
         print(answer.model_dump_json(indent=2))
         return
@@ -94,7 +93,17 @@ def analyse(
     show(answer)
 
 
-def _answer(file: Path, given: dict[str, Any], memory: str) -> Any:
+def _answer(file: Path, given: dict[str, Any], split: list[str], memory: str) -> "Analysis":
+    try:
+        if split:
+            given["split"] = dict(_weight(text) for text in split)
+        return _analysed(file, given, memory)
+    except ProblemError as problem:
+        print(f"huanying: {problem}", file=sys.stderr)
+        raise typer.Exit(2) from problem
+
+
+def _analysed(file: Path, given: dict[str, Any], memory: str) -> "Analysis":
     # Here: DuckDB, Arrow and SciPy take a second that other commands need not wait.
     from pydantic import ValidationError
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.evaluation.store.observations import is_numeric, label_of
+from services.evaluation.store.columns import is_numeric, label_of
 from services.evaluation.store.tables import BROKEN, Bounds, Table, TableColumn, UnreadableTable, open_table
 from shared.contracts.evaluation.analyse import ColumnDescription, TableDescription, TableFormat
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from services.evaluation.store.observations import Layout, Measure
+from services.evaluation.store.columns import Measure
+from services.evaluation.store.observations import Layout
 from services.evaluation.store.tables import Table, TableColumn
 from shared.contracts.evaluation.analyse import AnalyseOptions, Combine
 from shared.errors import FieldError, Unprocessable

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from services.evaluation.domain.analysis import DOMINANT, FEW, UNEQUAL, Comparison
 from services.evaluation.domain.effect import NoEffect
 from services.evaluation.domain.srm import ALARM, SplitCheck
-from services.evaluation.store.observations import Intake, Measure
+from services.evaluation.store.columns import Measure
+from services.evaluation.store.observations import Intake
 from shared.contracts.evaluation.analyse import AnalyseOptions
 
 _LISTED = 10
