@@ -18,10 +18,11 @@ from services.evaluation.api import (
     service_quality,
 )
 from services.evaluation.consumers import HANDLERS
-from services.evaluation.jobs import TASKS, confirm_erasures, evaluate_when_due, settings_of
+from services.evaluation.jobs import TASKS, confirm_erasures, evaluate_when_due, know_balances, settings_of
 from services.evaluation.queries.analysis_desk import TableDesk
 from services.evaluation.settings import EvaluationSettings
 from services.evaluation.store import DeskFeed, Store, StoreFeed, TierFeed, open_store
+from services.evaluation.store.backfill import HOLDINGS
 from services.evaluation.store.own_feed import OwnFeed
 from shared.contracts.events import (
     ContactRecorded,
@@ -55,6 +56,9 @@ async def resources(runtime: Runtime) -> AsyncIterator[Mapping[type, object]]:
     file = settings.data_dir / settings.store_file
     store = open_store(file, memory=settings.store_memory, threads=settings.store_threads)
     try:
+        if not store.has_begun("CUSTOMER") and not await runtime.bus.forgotten("CUSTOMER", 0):
+            # The stream tells this store of every balance.
+            store.begin(HOLDINGS, 1)
         own: dict[type, object] = {}
         for kind, stream in OWN_FEEDS.items():
             feed = kind(store)
@@ -106,6 +110,6 @@ service = Service(
         Feed("evaluation-desks", "CAMPAIGN", DeskFeed.KINDS, _desks),
         Feed("evaluation-tiers", "SEGMENTATION", TierFeed.KINDS, _tiers),
     ],
-    background=[evaluate_when_due, confirm_erasures],
+    background=[evaluate_when_due, confirm_erasures, know_balances],
 )
 app = create_app(service)

@@ -7,11 +7,22 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
+import structlog
+
 from services.evaluation.models import Registration
 from services.evaluation.queries import results
 from services.evaluation.settings import EvaluationSettings
 from services.evaluation.store import DeskFeed, Store, TierFeed
-from services.evaluation.usecases import erasures, evaluations, registrations, scorecards, service_quality
+from services.evaluation.store.backfill import HOLDINGS
+from services.evaluation.usecases import (
+    erasures,
+    evaluations,
+    registrations,
+    scorecards,
+    service_quality,
+)
+from services.evaluation.usecases.backfill import fill_holdings
 from services.evaluation.usecases.evaluations import SYSTEM, TASK
 from services.evaluation.usecases.service_quality_runs import run_service_quality
 from shared import clock
@@ -20,6 +31,8 @@ from shared.contracts.evaluation.scorecards import ScorecardWanted
 from shared.errors import NotFound, Unavailable
 from shared.jobs import JobRun, defer
 from shared.service import Runtime, Task
+
+logger = structlog.get_logger()
 
 POSITIONS = {
     "CUSTOMER": "CUSTOMER",
@@ -40,7 +53,9 @@ async def evaluate(job: JobRun) -> dict[str, Any]:
         last = await results.newest(session, campaign_id)
     if registration is None:
         raise NotFound(f"campaign {campaign_id} is not registered")
-    await _caught_up(job, store, settings.catch_up_seconds)
+    await _caught_up(
+        job, store, settings.catch_up_seconds, balances=evaluations.looks_at_balances(registration)
+    )
     await job.progress(0.5, "reducing outcomes")
     seen = await evaluations.gather(store, registration, last)
     await job.progress(0.9, "assessing", {"exposures": seen.exposed.total})
@@ -79,11 +94,20 @@ async def draw_scorecard(job: JobRun) -> dict[str, Any]:
 
 
 async def _caught_up(
-    job: JobRun, store: Store, patience: float, positions: Mapping[str, str] = POSITIONS
+    job: JobRun,
+    store: Store,
+    patience: float,
+    positions: Mapping[str, str] = POSITIONS,
+    *,
+    balances: bool = False,
 ) -> None:
-    """Wait until the store holds what the streams held when the job began."""
+    """Wait until the store holds what the streams held when the job began; and, where balances are looked at,
+    those of before it followed them.
+    """
     ends = {stream: await job.runtime.bus.last_sequence(stream) for stream in set(positions.values())}
     goals = {position: ends[stream] for position, stream in positions.items()}
+    if balances:
+        goals[HOLDINGS] = 1
     deadline = time.monotonic() + patience
     while True:
         behind = {position: goal - store.watermark(position) for position, goal in goals.items()}
@@ -122,6 +146,17 @@ async def confirm_erasures(runtime: Runtime) -> None:
     while True:
         await erasures.confirm_open(runtime)
         await asyncio.sleep(settings.confirm_every_seconds)
+
+
+async def know_balances(runtime: Runtime) -> None:
+    """Endless: have the balances from before the store followed them, as soon as their owner answers."""
+    settings = settings_of(runtime)
+    while True:
+        try:
+            await fill_holdings(runtime.resource(Store), runtime.client("customer"), settings.data_dir)
+        except httpx.HTTPError as error:
+            logger.warning("holdings_not_filled", error=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(settings.fill_every_seconds)
 
 
 def settings_of(runtime: Runtime) -> EvaluationSettings:

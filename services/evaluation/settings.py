@@ -24,5 +24,7 @@ class EvaluationSettings(Settings):
     analyse_memory: str = "1GB"
     """The most memory one analysis takes for its table."""
     analyse_at_once: Annotated[int, Field(ge=1)] = 1
+    fill_every_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """How often a store without the balances of before asks the customer service for them."""
     late_data_hours: Annotated[float, Field(ge=0)] = 24.0
     """How long after the last outcome window the final evaluation waits for events that arrive late."""
