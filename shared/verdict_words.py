@@ -50,12 +50,14 @@ _MEANINGS: Final[dict[Verdict, tuple[str, str]]] = {
 _CHECKS: Final[dict[str, tuple[str, str]]] = {
     "hold_out": ("对照组", "Hold-out"),
     "srm": ("分组比例", "Split of the groups"),
-    "srm_branch": ("各机构分组比例", "Split within branches"),
+    "srm_branches": ("各机构分组比例", "Split within branches"),
     "outcomes": ("观察期", "Outcome windows"),
-    "cross_over": ("跨组", "Cross-over"),
+    "crossover": ("跨组", "Cross-over"),
     "contamination": ("对照组污染", "Contamination of the hold-out"),
     "pre_period": ("活动前差异", "Difference before the campaign"),
     "late_data": ("迟到数据", "Late data"),
+    "store_lag": ("读入进度", "Reading"),
+    "other_campaigns": ("其他活动", "Other campaigns"),
 }
 _TO_DO: Final[dict[str, tuple[str, str]]] = {
     "hold_out": (
@@ -69,7 +71,7 @@ _TO_DO: Final[dict[str, tuple[str, str]]] = {
             " then evaluate again."
         ),
     ),
-    "srm_branch": (
+    "srm_branches": (
         "先看比例异常的机构：名单是否在当地被改动。",
         "Look at the branches that are off first: were lists changed there?",
     ),
@@ -77,7 +79,7 @@ _TO_DO: Final[dict[str, tuple[str, str]]] = {
         "等首批客户的观察期结束，届时自动评估。",
         "Wait until the first outcome windows have passed; the evaluation then runs by itself.",
     ),
-    "cross_over": (
+    "crossover": (
         "查明为何对照组客户被触达；停止触达并在下次活动中隔离名单。",
         "Find out how customers changed groups; keep the lists apart next time.",
     ),

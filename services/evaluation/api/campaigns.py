@@ -6,6 +6,7 @@ from fastapi import Body, Response
 
 from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead, ReviewWrite
 from services.evaluation.domain.catalogue import CONVERSION
+from services.evaluation.domain.health import store_lag
 from services.evaluation.queries import campaigns, documents, results
 from services.evaluation.queries.boards import campaign_funnel
 from services.evaluation.queries.health import checks
@@ -27,7 +28,7 @@ from shared.contracts.evaluation import (
 from shared.contracts.evaluation.results import MoneyResult
 from shared.errors import NotFound
 from shared.jobs import location_of
-from shared.web import Router, Session, problem_responses
+from shared.web import CurrentRuntime, Router, Session, problem_responses
 
 router = Router(tags=["campaigns"])
 
@@ -42,7 +43,11 @@ async def get_registration(
 
 @router.get("/campaigns/{campaign_id}/health", responses=problem_responses(404))
 async def get_campaign_health(
-    session: Session, principal: ReviewRead, store: CurrentStore, campaign_id: CampaignId
+    session: Session,
+    runtime: CurrentRuntime,
+    principal: ReviewRead,
+    store: CurrentStore,
+    campaign_id: CampaignId,
 ) -> Health:
     """Whether the comparison may be read at all, as of now; also before any evaluation."""
     registration = await campaigns.registration(session, campaign_id)
@@ -57,7 +62,11 @@ async def get_campaign_health(
             around(cursor, question, metric, plan.unit, read_until),
         )
     )
-    return documents.health(checks(plan, exposed, seen, last))
+    lag = [
+        await runtime.bus.last_sequence(feed.stream) - feed.target(runtime).watermark(feed.stream)
+        for feed in runtime.service.feeds
+    ]
+    return documents.health([*checks(plan, exposed, seen, last), store_lag(max(0, *lag))])
 
 
 @router.post("/campaigns/{campaign_id}:evaluate", status_code=202, responses=problem_responses(404, 409))

@@ -26,6 +26,7 @@ CheckName = Literal[
     "late_data",
     "outcomes",
     "other_campaigns",
+    "store_lag",
 ]
 MOST_MIXED = 0.01
 """Share of customers in the wrong group that only dilutes an effect, by as much."""
@@ -104,6 +105,17 @@ def health(shares: Mapping[str, float], observed: Observed) -> list[Check]:
         ),
         _other_campaigns(observed),
     ]
+
+
+def store_lag(messages: int) -> Check:
+    """Of a look between evaluations: these wait until the store has caught up, a look does not."""
+    return Check(
+        "store_lag",
+        messages == 0,
+        f"the store has {messages} messages of the streams still to read",
+        observed={"messages": messages},
+        withholds=False,
+    )
 
 
 def withheld(checks: Iterable[Check]) -> bool:

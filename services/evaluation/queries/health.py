@@ -55,6 +55,10 @@ _READINGS: dict[CheckName, Narrative] = {
         en="Other campaigns do not disturb the comparison as long as they reach both groups alike. Where they"
         " reached one of them only, read the effect with care.",
     ),
+    "store_lag": Narrative(
+        zh="刚发生的事情可能还没有读入。稍后再看；正式评估会等到全部读入。",
+        en="What happened just now may not be read yet. Look again in a moment; evaluations wait for it.",
+    ),
 }
 
 
