@@ -17,6 +17,8 @@ OF_BALANCES = frozenset({MetricKind.BALANCE, MetricKind.RETENTION})
 RATIOS = frozenset({MetricKind.RATIO, MetricKind.RETENTION})
 """Kinds whose x is the denominator, so that there is no covariate."""
 MONEY = frozenset({MetricKind.SUM, MetricKind.BALANCE, MetricKind.QUANTILE})
+ADDS_UP = frozenset({MetricKind.SUM, MetricKind.COUNT, MetricKind.PROPORTION, MetricKind.BALANCE})
+"""The effect per customer times the customers is a total."""
 CAPPED = frozenset({MetricKind.SUM, MetricKind.COUNT, MetricKind.BALANCE})
 ADJUSTED = frozenset({MetricKind.SUM, MetricKind.COUNT, MetricKind.BALANCE})
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-from shared.contracts.metrics import MetricKind
+from services.evaluation.domain.definitions import ADDS_UP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from shared.contracts.metrics import MetricCreate
 
 _YEAR = 365
-_ADDS_UP = frozenset({MetricKind.SUM, MetricKind.COUNT, MetricKind.PROPORTION, MetricKind.BALANCE})
-"""Of these there is a total over customers that can be valued."""
 PartName = Literal["margin", "fee", "expected_loss", "capital", "operating_cost", "contribution"]
 
 
@@ -65,7 +63,7 @@ def worth_errors(metric: MetricCreate) -> Iterator[tuple[str, str]]:
     valued = worth(metric) is not None
     if metric.economics is not None and metric.unit_contribution is not None:
         yield "/unit_contribution", "must be null where `economics` says what a unit contributes"
-    if valued and metric.kind not in _ADDS_UP:
+    if valued and metric.kind not in ADDS_UP:
         yield f"/{_said(metric)}", f"a {metric.kind} has no total that could be valued"
     if metric.cannibalises and not valued:
         yield "/cannibalises", "needs a value of this metric too: give `economics` or `unit_contribution`"
@@ -80,7 +78,7 @@ def victim_error(victim: MetricCreate | None) -> str | None:
     """What keeps a metric from being counted as cannibalised."""
     if victim is None:
         return "there is no metric of this key"
-    if victim.kind not in _ADDS_UP:
+    if victim.kind not in ADDS_UP:
         return f"a {victim.kind} has no total that could be valued"
     if worth(victim) is None:
         return "nobody has said what a unit of it contributes"

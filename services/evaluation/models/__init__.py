@@ -4,6 +4,7 @@ from services.evaluation.models.erasure import Erasure
 from services.evaluation.models.metric import MetricRow
 from services.evaluation.models.recommendation import RecommendationRow
 from services.evaluation.models.registration import Course, CourseChange, Registration
+from services.evaluation.models.response_model import ResponseModelRow
 from services.evaluation.models.result import BranchEffect, CellBlock, Result, ResultCell
 from services.evaluation.models.scorecard import ScorecardRow, ScorecardSubject
 from services.evaluation.models.service_quality import (
@@ -26,6 +27,7 @@ __all__ = [
     "QualityRunRow",
     "RecommendationRow",
     "Registration",
+    "ResponseModelRow",
     "Result",
     "ResultCell",
     "ScorecardRow",
