@@ -63,12 +63,18 @@ class CourseShape:
     immature: list[tuple[float, float]]
 
 
-def course_shape(days: Sequence[Day], width: float, height: float) -> CourseShape:
-    """Bands are closed polygons, one for each run of days that have one; immature days are spans of x."""
+def course_shape(
+    days: Sequence[Day], width: float, height: float, events: Sequence[Event] = ()
+) -> CourseShape:
+    """From the first day, or from an event of the day before it: a launch is day 0.
+
+    Bands are closed polygons, one for each run of days that have one; immature days are spans of x.
+    """
     ends = [end for day in days for end in (day.low, day.high) if end is not None]
     low, high = room([*(day.value for day in days), *ends])
     first, last = (days[0].at, days[-1].at) if days else (0, 1)
-    x = Scale(first, last, _LEFT, width - _RIGHT)
+    begins = min([first, *(event.at for event in events if first - 1 <= event.at)])
+    x = Scale(begins, last, _LEFT, width - _RIGHT)
     y = Scale(low, high, height - _BOTTOM, _TOP)
     bands: list[list[tuple[float, float]]] = []
     for run in _runs(days, lambda day: day.low is not None and day.high is not None):
@@ -95,7 +101,7 @@ def course(
     height: float = 330,
 ) -> Markup:
     """`write`: how a difference is written; `name`: how a place on the time axis is called."""
-    shape = course_shape(days, width, height)
+    shape = course_shape(days, width, height, events)
     parts = [
         *_immature(shape, palette),
         *_grid(shape, write, palette, width),

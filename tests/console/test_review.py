@@ -110,5 +110,6 @@ def test_every_verdict_has_words_in_both_languages() -> None:
 def test_what_was_left_is_counted_backwards_from_now() -> None:
     first = date(2026, 3, 1)
     left = remaining(40.0, [(first + timedelta(days=n), used) for n, used in enumerate((30.0, 0.0, 30.0))])
-    assert [each.amount for each in left] == [70.0, 70.0, 40.0]
-    assert left[-1].day == date(2026, 3, 3)
+    assert [each.amount for each in left] == [100.0, 70.0, 70.0, 40.0]
+    assert [left[0].day, left[-1].day] == [date(2026, 2, 28), date(2026, 3, 3)]
+    assert remaining(40.0, []) == []

@@ -83,6 +83,13 @@ def test_the_line_and_its_band_stand_where_the_numbers_say() -> None:
     assert shape.immature == [(753, 980)]
 
 
+def test_a_launch_stands_before_the_first_day() -> None:
+    days = [Day(1, 0.0), Day(3, 10.0)]
+    assert course_shape(days, 1000, 300, [Event(0, "启动"), Event(2.5, "暂停")]).x.low == 0
+    assert course_shape(days, 1000, 300, [Event(2.5, "暂停")]).x.low == 1
+    assert "启动" in course(days, [Event(0, "启动")], COURSE, whole, PRINT)
+
+
 def test_a_course_tells_its_numbers_as_a_table_and_hatches_immature_days() -> None:
     days = [Day(1, 1.0), Day(2, 10.0, 5, 15), Day(3, 20.0, 10, 30, mature=False)]
     chart = course(days, [Event(1, "启动"), Event(9, "以后")], COURSE, whole, PRINT)

@@ -141,17 +141,19 @@ def _caterpillar(view: View, seen: ReviewFacts, found: Breakdown, dimension: str
         return
     html(_differ(view, seen, found))
     title = t("people.chart", dimension=t.word("dimension", dimension))
-    shown = _extremes(found.rows)
+    told = [row for row in found.rows if row.shrunk]
+    shown = _extremes(told)
     html(seen.pictures.caterpillar(shown, spread.pooled, title))
-    if len(shown) < len(found.rows):
-        html(
-            Markup('<p class="muted small">{}</p>').format(
-                t("people.cut", n=whole(len(shown)), all=whole(len(found.rows)))
-            )
-        )
+    notes = []
+    if len(shown) < len(told):
+        notes.append(t("people.cut", n=whole(len(shown)), all=whole(len(told))))
+    if len(told) < len(found.rows):
+        notes.append(t("people.few", n=whole(len(found.rows) - len(told))))
+    if notes:
+        html(Markup('<p class="muted small">{}</p>').format(" ".join(notes)))
 
 
 def _extremes(rows: list[BreakdownRow]) -> list[BreakdownRow]:
     """The lowest and the highest, where there are too many to draw."""
-    found = sorted((row for row in rows if row.shrunk), key=lambda row: row.shrunk.value if row.shrunk else 0)
+    found = sorted(rows, key=lambda row: row.shrunk.value if row.shrunk else 0)
     return found if len(found) <= _ROWS else [*found[: _ROWS // 2], *found[-_ROWS // 2 :]]

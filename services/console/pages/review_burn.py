@@ -62,12 +62,14 @@ def _quota(view: View, seen: ReviewFacts, pace: Pace, quota: QuotaView) -> None:
 
 
 def remaining(now: float, used: Sequence[tuple[date, float]]) -> list[Left]:
-    """What was left at the end of each day, backwards from what is left now."""
+    """What was left at the end of each day, backwards from what is left now; first, what there was before."""
     found: list[Left] = []
     left = now
     for on, amount in reversed(used):
         found.append(Left(on, left))
         left += amount
+    if used:
+        found.append(Left(used[0][0] - timedelta(days=1), left))
     return found[::-1]
 
 
