@@ -96,9 +96,6 @@ def _evidence(view: View, advice: Recommendation, unit: Quantity) -> list[tuple[
         pairs.append((t("advice.decided"), decided))
     if advice.created is not None:
         pairs.append((t("advice.created"), created_link(advice.created)))
-        if advice.created.segments:
-            drafts = (link(key, f"/segments/{segment(key)}") for key in advice.created.segments)
-            pairs.append((t("advice.created.segments"), Markup(" · ").join(drafts)))
     elif advice.state.value == "accepted":
         pairs.append((t("advice.created"), t("advice.created.none")))
     return pairs

@@ -145,7 +145,9 @@ def gain(
     model = np.stack([_model(seen.without(fold)) for fold in range(seen.folds)])
     value, error = _score(seen.of, n, d, model)
     ipw, ipw_error = _score(seen.of, n, d, np.zeros_like(model))
-    if not (error > 0 and np.isfinite([value, error, ipw, ipw_error]).all()):
+    if not np.isfinite([value, error, ipw, ipw_error]).all():
+        return NoEffect("too-large", "the numbers are too large to be squared")
+    if error <= 0:
         return NoEffect("no-variance", "the outcome is the same for everybody, so chance cannot be judged")
     return Gain(int(n.sum()), value, error, ipw, ipw_error)
 

@@ -110,9 +110,6 @@ class CreatedDraft(Schema):
 
     campaign_id: UUID
     campaign_key: Key
-    segments: list[Key] = Field(
-        default_factory=list, description="Draft segments made for it; to be published before it is submitted"
-    )
 
 
 class Recommendation(Schema):
