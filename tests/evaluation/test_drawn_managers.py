@@ -16,16 +16,19 @@ from tests.evaluation.bank import BRANCHES, SEGMENTS, Campaign
 from tests.evaluation.test_loop import run
 from tests.support import Running
 
-MANAGERS, EACH = 30, 16
-TREATED = 18
+TREATED, HELD_OUT = 18, 12
+"""Managers; with so many customers each:"""
+EACH, EACH_HELD_OUT = 20, 10
 
 
 @dataclass
 class ByManager(Campaign):
-    """Of thirty managers eighteen are treated with all their sixteen customers. Those of one are alike."""
+    """Of thirty managers eighteen are treated, with all their customers, of whom those of one are alike. That
+    they have more than the others is no fault of the lot.
+    """
 
     treated: int = TREATED * EACH
-    held_out: int = (MANAGERS - TREATED) * EACH
+    held_out: int = HELD_OUT * EACH_HELD_OUT
 
     def launched(self) -> CampaignLaunched:
         told = super().launched()
@@ -34,17 +37,19 @@ class ByManager(Campaign):
 
     def contacts(self) -> list[AssignedContact]:
         """In the order of their managers, of whom the first are treated."""
+        sizes = [EACH] * TREATED + [EACH_HELD_OUT] * HELD_OUT
+        managers = [manager for manager, size in enumerate(sizes) for _ in range(size)]
         return [
             AssignedContact(
                 contact_id=new_id(),
                 customer_id=new_id(),
                 arm="call" if number < self.treated else None,
                 propensity=0.6 if number < self.treated else 0.4,
-                primary_manager=f"S{number // EACH:04}",
-                branch=BRANCHES[number // EACH % len(BRANCHES)],
+                primary_manager=f"S{manager:04}",
+                branch=BRANCHES[manager % len(BRANCHES)],
                 segment=SEGMENTS[number % len(SEGMENTS)],
             )
-            for number in range(self.treated + self.held_out)
+            for number, manager in enumerate(managers)
         ]
 
     def _transactions(self, contact: AssignedContact, rng: np.random.Generator) -> list[RecordedEvent]:
@@ -68,20 +73,21 @@ async def test_managers_that_were_drawn_are_the_evidence(
     result = await run(evaluation, strategist, campaign)
     assert result["health"]["verdict"] == "ok", result["health"]
     overall = result["primary"]["overall"]
-    assert (overall["n"], overall["n_hold_out"]) == (288, 192)
+    assert (overall["n"], overall["n_hold_out"]) == (360, 120)
     low, high = (Decimal(end) for end in overall["ci"])
     assert low <= 500 <= high
     assert overall["method"] == "cr2"
     assert result["primary"]["post_stratified"] is None
     clustering = overall["clustering"]
     assert (clustering["clusters"], clustering["clusters_hold_out"]) == (18, 12)
-    # Of equal clusters: (1/18 + 1/12)² ÷ (1/18²/17 + 1/12²/11).
-    assert clustering["df"] == pytest.approx(23.731, abs=0.001)
+    # Of clusters that are equal in each group: (1/n + 1/m)² ÷ (1/n²/17 + 1/m²/11).
+    assert clustering["df"] == pytest.approx((1 / 360 + 1 / 120) ** 2 / (1 / 360**2 / 17 + 1 / 120**2 / 11))
     assert 0.1 < clustering["icc"] < 0.4
-    assert clustering["design_effect"] == pytest.approx(1 + 15 * clustering["icc"])
+    assert clustering["design_effect"] == pytest.approx(1 + 16.5 * clustering["icc"])
     # Counted as customers, the same difference would pretend to hardly more than half the error.
-    assert float(overall["se"]) > 1.5 * 335 * (1 / 288 + 1 / 192) ** 0.5
+    assert float(overall["se"]) > 1.5 * 335 * (1 / 360 + 1 / 120) ** 0.5
     (srm,) = (check for check in result["health"]["checks"] if check["check"] == "srm")
+    # 18 and 12 managers are what was declared; 360 and 120 customers would not be.
     assert srm["p_value"] == 1.0
     registered = (await strategist.get(f"/v1/campaigns/{campaign.id}/registration")).json()
     assert registered["unit"] == "manager"
@@ -93,12 +99,12 @@ async def _breaks_down_by_manager_drawn(
 ) -> None:
     path = f"/v1/campaigns/{campaign.id}/breakdown"
     segments = (await strategist.get(path, params={"by": "segment"})).json()["rows"]
-    assert [(row["n"], row["n_hold_out"]) for row in segments] == [(144, 96)] * 2
+    assert [(row["n"], row["n_hold_out"]) for row in segments] == [(180, 60)] * 2
     for row in segments:
         low, high = (Decimal(end) for end in row["ci"])
         # Half the customers of all the managers: hardly less certain than all of them.
         assert high - low < Decimal("1.5") * (Decimal(overall["ci"][1]) - Decimal(overall["ci"][0]))
-        assert float(high - low) > 4 * 335 * (1 / 144 + 1 / 96) ** 0.5
+        assert float(high - low) > 4 * 335 * (1 / 180 + 1 / 60) ** 0.5
     managers = (await strategist.get(path, params={"by": "manager"})).json()["rows"]
-    assert len(managers) == MANAGERS
+    assert len(managers) == TREATED + HELD_OUT
     assert all(row["difference"] is None and row["error"] for row in managers)

@@ -12,14 +12,16 @@ from services.evaluation.domain.breakdown import Cell, cells_of, compare_cells
 from services.evaluation.domain.catalogue import NET_INFLOW
 from services.evaluation.domain.cluster import Clustered, compare_clusters, of_units
 from services.evaluation.domain.effect import Effect
-from services.evaluation.domain.moments import merged
+from services.evaluation.domain.moments import merged, of_values
+from services.evaluation.domain.winsor import caps, winsorised
 from services.evaluation.store import Store, open_store
 from services.evaluation.store.cells import cell_tables
-from services.evaluation.store.clusters import drawn
+from services.evaluation.store.health import around
 from services.evaluation.store.outcomes import Question
 from services.evaluation.store.quantities import Measure
 from shared.contracts.drawing import DrawnUnit
 from shared.contracts.events import AssignedContact, ContactsAssigned
+from shared.contracts.metrics import Winsorise
 from shared.ids import new_id
 from tests.evaluation.test_store import CAMPAIGN, LATER, START, apply, happened, recorded
 
@@ -107,5 +109,22 @@ def test_managers_that_were_drawn_are_counted_and_compared_as_such(store: Store)
     assert effect.interval == pytest.approx(wanted.interval, rel=1e-9)
     question = Question(CAMPAIGN, LATER)
     units: tuple[DrawnUnit, ...] = ("customer", "manager", "branch")
-    by_unit = [asyncio.run(store.read(partial(drawn, question=question, unit=unit))) for unit in units]
-    assert by_unit == [None, {"call": 6, "": 4}, {"call": 1, "": 1}]
+    asked = (partial(around, question=question, metric=None, unit=unit, read_until=None) for unit in units)
+    found = [asyncio.run(store.read(each)).drawn for each in asked]
+    assert found == [None, {"call": 6, "": 4}, {"call": 1, "": 1}]
+
+
+def test_the_store_caps_at_the_quantiles_of_everybody(store: Store) -> None:
+    told = Assigned(np.random.default_rng(22), 0.0)
+    told.cents[:3] = [90_000_000, -70_000_000, 80_000_000]
+    told.tell(store)
+    capped = NET_INFLOW.model_copy(update={"winsorise": Winsorise(lower=0.02, upper=0.98)})
+    question = Question(CAMPAIGN, LATER)
+    (table,) = asyncio.run(store.read(lambda cursor: cell_tables(cursor, question, [Measure(capped, 30)])))
+    by_arm = {cell.arm: cell.moments for cell in cells_of(table.by("arm"))}
+    values = winsorised(told.cents / 100, caps(told.cents / 100, 0.02, 0.98))
+    for arm, side in (("call", told.treated), ("", ~told.treated)):
+        wanted = of_values(values[side])
+        # The store's caps are whole cents.
+        assert by_arm[arm].mean_y == pytest.approx(wanted.mean_y, abs=0.005)
+        assert by_arm[arm].variance == pytest.approx(wanted.variance, rel=0.001)
