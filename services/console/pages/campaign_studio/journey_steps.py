@@ -1,5 +1,6 @@
 """One step of a journey: its kind, what that kind needs, and where it leads."""
 
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import Any, get_args
 
@@ -62,7 +63,7 @@ class StepFields:
         return own | self._kinds[str(self._kind.value)].places(at)
 
 
-class _Kind:
+class _Kind(ABC):
     """The fields of one kind in a box of their own."""
 
     fields: dict[str, Place]
@@ -70,8 +71,9 @@ class _Kind:
     def __init__(self) -> None:
         self.box = ui.element("div").classes("grid cols-3").style("gap: 10px; width: 100%")
 
+    @abstractmethod
     def body(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """As the contract has it, without key and kind."""
 
     def places(self, at: str) -> dict[str, Place]:
         return {f"{at}/{name}": field for name, field in self.fields.items()}
