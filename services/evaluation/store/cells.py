@@ -22,15 +22,13 @@ from services.evaluation.store.quantities import HUNDREDTHS, Measure, Quantity
 from shared import clock
 from shared.contracts.metrics import MetricCreate
 
-# The tier that the scheme gave the customer's own file, as of the assignment. Without a scheme asked for it
-# is the scheme of values that took effect first, so that a later one cannot change an earlier result. Asks
-# `known` with `own`, the file itself, and `assigned_at`; makes `exposed` with `tier`.
+# The tier that the customer's own file had when assigned, by the scheme of values that took effect first: a
+# later scheme cannot change an earlier result. Asks `known` with `own`, the file itself, and `assigned_at`;
+# makes `exposed` with `tier`.
 TIERED = """
     scheme AS (
-        SELECT coalesce($scheme, (
-            SELECT scheme FROM tier WHERE kind = 'value'
-            GROUP BY scheme ORDER BY min(effective_at), scheme LIMIT 1
-        )) AS scheme
+        SELECT scheme FROM tier WHERE kind = 'value'
+        GROUP BY scheme ORDER BY min(effective_at), scheme LIMIT 1
     ),
     standing AS (
         SELECT tier.home, tier.effective_at, tier.tier FROM tier JOIN scheme USING (scheme)
@@ -86,7 +84,6 @@ def unit_values(
 
 def unit_parameters(question: Question, quantities: Sequence[Quantity]) -> dict[str, object]:
     parameters = question.parameters() | {
-        "scheme": question.tier_scheme,
         "zone": str(clock.ZONE),
         "types": sorted({type_ for quantity in quantities for type_ in quantity.types}),
     }

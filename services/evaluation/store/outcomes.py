@@ -30,8 +30,6 @@ class Question:
     campaign_id: UUID
     until: datetime
     scope: str = "*"
-    tier_scheme: str | None = None
-    """Whose tiers are asked for; null: those of the scheme of values that took effect first."""
 
     def parameters(self) -> dict[str, object]:
         return {"campaign": self.campaign_id, "until": naive_utc(self.until), "scope": self.scope}

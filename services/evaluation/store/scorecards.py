@@ -77,7 +77,6 @@ class ScorecardQuestion:
             "last": self.last,
             "until": naive_utc(self.until),
             "scope": self.scope,
-            "scheme": None,
             "zone": str(clock.ZONE),
             "reached": list(REACHED),
             "by_branch": self.level == "branch",
