@@ -23,6 +23,8 @@ from shared.charts.scale import Scale, room, shortened, text_width, ticks
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 72, 20, 54, 44
 _LEAST = 460
+_APART = 12
+"""Marks closer than this are one."""
 
 
 class Day(NamedTuple):
@@ -166,11 +168,8 @@ def _days(
 def _events(events: Sequence[Event], shape: CourseShape, palette: Palette, height: float) -> list[Markup]:
     parts = []
     free = [0.0, 0.0]
-    for event in events:
-        if not shape.x.low <= event.at <= shape.x.high:
-            continue
-        at = shape.x(event.at)
-        text = shortened(event.name, 150, 11)
+    for at, names in _together(events, shape):
+        text = shortened(" · ".join(names), 220, 11)
         # Two rows of names, so that two events close to each other can both be read.
         row = 0 if at >= free[0] else 1
         free[row] = at + text_width(text, 11) + 10
@@ -187,6 +186,20 @@ def _events(events: Sequence[Event], shape: CourseShape, palette: Palette, heigh
             )
         )
     return parts
+
+
+def _together(events: Sequence[Event], shape: CourseShape) -> list[tuple[float, list[str]]]:
+    """What happened inside the picture, by place; one mark for what is too close to be told apart."""
+    found: list[tuple[float, list[str]]] = []
+    for event in sorted(events, key=lambda each: each.at):
+        if not shape.x.low <= event.at <= shape.x.high:
+            continue
+        at = shape.x(event.at)
+        if found and at - found[-1][0] < _APART:
+            found[-1][1].append(event.name)
+        else:
+            found.append((at, [event.name]))
+    return found
 
 
 def _key(words: CourseWords, palette: Palette, shape: CourseShape) -> Markup:

@@ -11,6 +11,8 @@ from shared.charts.scale import text_width
 Anchor = Literal["start", "middle", "end"]
 Points = Iterable[tuple[float, float]]
 
+_READABLE = 0.72
+"""Texts of 12 are drawn no smaller than 8.6."""
 _TEXT = Markup('<text x="{}" y="{}" font-size="{}" text-anchor="{}" font-weight="{}" fill="{}">{}</text>')
 
 
@@ -107,7 +109,7 @@ def picture(
 ) -> Markup:
     """The finished figure: a picture with its name, and its numbers as a table for who cannot see it.
 
-    `least`: narrower than this it is scrolled and not made smaller, so that texts stay readable.
+    Narrower than `least`, or than what keeps its texts readable, it is scrolled and not made smaller.
     """
     width, height = size
     return Markup(
@@ -118,7 +120,7 @@ def picture(
         w=_n(width),
         h=_n(height),
         title=title,
-        least=_n(least),
+        least=_n(max(least, width * _READABLE)),
         most=_n(width * 1.2),
         parts=joined(parts),
         table=table,

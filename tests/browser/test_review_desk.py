@@ -72,7 +72,6 @@ def test_a_review_answers_in_the_order_of_the_questions(watched: Watched) -> Non
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate(SPILLING) == []
-    keep_picture(page, "campaign-review-phone")
     assert watched.errors == []
     assert watched.outside == []
 

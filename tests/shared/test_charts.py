@@ -90,6 +90,14 @@ def test_a_launch_stands_before_the_first_day() -> None:
     assert "启动" in course(days, [Event(0, "启动")], COURSE, whole, PRINT)
 
 
+def test_what_happens_at_once_shares_a_mark() -> None:
+    days = [Day(1, 0.0), Day(30, 10.0)]
+    events = [Event(9, "暂停"), Event(0, "启动"), Event(0.01, "批次 1")]
+    chart = str(course(days, events, COURSE, whole, PRINT))
+    assert "启动 · 批次 1<" in chart
+    assert ">暂停<" in chart
+
+
 def test_a_course_tells_its_numbers_as_a_table_and_hatches_immature_days() -> None:
     days = [Day(1, 1.0), Day(2, 10.0, 5, 15), Day(3, 20.0, 10, 30, mature=False)]
     chart = course(days, [Event(1, "启动"), Event(9, "以后")], COURSE, whole, PRINT)
