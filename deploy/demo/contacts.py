@@ -25,7 +25,6 @@ async def make_contacts(scene: Scene) -> Result:
         work = [partial(_shift, scene, row["code"], row["org"], answers, advance) for row in managers]
         await side_by_side(work, MANAGERS_AT_ONCE)
     path = f"campaign/v1/campaigns/{scene.result('plan_campaign')['id']}"
-    await scene.strategist.post(f"{path}:complete", {"expire_open": False}, key=scene.memory.key("complete"))
     progress = await scene.strategist.get(f"{path}/progress")
     return {"ledger": progress["ledger"], "minutes": progress["minutes"], "balanced": progress["balanced"]}
 

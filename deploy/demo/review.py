@@ -11,13 +11,16 @@ from deploy.demo.scene import Scene, until
 
 
 async def let_time_pass(scene: Scene) -> Result:
-    """Thirty-one days at once: the clock moves, and the bank posts what happened meanwhile."""
+    """Thirty-one days at once: the clock moves, the bank posts what happened meanwhile, and the campaign,
+    whose last day has passed, closes its books by itself.
+    """
     entries = await ledger(scene)
     launched = datetime.fromisoformat(scene.result("launch_campaign")["launched_at"])
     happened = scene.world.outcomes(await contacts_made(scene, entries), launched)
     scene.return_to_present()
     batches = iter(happened.combine_chunks().to_batches(EVENTS_AT_ONCE * 20))
     sent = await send_events(scene, "outcome_events", batches, happened.num_rows)
+    await until("the campaign to close its books", lambda: _closed(scene), seconds=600)
     members = [e["customer_id"] for e in entries if e["arm"] is not None or e["state"] == "held_out"]
     return {**sent, "true_effect": scene.world.true_effect(await source_ids(scene, members))}
 
@@ -36,6 +39,11 @@ async def evaluate_campaign(scene: Scene) -> Result:
     recommendation = next(found for found in issued if found["id"] == result["recommendation_id"])
     branches = await who.get(f"{path}/breakdown", by="branch")
     return {"result": result, "recommendation": recommendation, "branches": branches["rows"]}
+
+
+async def _closed(scene: Scene) -> Json | None:
+    campaign = await scene.strategist.get(f"campaign/v1/campaigns/{scene.result('plan_campaign')['id']}")
+    return campaign if campaign["status"] == "completed" else None
 
 
 async def _ended(scene: Scene, job_id: str) -> Json | None:
