@@ -116,7 +116,7 @@ def covered(cells: int, tau: float, runs: int, seed: int) -> int:
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.5, 1.0, 3.0])
-@pytest.mark.parametrize(("cells", "runs"), [(3, 200), (4, 200), (12, 60), (50, 25)])
+@pytest.mark.parametrize(("cells", "runs"), [(3, 120), (4, 120), (12, 40), (50, 15)])
 def test_shrunk_intervals_cover(cells: int, runs: int, tau: float) -> None:
     # Cells of a run share its common mean: as many independent ones as there are runs is the careful count.
     fewest = stats.binom.ppf(0.001, runs, 1 - ALPHA) / runs

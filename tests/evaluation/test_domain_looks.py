@@ -172,7 +172,7 @@ def lived(runs: int, looks: int, per_look: int, seed: int) -> tuple[int, int, in
 
 
 def test_false_alarms_on_amounts_with_estimated_variances() -> None:
-    runs = 80
+    runs = 50
     always, spent, naive = lived(runs, LOOKS, 100, 3)
     assert always <= most(runs)
     assert spent <= most(runs)
@@ -181,7 +181,7 @@ def test_false_alarms_on_amounts_with_estimated_variances() -> None:
 
 @pytest.mark.slow
 def test_false_alarms_on_amounts_with_estimated_variances_at_length() -> None:
-    runs = 5000
+    runs = 2000
     always, spent, naive = lived(runs, LOOKS, 200, 4)
     assert always <= most(runs)
     assert spent <= most(runs)

@@ -59,8 +59,10 @@ class TwoWaves(Campaign):
         return self.event(contact.customer_id, 22, amount)
 
 
-async def outcome(evaluation: Running, client: httpx.AsyncClient, campaign: Campaign) -> dict[str, Any]:
-    await evaluation.publish(*campaign.facts(), campaign.completed())
+async def outcome(
+    evaluation: Running, client: httpx.AsyncClient, campaign: Campaign, *changes: EventData
+) -> dict[str, Any]:
+    await evaluation.publish(*campaign.facts(), *changes, campaign.completed())
 
     async def there() -> bool:
         return (await client.get(f"/v1/campaigns/{campaign.id}/result")).status_code == 200
@@ -73,15 +75,10 @@ async def outcome(evaluation: Running, client: httpx.AsyncClient, campaign: Camp
 async def test_an_early_verdict_is_given_by_the_registered_rule_only(
     evaluation: Running, strategist: httpx.AsyncClient
 ) -> None:
-    fixed = await outcome(evaluation, strategist, TwoWaves(treated=90, held_out=60))
     planned = {"kind": "group_sequential", "looks": [0.5, 1.0]}
     campaign = TwoWaves(treated=90, held_out=60, stop=planned, margins={"complaints_30d": "0.2"})
     early = await outcome(evaluation, strategist, campaign)
-    for result, readable, rule in ((fixed, False, "window-open"), (early, True, "effect-positive")):
-        assert (result["matured"], result["stopping"]["final"]) == (0.5, False)
-        assert (result["stopping"]["readable"], result["stopping"]["crossed"]) == (readable, readable)
-        advice = await strategist.get(f"/v1/recommendations?campaign_id={result['campaign_id']}")
-        assert advice.json()["items"][0]["evidence"]["rule"] == rule
+    await read_as(strategist, early, "effect-positive", readable=True)
     stopping, overall = early["stopping"], early["primary"]["overall"]
     assert (stopping["look"], stopping["information"]) == (1, 0.5)
     # O'Brien–Fleming's bound at half of the information, by Lan and DeMets.
@@ -99,17 +96,24 @@ async def test_an_early_verdict_is_given_by_the_registered_rule_only(
     assert (registered["stop"]["looks"], registered["margins"]) == ([0.5, 1.0], {"complaints_30d": "0.2"})
 
 
-async def test_the_series_has_days_a_band_and_marks(
+async def read_as(client: httpx.AsyncClient, result: dict[str, Any], rule: str, *, readable: bool) -> None:
+    assert (result["matured"], result["stopping"]["final"]) == (0.5, False)
+    assert (result["stopping"]["readable"], result["stopping"]["crossed"]) == (readable, readable)
+    advice = await client.get(f"/v1/recommendations?campaign_id={result['campaign_id']}")
+    assert advice.json()["items"][0]["evidence"]["rule"] == rule
+
+
+async def test_the_series_has_days_a_band_and_marks_and_no_verdict_before_its_time(
     evaluation: Running, strategist: httpx.AsyncClient
 ) -> None:
     campaign = TwoWaves(treated=90, held_out=60)
     paused, resumed = (campaign.assigned_at + timedelta(days=days) for days in (2, 4))
-    await evaluation.publish(
-        *campaign.facts(),
+    changes = [
         CampaignPaused(campaign_id=campaign.id, at=paused),
         CampaignResumed(campaign_id=campaign.id, at=resumed),
-        campaign.completed(),
-    )
+    ]
+    result = await outcome(evaluation, strategist, campaign, *changes)
+    await read_as(strategist, result, "window-open", readable=False)
     series: dict[str, Any] = {}
 
     async def there() -> bool:

@@ -173,7 +173,7 @@ def alarms(runs: int, seed: int) -> tuple[int, int]:
 
 
 def test_the_band_does_not_cry_wolf_over_a_window_of_thirty_days() -> None:
-    assert alarms(40, 9)[0] <= stats.binom.ppf(0.999, 40, 0.05)
+    assert alarms(25, 9)[0] <= stats.binom.ppf(0.999, 25, 0.05)
 
 
 @pytest.mark.slow

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scipy import stats
-
 from services.evaluation.domain.cells import DIMENSIONS, OF_ARM
 from services.evaluation.domain.cluster import ClusterMoments, of_moments
 from services.evaluation.domain.comparison import compared, compared_by_clusters, too_few
 from services.evaluation.domain.effect import Effect, NoEffect
 from services.evaluation.domain.moments import Moments, merged
+from services.evaluation.domain.multiplicity import benjamini_hochberg
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -147,7 +146,7 @@ def with_q_values(effects: Sequence[CellEffect]) -> list[CellEffect]:
     tested = [cell.effect.p_value for cell in effects if isinstance(cell.effect, Effect)]
     if not tested:
         return list(effects)
-    q_values = iter(stats.false_discovery_control(tested))
+    q_values = iter(benjamini_hochberg(tested))
     return [
         CellEffect(
             cell.dimensions,

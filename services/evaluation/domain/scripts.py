@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
-from scipy import stats
-
 from services.evaluation.domain.breakdown import HOLD_OUT, compare_cells
 from services.evaluation.domain.effect import Effect, NoEffect
+from services.evaluation.domain.multiplicity import benjamini_hochberg
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +81,7 @@ def against_each_other(
     tested = [each.effect.p_value for each in found if isinstance(each.effect, Effect)]
     if not tested:
         return found
-    q_values = iter(stats.false_discovery_control(tested))
+    q_values = iter(benjamini_hochberg(tested))
     return [
         replace(each, q_value=float(next(q_values))) if isinstance(each.effect, Effect) else each
         for each in found
