@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from services.evaluation.api import (
+    analyses,
     boards,
     breakdowns,
     campaigns,
@@ -11,6 +12,7 @@ from services.evaluation.api import (
     metrics,
     recommendations,
     reports,
+    response_models,
     review,
     sample_size,
     scorecards,
@@ -89,12 +91,14 @@ service = Service(
     settings=EvaluationSettings,
     routers=[
         metrics.router,
+        analyses.router,
         experiments.router,
         sample_size.router,
         campaigns.router,
         breakdowns.router,
         series.router,
         recommendations.router,
+        response_models.router,
         review.router,
         boards.router,
         scorecards.router,

@@ -17,6 +17,11 @@ TableAnalyse = Annotated[
     Principal, allow(Role.strategist, Role.approver, Role.branch_head, Role.auditor, Role.integrator)
 ]
 """Of one's own table: it reads nothing of the bank's, and keeps nothing."""
+BankRead = Annotated[
+    Principal,
+    allow_at_head_office(Role.strategist, Role.approver, Role.branch_head, Role.auditor, Role.integrator),
+]
+"""What is told of the whole bank alone, and cannot be parted by branch."""
 MetricWrite = Annotated[Principal, allow_at_head_office(Role.strategist)]
 """A metric means the same in every branch."""
 QualityWrite = Annotated[Principal, allow_at_head_office(Role.strategist)]

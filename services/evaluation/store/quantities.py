@@ -12,7 +12,8 @@ from services.evaluation.domain.definitions import OF_BALANCES
 from shared.contracts.metrics import BalanceSource, EventSource, MetricCreate, MetricKind
 
 HUNDREDTHS = 100
-_DEBTS = ("loan", "card")
+DEBTS = ("loan", "card")
+"""Categories whose balances customers owe."""
 
 
 class Value:
@@ -122,7 +123,7 @@ class Quantity:
             self.parameters[f"categories{i}"] = list(source.categories)
             parts.append(f"list_contains($categories{i}, h.category)")
         else:
-            self.parameters[f"debts{i}"] = list(_DEBTS)
+            self.parameters[f"debts{i}"] = list(DEBTS)
             parts.append(f"NOT list_contains($debts{i}, h.category)")
         if source.products:
             self.parameters[f"products{i}"] = list(source.products)
