@@ -14,7 +14,7 @@ _CENT = Decimal("0.01")
 
 
 def campaign_pace(campaign_id: UUID, used: Sequence[Used], begins: date, ends: date, at: datetime) -> Pace:
-    """Every day from the first until today or the campaign's last; without the day that is not over in rates."""
+    """Every day from the first until today or the last; rates leave out the day that is not over."""
     today = at.astimezone(ZONE).date()
     first = min([begins, *(each.day for each in used)])
     last = max([min(today, ends), *(each.day for each in used)])
