@@ -116,8 +116,8 @@ class MetricCreate(Schema):
     cannibalises: list[Key] = Field(
         default_factory=list,
         max_length=5,
-        description="Metrics of other products that this one may take from: what changes in them is valued and"
-        " counted too. Sums, counts, proportions and balances with a unit contribution or economics",
+        description="Metrics of other products that this one may take from: what changes in them is valued"
+        " and counted too. Sums, counts, proportions and balances with a unit contribution or economics",
     )
     windows: list[Days] = Field(
         default_factory=list,

@@ -49,7 +49,7 @@ class Check:
 @dataclass(frozen=True, slots=True)
 class Arrivals:
     """Events that count for the primary metric: `read` now; `known` of them at the last evaluation, and
-    `due` those that had happened by then, known or not.
+    `due` those that had happened a day before it, known or not.
     """
 
     read: int = 0
@@ -206,8 +206,8 @@ def _late_data(observed: Observed) -> Check:
     return Check(
         "late_data",
         share <= MOST_LATE,
-        f"{arrivals.late} of {arrivals.due} events had happened by the last evaluation and arrived after it;"
-        f" at most {MOST_LATE:.0%} may",
+        f"{arrivals.late} of {arrivals.due} events had happened a day before the last evaluation and came"
+        f" after it; at most {MOST_LATE:.0%} may",
         observed={"events": arrivals.read, "late": arrivals.late},
     )
 

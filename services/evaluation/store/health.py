@@ -3,7 +3,7 @@ groups were like before, what arrived late. Counts and moments only.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import duckdb
 
@@ -16,6 +16,8 @@ from services.evaluation.store.quantities import HUNDREDTHS, Value
 from shared.contracts.drawing import DrawnUnit
 from shared.contracts.metrics import MetricCreate, MetricKind
 
+DELIVERY = timedelta(days=1)
+"""Sources deliver overnight: what comes within a day is not late."""
 _CLUSTER = {"manager": "primary_manager", "branch": "branch"}
 
 
@@ -25,7 +27,7 @@ class Around:
 
     `before` are the moments of the metric over the window before assignment, treated (True) and held out;
     none where the metric has no such window. `read` and `due` count its events in all windows: so far, and up
-    to the last reading.
+    a day before the last reading.
     """
 
     by_branch: dict[str, dict[str, int]]
@@ -47,7 +49,8 @@ def around(
     read_until: datetime | None,
 ) -> Around:
     """The whole campaign, whatever `question` is scoped to; `read_until` is when it was last evaluated."""
-    read, due = _arrivals(cursor, question, metric, read_until) if metric else (0, 0)
+    delivered = read_until - DELIVERY if read_until else None
+    read, due = _arrivals(cursor, question, metric, delivered) if metric else (0, 0)
     return Around(
         _by_branch(cursor, question),
         None if unit == "customer" else _drawn(cursor, question, _CLUSTER[unit]),
