@@ -29,6 +29,7 @@ def missing(content: CampaignContent) -> list[FieldError]:
 def contradictions(content: CampaignContent, today: date) -> list[FieldError]:
     """What would make a complete campaign fail or mean nothing."""
     return [
+        *_in_objective(content),
         *_in_scheme(content),
         *_in_schedule(content, today),
         *_in_orgs(content),
@@ -36,6 +37,14 @@ def contradictions(content: CampaignContent, today: date) -> list[FieldError]:
         *triggers.contradictions(content),
         *journeys.contradictions(content),
     ]
+
+
+def _in_objective(content: CampaignContent) -> Iterator[FieldError]:
+    if content.objective is None:
+        return
+    for key in content.objective.margins:
+        if key not in content.objective.guardrails:
+            yield FieldError(f"/objective/margins/{key}", "is not among the guardrails")
 
 
 def _in_scheme(content: CampaignContent) -> Iterator[FieldError]:
