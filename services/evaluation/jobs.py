@@ -19,6 +19,7 @@ from services.evaluation.usecases import (
     erasures,
     evaluations,
     registrations,
+    response_models,
     scorecards,
     service_quality,
 )
@@ -68,6 +69,24 @@ async def evaluate(job: JobRun) -> dict[str, Any]:
         "verdict": result.health.verdict,
         "recommendation_id": str(result.recommendation_id),
     }
+
+
+async def fit_response_model(job: JobRun) -> dict[str, Any]:
+    """Learn from one campaign whom contacting changes."""
+    campaign_id = UUID(job.args["campaign_id"])
+    store, settings = job.runtime.resource(Store), settings_of(job.runtime)
+    async with job.runtime.db.transaction() as session:
+        registration = await session.get(Registration, campaign_id)
+    if registration is None:
+        raise NotFound(f"campaign {campaign_id} is not registered")
+    await _caught_up(job, store, settings.catch_up_seconds)
+    await job.progress(0.2, "reading customers")
+    learning = await response_models.gather(store, registration)
+    await job.progress(0.4, "learning", {"customers": len(learning.trial.outcome)})
+    found = await asyncio.to_thread(learning.fit)
+    async with job.runtime.db.transaction(actor=job.principal) as session:
+        model = await response_models.keep(session, job.id, learning, found)
+    return {"response_model": f"/v1/campaigns/{campaign_id}/response-model", "verdict": model.verdict}
 
 
 async def draw_scorecard(job: JobRun) -> dict[str, Any]:
@@ -169,4 +188,5 @@ TASKS: dict[str, Task] = {
     TASK: evaluate,
     scorecards.TASK: draw_scorecard,
     service_quality.RUN: run_service_quality,
+    response_models.TASK: fit_response_model,
 }
