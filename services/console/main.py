@@ -54,6 +54,7 @@ _PAGES = (
     "handovers",
     "imports",
     "analysis",
+    "bank_analyses",
     "quotas",
     "contact_policies",
     "channels",

@@ -36,6 +36,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("churn", "/churn", "churn"),
             Entry("targets", "/targets", "targets", OVERSEERS),
             Entry("insights", "/insights", "insights"),
+            Entry("bank-analyses", "/channels-and-products", "bank-analyses", ANALYSTS),
         ),
     ),
     (
