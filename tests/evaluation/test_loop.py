@@ -292,8 +292,6 @@ async def test_boards_draw_one_campaign_and_all(evaluation: Running, strategist:
         "responded": 0,
         "converted": 0,
     }
-    assert [point["day"] for point in board["series"]] == list(range(1, 31))
-    assert Decimal(board["series"][-1]["difference"]) > 300
     strategy = (await strategist.get("/v1/boards/strategy")).json()
     (mine,) = [item for item in strategy["campaigns"] if item["campaign_id"] == str(campaign.id)]
     assert mine["effect"]["verdict"] == "ok"

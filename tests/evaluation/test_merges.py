@@ -20,7 +20,8 @@ from services.evaluation.domain.catalogue import CONVERSION, NET_INFLOW
 from services.evaluation.models import Erasure
 from services.evaluation.store import Store, open_store
 from services.evaluation.store.contacts import efforts, exposures, funnel
-from services.evaluation.store.outcomes import Question, daily_totals
+from services.evaluation.store.outcomes import Question
+from services.evaluation.store.series import course
 from shared.contracts.events import (
     ContactsAssigned,
     CustomerErased,
@@ -118,7 +119,7 @@ def seen(store: Store, until: datetime = LATER) -> dict[str, Any]:
             "exposures": exposures(cursor, question, 30),
             "funnel": funnel(cursor, question, CONVERSION),
             "effort": efforts(cursor, "*", until).get(CAMPAIGN),
-            "daily": daily_totals(cursor, question, NET_INFLOW),
+            "daily": course(cursor, question, NET_INFLOW, "customer"),
         }
 
     return {**asyncio.run(store.read(read)), "moments": ask(store, [NET_INFLOW], until)}
@@ -166,7 +167,7 @@ def test_of_two_exposures_the_earlier_counts_once_with_all_outcomes(store: Store
         assert vars_of(both["funnel"][""]) == (1, 1, 1, 1, 0)
         assert vars_of(both["funnel"]["call"]) == (1, 0, 0, 0, 0)
         assert (both["effort"].contacted, both["effort"].contacts) == (1, 1)
-        assert both["daily"][False].n == 1
+        assert both["daily"].days[0][1][""].n == 1
         # The branch of the later exposure alone has nobody to show.
         assert ask(store, [NET_INFLOW], scope="hq.b")["net_inflow_30d"] == []
         apply(store, "CUSTOMER", unmerged(merge, minute=3))

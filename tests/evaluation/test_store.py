@@ -17,7 +17,7 @@ from services.evaluation.domain.moments import merged, of_values
 from services.evaluation.store import Store, StoreFeed, open_store
 from services.evaluation.store.cells import cell_moments
 from services.evaluation.store.contacts import efforts, exposures, funnel
-from services.evaluation.store.outcomes import Question, daily_totals
+from services.evaluation.store.outcomes import Question
 from shared.bus import Delivery
 from shared.contracts.events import (
     AssignedContact,
@@ -341,26 +341,6 @@ def test_a_second_contact_is_no_second_exposure_and_its_effort_is_the_customers(
     # Told under another of the person's files, and before the first: still no exposure of its own.
     apply(store, "CAMPAIGN", followed_up(new_id(), new_id(), days=-1))
     assert counted() == expected
-
-
-def test_daily_line_is_cumulative_and_stops_where_the_youngest_exposure_stands(store: Store) -> None:
-    treated, control = [new_id(), new_id()], [new_id()]
-    apply(store, "CAMPAIGN", assigned(treated, "call"), assigned(control, None))
-    money = [
-        happened(treated[0], "transaction.posted", 0.5, amount="10", direction="in"),
-        happened(treated[1], "transaction.posted", 2.5, amount="4", direction="out"),
-        happened(control[0], "transaction.posted", 1.5, amount="7", direction="in"),
-        happened(control[0], "transaction.posted", -1, amount="99", direction="in"),
-        happened(treated[0], "complaint.filed", 1.2),
-        happened(treated[0], "complaint.filed", 2.2),
-    ]
-    apply(store, "CUSTOMER", recorded(*money))
-    question = Question(CAMPAIGN, START + timedelta(days=4, hours=5))
-    days = asyncio.run(store.read(lambda cursor: daily_totals(cursor, question, NET_INFLOW)))
-    assert (days[True].n, days[True].sums) == (2, [10, 10, 6, 6])
-    assert (days[False].n, days[False].sums) == (1, [0, 7, 7, 7])
-    complaints = asyncio.run(store.read(lambda cursor: daily_totals(cursor, question, COMPLAINTS)))
-    assert complaints[True].sums == [0, 1, 1, 1]
 
 
 def test_every_built_in_metric_and_one_with_all_conditions_run(store: Store) -> None:

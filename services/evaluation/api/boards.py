@@ -1,6 +1,5 @@
 """One call per page of the console."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,17 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead
 from services.evaluation.api.campaigns import visible
 from services.evaluation.domain.catalogue import CONVERSION
-from services.evaluation.domain.exposure import DayTotals, Effort, Stages
+from services.evaluation.domain.exposure import Effort, Stages
 from services.evaluation.queries import campaigns, recommendations, results
-from services.evaluation.queries.boards import board_campaign, campaign_funnel, daily_series, strategy_board
-from services.evaluation.queries.metrics import frozen
+from services.evaluation.queries.boards import board_campaign, campaign_funnel, strategy_board
 from services.evaluation.store import Store
 from services.evaluation.store.contacts import efforts, funnel
-from services.evaluation.store.outcomes import Question, daily_totals
+from services.evaluation.store.outcomes import Question
 from shared import clock
 from shared.auth import Principal
 from shared.contracts.evaluation import CampaignBoard, FeedReport, FeedStatus, StrategyBoard
-from shared.contracts.metrics import MetricCreate
 from shared.web import CurrentRuntime, Router, Session, problem_responses
 
 router = Router(tags=["boards"])
@@ -39,7 +36,9 @@ async def get_strategy_board(session: Session, principal: ReviewRead, store: Cur
 async def get_campaign_board(
     session: Session, principal: ReviewRead, store: CurrentStore, campaign_id: CampaignId
 ) -> CampaignBoard:
-    """Everything the page of one campaign draws: funnel, effects, daily series, breakdown, advice."""
+    """Everything the page of one campaign draws: funnel, effects, breakdown, advice. Its days are at
+    `/campaigns/{id}/series`.
+    """
     return await campaign_board(session, principal, store, campaign_id, clock.now())
 
 
@@ -52,14 +51,12 @@ async def campaign_board(
     result = await results.newest(session, campaign_id)
     advice = await recommendations.newest(session, campaign_id)
     question = Question(campaign_id, until, principal.scope)
-    metric = frozen(registration).get(campaigns.plan_of(registration).primary_metric)
-    seen = await store.read(lambda cursor: _see(cursor, question, metric))
+    seen = await store.read(lambda cursor: _see(cursor, question))
     effort = seen.effort.get(campaign_id, Effort())
     return CampaignBoard(
         campaign=board_campaign(registration, course, result, advice, effort),
         registration=campaigns.as_contract(registration),
         funnel=campaign_funnel(course, seen.by_arm, question.until, whole=principal.scope == "*"),
-        series=daily_series(seen.daily, metric) if metric else [],
         result=visible(principal, result) if result else None,
         recommendation=advice,
     )
@@ -71,14 +68,12 @@ class _Seen:
 
     effort: dict[UUID, Effort]
     by_arm: dict[str, Stages]
-    daily: Mapping[bool, DayTotals]
 
 
-def _see(cursor: duckdb.DuckDBPyConnection, question: Question, metric: MetricCreate | None) -> _Seen:
+def _see(cursor: duckdb.DuckDBPyConnection, question: Question) -> _Seen:
     return _Seen(
         effort=efforts(cursor, question.scope, question.until),
         by_arm=funnel(cursor, question, CONVERSION),
-        daily=daily_totals(cursor, question, metric) if metric else {},
     )
 
 

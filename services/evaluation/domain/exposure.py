@@ -54,14 +54,3 @@ class Effort:
     contacts: int = 0
     minutes: Decimal = Decimal(0)
     cost: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DayTotals:
-    """Sums of one group up to and including each day since assignment; `n` customers."""
-
-    n: int
-    sums: list[float]
-
-    def means(self) -> list[float]:
-        return [total / self.n for total in self.sums]

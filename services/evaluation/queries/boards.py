@@ -10,11 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluation.domain.exposure import DayTotals, Effort, Stages
+from services.evaluation.domain.exposure import Effort, Stages
 from services.evaluation.models import Course, RecommendationRow, Registration
 from services.evaluation.queries import recommendations, results
 from services.evaluation.queries.campaigns import plan_of
-from services.evaluation.queries.documents import number
 from services.evaluation.queries.metrics import frozen
 from shared.contracts.base import LocalText
 from shared.contracts.evaluation import (
@@ -27,10 +26,8 @@ from shared.contracts.evaluation import (
     Funnel,
     FunnelGroup,
     Recommendation,
-    SeriesPoint,
     StrategyBoard,
 )
-from shared.contracts.metrics import MetricCreate
 from shared.verdicts import readable
 
 
@@ -169,19 +166,3 @@ def funnel_group(stages: Stages) -> FunnelGroup:
         responded=stages.responded,
         converted=stages.converted,
     )
-
-
-def daily_series(totals: Mapping[bool, DayTotals], metric: MetricCreate) -> list[SeriesPoint]:
-    """Mean so far per customer, treated beside hold-out; empty until both have lived a day."""
-    if True not in totals or False not in totals:
-        return []
-    means = zip(totals[True].means(), totals[False].means(), strict=True)
-    return [
-        SeriesPoint(
-            day=day,
-            treated=number(treated, metric),
-            hold_out=number(control, metric),
-            difference=number(treated - control, metric),
-        )
-        for day, (treated, control) in enumerate(means, start=1)
-    ]

@@ -11,7 +11,6 @@ from shared.contracts.evaluation.boards import (
     FeedStatus,
     Funnel,
     FunnelGroup,
-    SeriesPoint,
     StrategyBoard,
 )
 from shared.contracts.evaluation.effects import (
@@ -85,7 +84,6 @@ __all__ = [
     "RecommendationDecision",
     "RecommendationState",
     "Relative",
-    "SeriesPoint",
     "StrategyBoard",
     "TargetCell",
 ]

@@ -35,13 +35,6 @@ class Funnel(Schema):
     arms: dict[str, FunnelGroup]
 
 
-class SeriesPoint(Schema):
-    day: int = Field(description="Days since assignment")
-    treated: Number = Field(description="Mean so far per treated customer")
-    hold_out: Number = Field(description="Mean so far per hold-out customer")
-    difference: Number
-
-
 class BoardEffect(Schema):
     verdict: Literal["ok", "withheld"]
     difference: Number | None = None
@@ -112,7 +105,6 @@ class CampaignBoard(Schema):
     campaign: BoardCampaign
     registration: CampaignRegistration
     funnel: Funnel
-    series: list[SeriesPoint]
     result: CampaignResult | None
     recommendation: Recommendation | None
 
