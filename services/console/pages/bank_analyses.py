@@ -28,7 +28,7 @@ from shared.contracts.evaluation.analyses import (
 _PATH = "/v1/analyses"
 _MONTHS_BACK = 24
 _SPANS = (3, 6, 12, 24)
-_LABELS, _COLUMN, _LEAST = 190, 62, 620
+_LABELS, _COLUMN, _WIDE_COLUMN, _LEAST = 190, 62, 112, 620
 
 
 @dataclass
@@ -102,9 +102,11 @@ def _heat(
     rows: Sequence[str],
     columns: Sequence[str],
     cells: dict[tuple[int, int], HeatCell],
+    *,
+    wide: int = _COLUMN,
 ) -> None:
     words = HeatWords(title=title, rows=title, none=view.t("bank_analyses.none"))
-    width = max(_LABELS + _COLUMN * len(columns), _LEAST)
+    width = max(_LABELS + wide * len(columns), _LEAST)
     picture = heat(rows, columns, cells, words, lambda share: percent(share, 0), SCREEN, width=width)
     html(Markup('<div class="scroll">{}</div>').format(picture))
 
@@ -142,6 +144,7 @@ def _migration(view: View, found: ChannelAnalysis, migration: ChannelMigration) 
         (at, over): HeatCell(move.share, whole(move.customers), sure=move.channel == row.channel)
         for at, row in enumerate(migration.rows)
         for over, move in enumerate(row.moved_to)
+        if row.channel is not None or move.channel is not None
     }
     title = t("bank_analyses.migration", first=found.first, last=found.last)
     with panel(title, t("bank_analyses.migration.note", n=whole(migration.customers))):
@@ -209,7 +212,7 @@ def _cross_sales(view: View, found: ProductAnalysis) -> None:
     note = t("bank_analyses.cross.note", minimum=whole(found.minimum), withheld=whole(found.withheld))
     with panel(t("bank_analyses.cross"), note):
         labels = [_category(view, name) for name in names]
-        _heat(view, t("bank_analyses.cross"), labels, labels, cells)
+        _heat(view, t("bank_analyses.cross"), labels, labels, cells, wide=_WIDE_COLUMN)
 
 
 def _lift(each: CrossSale) -> str:
