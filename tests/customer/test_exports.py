@@ -1,7 +1,7 @@
 """Data sets out: what is in them, narrowed to a unit or to what is new, and where to follow on."""
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import httpx
@@ -93,6 +93,8 @@ async def test_only_a_unit_and_only_what_is_new(bank: Bank) -> None:
         assert _of(new, first), dataset
         assert len(new) <= len(here) + len(there)
         assert not await rows(bank.strategist, dataset, since="2099-01-01T00:00:00Z"), dataset
+        far_east = before.astimezone(timezone(timedelta(hours=16, minutes=29)))
+        assert await rows(bank.strategist, dataset, since=far_east.isoformat()) == new, dataset
     async with bank.service.client(Role.strategist, org="hq.bj") as beijing:
         assert not await rows(beijing, "customers", org="hq.sh")
     for bad in ({"org": "HQ;--"}, {"since": "yesterday"}, {"since": "2026-01-01T00:00:00"}):

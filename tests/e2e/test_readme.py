@@ -36,7 +36,20 @@ def test_the_tour(demonstration: Demonstration, repository: Path) -> None:
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     said = done.stdout.split(_MARK)
-    _credentials, customer, events, view, merging, history, segments, insight, acting, review = said
+    (
+        _credentials,
+        customer,
+        events,
+        view,
+        merging,
+        history,
+        segments,
+        insight,
+        acting,
+        review,
+        cells,
+        table,
+    ) = said
     assert orjson.loads(customer)["name"] == "王**"
     pushed = orjson.loads(events)
     assert (pushed["accepted"], pushed["rejected"]) == (1, 1)
@@ -52,10 +65,10 @@ def test_the_tour(demonstration: Demonstration, repository: Path) -> None:
     preview, explanation = segments.replace("}{", "}\n{").strip().split("\n")
     assert orjson.loads(preview)["count"] > 0
     assert orjson.loads(explanation)["member"] is False
-    overlap, choice, cells, tiers = insight.replace("}{", "}\n{").strip().split("\n")
+    overlap, choice, nine, tiers = insight.replace("}{", "}\n{").strip().split("\n")
     assert len(orjson.loads(overlap)["segments"]) == 2
     assert orjson.loads(choice)["chosen"] == orjson.loads(choice)["recommended"]
-    assert sum(orjson.loads(cells)["classes"].values()) > 0
+    assert sum(orjson.loads(nine)["classes"].values()) > 0
     assert "value" in {tier["scheme_key"] for tier in orjson.loads(tiers)["tiers"]}
     channel, tried, funnel, calendar = acting.replace("}{", "}\n{").strip().split("\n")
     assert orjson.loads(channel)["state"] == "disabled"
@@ -65,3 +78,8 @@ def test_the_tour(demonstration: Demonstration, repository: Path) -> None:
     result, recommendations = review.replace("}{", "}\n{").strip().split("\n")
     assert orjson.loads(result)["primary"]["metric"] == "net_inflow_30d"
     assert orjson.loads(recommendations)["items"]
+    by_cell, money = cells.replace("}{", "}\n{").strip().split("\n")
+    assert orjson.loads(by_cell)["by"] == ["segment", "tier"]
+    assert orjson.loads(money)["treated"] > 0
+    assert (demonstration.stack.data_dir.parent / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert "Arm b is above control a" in table

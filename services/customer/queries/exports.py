@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.csv
@@ -21,12 +21,14 @@ async def export(
 
     `org` narrows it to that unit and below, `since` to what was recorded at that time or later.
     """
+    # COPY takes its parameters as text, and PostgreSQL reads no offset of sixteen hours or more.
+    recorded = since.astimezone(UTC) if since else None
     async with database.transaction(scope, statement_timeout_ms=_STATEMENT_TIMEOUT_MS) as session:
         connection = await psycopg_of(session)
         async with (
             connection.cursor() as cursor,
             cursor.copy(
-                f"COPY ({dataset.query}) TO STDOUT (FORMAT csv)", {"org": org, "since": since}
+                f"COPY ({dataset.query}) TO STDOUT (FORMAT csv)", {"org": org, "since": recorded}
             ) as copy,
         ):
             buffer = bytearray()

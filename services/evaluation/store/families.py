@@ -51,6 +51,11 @@ SELECT survivor AS customer_id FROM batch JOIN alias USING (home) WHERE survivor
 UNION SELECT home FROM batch SEMI JOIN alias ON alias.survivor = batch.home
 """
 
+_TOUCHED_BY_ERASURE = """
+CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT customer_id FROM exposure
+WHERE coalesce(home, customer_id) IN (SELECT home FROM staged)
+"""
+
 _COUNT_FIRST = """
 UPDATE exposure SET counted = exposure.contact_id = earliest.contact_id FROM (
   SELECT campaign_id, customer_id, first(contact_id ORDER BY assigned_at, contact_id) AS contact_id
@@ -136,8 +141,9 @@ def count_first(cursor: duckdb.DuckDBPyConnection) -> None:
 
 def erase(cursor: duckdb.DuckDBPyConnection, customers: Sequence[CustomerRef]) -> None:
     """Deletes outcomes, holdings, tiers, contacts, referrals and opportunities of these homes. Exposures of
-    theirs stay as nobody's: they are counted among the assigned, and have no outcome that could be known.
-    Again changes nothing.
+    theirs stay as nobody's: all are counted among the assigned, also those that were not while they were
+    merged, since nobody can tell afterwards; and none has an outcome that could be known. Again changes
+    nothing.
     """
     if not customers:
         return
@@ -147,9 +153,12 @@ def erase(cursor: duckdb.DuckDBPyConnection, customers: Sequence[CustomerRef]) -
         theirs = "coalesce(home, customer_id) IN (SELECT home FROM staged)"
         for table in _DELETED:
             cursor.execute(f"DELETE FROM {table} WHERE {theirs}")  # noqa: S608 - our own names
+        cursor.execute(_TOUCHED_BY_ERASURE)
         cursor.execute(
-            f"UPDATE exposure SET contact_id = NULL, customer_id = NULL, home = NULL WHERE {theirs}"  # noqa: S608
+            "UPDATE exposure SET contact_id = NULL, customer_id = NULL, home = NULL, counted = true "  # noqa: S608
+            f"WHERE {theirs}"
         )
+        cursor.execute(_COUNT_FIRST)
         for table in ("tier", "alias"):
             cursor.execute(f"DELETE FROM {table} WHERE home IN (SELECT home FROM staged)")  # noqa: S608
     cursor.unregister("staged")
