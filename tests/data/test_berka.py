@@ -64,6 +64,7 @@ def _births(numbers: Iterator[str]) -> tuple[list[str], list[str]]:
     return days, sexes
 
 
+@pytest.mark.slow
 async def test_the_whole_bank(loader: Loader, tables: Tables) -> None:
     await loader.org("hq.cz", "tier1")
     for district in range(1, DISTRICTS + 1):
