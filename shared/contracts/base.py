@@ -24,14 +24,24 @@ class Schema(BaseModel):
     model_config = ConfigDict(extra="forbid", str_max_length=10_000, ser_json_bytes="base64")
 
 
+_CENT = Decimal("0.01")
+_PLACES = -2
+
+
 def _plain(value: Decimal) -> str:
     return format(value, "f")
+
+
+def _to_the_cent(value: Decimal) -> str:
+    """What the database divided carries zeros far behind the cents."""
+    exponent = value.as_tuple().exponent
+    return _plain(value.quantize(_CENT) if isinstance(exponent, int) and exponent < _PLACES else value)
 
 
 Money = Annotated[
     Decimal,
     Field(max_digits=20, decimal_places=2, allow_inf_nan=False, examples=["1200.00"]),
-    PlainSerializer(_plain, return_type=str, when_used="json"),
+    PlainSerializer(_to_the_cent, return_type=str, when_used="json"),
 ]
 Number = Annotated[
     Decimal,

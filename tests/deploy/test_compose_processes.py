@@ -104,6 +104,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
             process.stop(child, grace=1)
 
 
+@pytest.mark.slow
 def test_every_command_becomes_healthy_and_stops(host: Host) -> None:
     for service in NAMES:
         migrated = subprocess.run(

@@ -125,7 +125,8 @@ async def test_a_person_with_two_files(bank: Bank, services: Services) -> None:
     await together()
     await _forgotten(bank, first)
     assert await in_segment()
-    assert await exposed(1)
+    # Whose they were is forgotten, and with it that they were one person's.
+    assert await exposed(2)
     assert await states(("expired", "erased"), ("expired", "merged"))
     assert (await services.campaigns.get(f"/v1/campaigns/{campaign_id}/progress"))["balanced"]
 
