@@ -1,7 +1,7 @@
 """The working half of a service: relay, consumers, jobs, feeds; supervised and drained on stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
@@ -18,7 +18,9 @@ from shared.webhooks.deliverer import Deliverer
 logger = structlog.get_logger()
 
 _RESTART_SECONDS = 2.0
-_DRAIN_SECONDS = 10.0
+_AGAIN_SECONDS = 2.0
+_JOBS_SECONDS = 12.0
+_JOBS = "jobs"
 
 
 @asynccontextmanager
@@ -37,7 +39,7 @@ async def running(service: Service, *, feeds: bool, worker: bool) -> AsyncIterat
         try:
             yield runtime
         finally:
-            await _stop(running_tasks)
+            await asyncio.gather(*(_stop(task) for task in running_tasks))
 
 
 def _feed_tasks(runtime: Runtime) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -52,7 +54,7 @@ def _feed_tasks(runtime: Runtime) -> dict[str, Callable[[], Awaitable[None]]]:
 def _worker_tasks(runtime: Runtime) -> dict[str, Callable[[], Awaitable[None]]]:
     tasks: dict[str, Callable[[], Awaitable[None]]] = {
         "relay": Relay(runtime.db.conninfo, runtime.bus).run,
-        "jobs": lambda: run_jobs(runtime),
+        _JOBS: lambda: run_jobs(runtime),
     }
     for durable in runtime.service.handlers:
         tasks[f"consumer {durable}"] = consumer(runtime, durable)
@@ -75,15 +77,14 @@ async def _endless(name: str, run: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(_RESTART_SECONDS)
 
 
-async def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:
+async def _stop(task: asyncio.Task[None]) -> None:
     """Cancel and wait. Again after a while: on Python 3.11 `asyncio.wait_for`, which libraries use, loses a
-    cancellation that arrives in the moment its awaitable is done.
+    cancellation that arrives in the moment its awaitable is done. Jobs have the time `run_jobs` gives them.
     """
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_DRAIN_SECONDS)
+    patience = _JOBS_SECONDS if task.get_name() == _JOBS else _AGAIN_SECONDS
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=patience)
 
 
 def create_worker_app(service: Service) -> FastAPI:
