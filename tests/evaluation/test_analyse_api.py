@@ -76,7 +76,7 @@ async def test_what_cannot_be_analysed_is_a_problem_that_says_what(evaluation: R
         assert "组别, 金额" in detail
         assert (await refused(form(CSV, {**OPTIONS, "alpha": 2})))[::2] == (422, "/options/alpha")
         assert (await refused(form(CSV, {**OPTIONS, "control": "无"})))[::2] == (422, "/control")
-        assert (await refused(form(b"")))[0] == 422
+        assert (await refused(form(b"")))[::2] == (422, "/file")
         assert (await refused({"files": {"file": ("table", CSV)}}))[::2] == (422, "/options")
         assert (await refused({"data": {"options": "{}"}, "files": {"other": b"x"}}))[::2] == (422, "/file")
         nothing = {"headers": {"Content-Type": "multipart/form-data"}, "content": b"x"}
@@ -109,7 +109,7 @@ async def test_columns_are_described_to_choose_from(evaluation: Running) -> None
                 "notes": [],
             }
         broken = await client.post("/v1/experiments:describe", content=CSV + b"a,b,c\n")
-        assert broken.status_code == 422
+        assert (broken.status_code, broken.json()["errors"][0]["pointer"]) == (422, "/file")
 
 
 async def test_who_may_analyse(evaluation: Running) -> None:

@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Query, Request, Response
 from fastapi import Path as PathParam
 from fastapi.responses import StreamingResponse
-from pydantic import ValidationError
 from sqlalchemy import select
-from starlette.datastructures import UploadFile
 
 from services.customer.api.access import BulkWrite
 from services.customer.domain.vault import Vault
@@ -26,8 +24,8 @@ from shared.columnar import CSV, arrow_response
 from shared.contracts.base import Page
 from shared.contracts.customer import ImportDataset, ImportRowError, ImportView
 from shared.contracts.customer.imports import Delimiter, ImportEncoding, ImportMapping, ImportProposal, Quote
-from shared.errors import FieldError, Unprocessable
 from shared.pagination import PageParams, paginate
+from shared.uploads import MOST_FIELD_BYTES, file_body, file_parts, stated
 from shared.web import CurrentRuntime, Router, Session, problem_responses, resource
 
 router = Router(tags=["import and export"])
@@ -35,22 +33,11 @@ router = Router(tags=["import and export"])
 router.max_body_size = 2**40
 
 ImportId = Annotated[UUID, PathParam(description="Id of the import")]
-_FILE = {"type": "string", "format": "binary"}
-_FORM = {"type": "object", "required": ["file"], "properties": {"file": _FILE, "mapping": {"type": "string"}}}
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "CSV with a header, or Parquet; gzip is unpacked",
-        "content": {
-            "text/csv": {"schema": _FILE},
-            "application/vnd.apache.parquet": {"schema": _FILE},
-            "application/gzip": {"schema": _FILE},
-            "multipart/form-data": {"schema": _FORM},
-        },
-    }
-}
-_READ_BYTES = 1024 * 1024
-_MAX_MAPPING = 100_000
+_BODY = file_body(
+    "CSV with a header, or Parquet; gzip is unpacked",
+    ["text/csv", "application/vnd.apache.parquet", "application/gzip"],
+    {"mapping": {"type": "string"}},
+)
 
 Settings = Annotated[CustomerSettings, resource(CustomerSettings)]
 TheVault = Annotated[Vault, resource(Vault)]
@@ -73,7 +60,7 @@ async def stored_upload(
     A dependency before the session: a long upload must not hold a transaction open.
     """
     form: dict[str, str] = {}
-    path = await store_upload(settings, vault, _parts(request, form))
+    path = await store_upload(settings, vault, file_parts(request, form, settings.max_import_bytes))
     upload = Upload(path, form.get("mapping"))
     try:
         yield upload
@@ -88,7 +75,7 @@ Filename = Annotated[str, Query(max_length=200, description="Shown with the impo
 Mapping = Annotated[
     str | None,
     Query(
-        max_length=_MAX_MAPPING,
+        max_length=MOST_FIELD_BYTES,
         description="ImportMapping as JSON (or the form's field of that name); without it the file's columns "
         "are those of the data set",
     ),
@@ -119,8 +106,9 @@ async def create_import(
     nothing. The file is kept sealed: deleted when all rows are taken, for some days when the job fails or is
     cancelled, so that `:resume` can continue.
     """
-    stated = _mapping(upload.mapping or mapping)
-    order = ImportOrder(dataset, filename, stated, encoding, delimiter, quote, dry_run)
+    given = upload.mapping or mapping
+    wanted = stated(given, ImportMapping, "mapping") if given is not None else None
+    order = ImportOrder(dataset, filename, wanted, encoding, delimiter, quote, dry_run)
     row = await start_import(session, principal, vault, order, upload.path)
     upload.kept = True
     response.headers["Location"] = f"/v1/jobs/{row.job_id}"
@@ -187,32 +175,3 @@ async def list_import_errors(
     return await paginate(
         session, statement, [ImportRejection.id], page, lambda row: queries.row_error(row[0])
     )
-
-
-def _mapping(text: str | None) -> ImportMapping | None:
-    if text is None:
-        return None
-    try:
-        return ImportMapping.model_validate_json(text)
-    except ValidationError as error:
-        errors = [
-            FieldError("/mapping" + "".join(f"/{part}" for part in one["loc"]), one["msg"][:200])
-            for one in error.errors(include_input=False, include_url=False)
-        ]
-        raise Unprocessable("The mapping is not valid", errors=errors[:50]) from None
-
-
-async def _parts(request: Request, fields: dict[str, str]) -> AsyncIterator[bytes]:
-    """The file's bytes, sent raw or as the form field `file` (which Starlette spools to disk)."""
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async for part in request.stream():
-            yield part
-        return
-    async with request.form(max_files=1, max_fields=5) as form:
-        file, mapping = form.get("file"), form.get("mapping")
-        if not isinstance(file, UploadFile):
-            raise Unprocessable("The form has no file", errors=[FieldError("/file", "is required")])
-        if isinstance(mapping, str):
-            fields["mapping"] = mapping
-        while part := await file.read(_READ_BYTES):
-            yield part

@@ -3,57 +3,30 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from pydantic import ValidationError
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from services.evaluation.api.access import TableAnalyse
 from services.evaluation.queries.analysis_desk import TableDesk
 from shared.contracts.evaluation.analyse import AnalyseOptions, Analysis, TableDescription, TableFormat
-from shared.errors import BadRequest, FieldError, Unprocessable
+from shared.errors import FieldError, Unprocessable
+from shared.uploads import MOST_FIELD_BYTES, file_body, file_parts, stated
 from shared.web import CurrentRuntime, Router, problem_responses, resource
 
 router = Router(tags=["experiments"])
 # Uploads are streamed to disk and bounded there, by `analyse_max_bytes`.
 router.max_body_size = 2**40
 
-_FILE = {"type": "string", "format": "binary"}
+_TAKEN = "A table with a header: CSV (also gzip, GB 18030), Parquet, Arrow IPC file or stream"
+_TYPES = (
+    "text/csv",
+    "application/vnd.apache.parquet",
+    "application/vnd.apache.arrow.file",
+    "application/vnd.apache.arrow.stream",
+)
+_ADVICE = ": analyse larger files in a shell"
 _OPTIONS = {"type": "string", "description": "AnalyseOptions as JSON", "contentMediaType": "application/json"}
-_FORM = {
-    "type": "object",
-    "required": ["file", "options"],
-    "properties": {"file": _FILE, "options": _OPTIONS},
-}
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "A table with a header: CSV (also gzip, GB 18030), Parquet, Arrow IPC file or stream",
-        "content": {
-            "multipart/form-data": {"schema": _FORM},
-            "text/csv": {"schema": _FILE},
-            "application/vnd.apache.parquet": {"schema": _FILE},
-            "application/vnd.apache.arrow.file": {"schema": _FILE},
-            "application/vnd.apache.arrow.stream": {"schema": _FILE},
-        },
-    }
-}
-_TABLE: dict[str, Any] = {
-    "requestBody": {
-        **_BODY["requestBody"],
-        "content": {
-            **_BODY["requestBody"]["content"],
-            "multipart/form-data": {
-                "schema": {"type": "object", "required": ["file"], "properties": {"file": _FILE}}
-            },
-        },
-    }
-}
-_READ_BYTES = 1024 * 1024
-_MOST_OPTIONS = 100_000
-_SHOWN = 50
 
 Desk = Annotated[TableDesk, resource(TableDesk)]
 
@@ -71,7 +44,7 @@ async def uploaded_table(
     """The request's file on disk while the request lasts."""
     await runtime.room.require()
     fields: dict[str, str] = {}
-    async with desk.stored(_parts(request, desk, fields)) as path:
+    async with desk.stored(file_parts(request, fields, desk.most_bytes, _ADVICE)) as path:
         yield Upload(path, fields.get("options"))
 
 
@@ -79,13 +52,17 @@ Uploaded = Annotated[Upload, Depends(uploaded_table, scope="function")]
 Options = Annotated[
     str | None,
     Query(
-        max_length=_MOST_OPTIONS,
+        max_length=MOST_FIELD_BYTES,
         description="AnalyseOptions as JSON, where the body is the file itself and not a form",
     ),
 ]
 
 
-@router.post("/experiments:analyse", openapi_extra=_BODY, responses=problem_responses(413))
+@router.post(
+    "/experiments:analyse",
+    openapi_extra=file_body(_TAKEN, _TYPES, {"options": _OPTIONS}, ["options"]),
+    responses=problem_responses(413),
+)
 async def analyse_experiment(
     upload: Uploaded, principal: TableAnalyse, desk: Desk, options: Options = None
 ) -> Analysis:
@@ -98,7 +75,9 @@ async def analyse_experiment(
     return await desk.analysed(upload.path, _options(upload.options or options))
 
 
-@router.post("/experiments:describe", openapi_extra=_TABLE, responses=problem_responses(413))
+@router.post(
+    "/experiments:describe", openapi_extra=file_body(_TAKEN, _TYPES), responses=problem_responses(413)
+)
 async def describe_table(
     upload: Uploaded,
     principal: TableAnalyse,
@@ -117,41 +96,4 @@ def _options(text: str | None) -> AnalyseOptions:
             "The field `options` is missing: AnalyseOptions as JSON.",
             errors=[FieldError("/options", "is required")],
         )
-    try:
-        return AnalyseOptions.model_validate_json(text)
-    except ValidationError as error:
-        errors = [
-            FieldError("/options" + "".join(f"/{part}" for part in one["loc"]), one["msg"][:200])
-            for one in error.errors(include_input=False, include_url=False)
-        ]
-        raise Unprocessable("The options are not valid.", errors=errors[:_SHOWN]) from None
-
-
-async def _parts(request: Request, desk: TableDesk, fields: dict[str, str]) -> AsyncIterator[bytes]:
-    """The file's bytes, sent raw or as the form field `file`; 413 before more is read than is taken."""
-    stream = desk.bounded(request.stream())
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async for part in stream:
-            yield part
-        return
-    parser = MultiPartParser(
-        request.headers,
-        stream,
-        max_files=1,
-        max_fields=5,
-        max_part_size=_MOST_OPTIONS,
-    )
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise BadRequest(f"The form cannot be read: {error.message}") from error
-    try:
-        file, options = form.get("file"), form.get("options")
-        if not isinstance(file, UploadFile):
-            raise Unprocessable("The form has no file.", errors=[FieldError("/file", "is required")])
-        if isinstance(options, str):
-            fields["options"] = options
-        while part := await file.read(_READ_BYTES):
-            yield part
-    finally:
-        await form.close()
+    return stated(text, AnalyseOptions, "options")

@@ -2,11 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Body, Depends, Path, Query, Request, Response
-from starlette.datastructures import UploadFile
 
 from services.evaluation.api.access import QualityFeed, QualityWrite, ReviewRead
 from services.evaluation.queries import service_quality as queries
@@ -23,32 +22,24 @@ from shared.contracts.evaluation.service_quality import (
     QualityRun,
     QualityRunRequest,
 )
-from shared.errors import FieldError, Unprocessable
 from shared.jobs import location_of
 from shared.pagination import PageParams
+from shared.uploads import file_body, file_parts
 from shared.web import Rest, Router, Session, problem_responses
 
 router = Router(tags=["service quality"])
 # A month of a large bank's answers: a hundred thousand lines are some ten megabytes.
-router.max_body_size = 64 * 1024**2
+_MOST_BYTES = 64 * 1024**2
+router.max_body_size = _MOST_BYTES
 
 ModelKey = Annotated[Key, Path(description="Key of the model")]
 RunId = Annotated[UUID, Path(description="Id of a run")]
 OfPeriod = Annotated[Period, Path(description="Month that all observations of the file are of")]
 
-_FILE = {"type": "string", "format": "binary"}
-_FORM = {"type": "object", "required": ["file"], "properties": {"file": _FILE}}
-_FILE_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "CSV with a header, or Parquet; columns `branch`, `business`, `date`, indicators",
-        "content": {
-            "text/csv": {"schema": _FILE},
-            "application/vnd.apache.parquet": {"schema": _FILE},
-            "multipart/form-data": {"schema": _FORM},
-        },
-    }
-}
+_FILE_BODY = file_body(
+    "CSV with a header, or Parquet; columns `branch`, `business`, `date`, indicators",
+    ["text/csv", "application/vnd.apache.parquet"],
+)
 
 
 def _indicator(key: str, zh: str, en: str, **scale: object) -> dict[str, object]:
@@ -120,13 +111,8 @@ class Upload:
 
 async def _uploaded(principal: QualityFeed, request: Request) -> Upload:
     """The file, raw or as the form field `file`. Before the session: an upload holds no transaction open."""
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return Upload(await request.body())
-    async with request.form(max_files=1, max_fields=2) as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise Unprocessable("The form has no file", errors=[FieldError("/file", "is required")])
-        return Upload(await file.read())
+    parts = [part async for part in file_parts(request, {}, _MOST_BYTES)]
+    return Upload(b"".join(parts))
 
 
 @router.put(

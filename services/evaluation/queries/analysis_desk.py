@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +14,7 @@ from services.evaluation.queries.analysis_columns import describe
 from services.evaluation.settings import EvaluationSettings
 from services.evaluation.store.tables import Bounds
 from shared.contracts.evaluation.analyse import AnalyseOptions, Analysis, TableDescription, TableFormat
-from shared.errors import TooLarge, Unavailable, Unprocessable
+from shared.errors import FieldError, Unavailable, Unprocessable
 
 T = TypeVar("T")
 
@@ -45,17 +45,6 @@ class TableDesk:
     def most_bytes(self) -> int:
         return self._most_bytes
 
-    async def bounded(self, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-        """The same parts; 413 once they are more than is taken."""
-        size = 0
-        async for part in parts:
-            size += len(part)
-            if size > self._most_bytes:
-                raise TooLarge(
-                    f"At most {self._most_bytes:,} bytes are taken: analyse larger files in a shell."
-                )
-            yield part
-
     @asynccontextmanager
     async def stored(self, parts: AsyncIterator[bytes]) -> AsyncIterator[Path]:
         """`parts` as a file; gone afterwards. 422 when there are none."""
@@ -69,7 +58,7 @@ class TableDesk:
                         buffer.clear()
                 await asyncio.to_thread(file.write, bytes(buffer))
             if path.stat().st_size == 0:
-                raise Unprocessable("The file is empty.")
+                raise Unprocessable("The file is empty.", errors=[FieldError("/file", "is empty")])
             yield path
 
     async def analysed(self, file: Path, options: AnalyseOptions) -> Analysis:

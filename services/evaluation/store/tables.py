@@ -47,6 +47,9 @@ class UnreadableTable(Unprocessable):
 
     slug, title = "unreadable-table", "The file cannot be read as a table"
 
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, errors=[FieldError("/file", "cannot be read as a table")])
+
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
