@@ -13,6 +13,7 @@ from nats.errors import Error as NatsError
 from shared.bus import Bus
 from shared.notices import wait_for_notice
 from shared.telemetry import OUTBOX_PUBLISHED
+from shared.told import Kept
 
 logger = structlog.get_logger()
 
@@ -27,8 +28,8 @@ _UNSENT = """
 """
 _SENT = "UPDATE outbox SET sent_at = clock_timestamp() WHERE seq = ANY(%s)"
 # The inbox outlives every message a stream may still deliver.
+_OUTBOX = "DELETE FROM outbox WHERE sent_at < clock_timestamp() - interval '7 days'"
 _PURGES = (
-    "DELETE FROM outbox WHERE sent_at < clock_timestamp() - interval '7 days'",
     "DELETE FROM stored_answer WHERE created_at < clock_timestamp() - interval '7 days'",
     "DELETE FROM inbox WHERE received_at < clock_timestamp() - interval '60 days'",
 )
@@ -38,6 +39,7 @@ _PURGES = (
 class Relay:
     conninfo: str
     bus: Bus
+    keeps: Kept | None = None
 
     async def run(self) -> None:
         """Publish until cancelled; a lost database or broker is waited for."""
@@ -59,9 +61,16 @@ class Relay:
                 if await self._publish_batch(connection) == 0:
                     await wait_for_notice(connection, _IDLE_SECONDS)
                 if asyncio.get_running_loop().time() - purged_at > _PURGE_SECONDS:
-                    for statement in _PURGES:
-                        await connection.execute(statement)
+                    await self._purge(connection)
                     purged_at = asyncio.get_running_loop().time()
+
+    async def _purge(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        if self.keeps:
+            await self.keeps.take_over(connection, _OUTBOX)
+        else:
+            await connection.execute(_OUTBOX)
+        for statement in _PURGES:
+            await connection.execute(statement)
 
     async def _publish_batch(self, connection: psycopg.AsyncConnection[Any]) -> int:
         cursor = await connection.execute(_UNSENT, (_BATCH,), binary=True)

@@ -15,6 +15,7 @@ from shared.contracts.events import EventData
 from shared.db import Database
 from shared.room import Room
 from shared.settings import SERVICES, Settings
+from shared.told import Kept
 
 if TYPE_CHECKING:
     from shared.jobs import JobRun
@@ -67,6 +68,8 @@ class Service:
     """Opens what the process holds besides database and broker, e.g. its DuckDB store."""
     feeds: Sequence[Feed] = ()
     """Followed in API and worker processes alike: each has its own store."""
+    keeps: Kept | None = None
+    """What it told, for stores that are made anew when the streams have forgotten it."""
     background: Sequence[Callable[["Runtime"], Awaitable[None]]] = ()
     """Endless work of the worker only; restarted with a delay when it fails."""
 

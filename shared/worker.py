@@ -53,7 +53,7 @@ def _feed_tasks(runtime: Runtime) -> dict[str, Callable[[], Awaitable[None]]]:
 
 def _worker_tasks(runtime: Runtime) -> dict[str, Callable[[], Awaitable[None]]]:
     tasks: dict[str, Callable[[], Awaitable[None]]] = {
-        "relay": Relay(runtime.db.conninfo, runtime.bus).run,
+        "relay": Relay(runtime.db.conninfo, runtime.bus, runtime.service.keeps).run,
         _JOBS: lambda: run_jobs(runtime),
     }
     for durable in runtime.service.handlers:

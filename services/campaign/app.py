@@ -11,6 +11,7 @@ from services.campaign.api import (
     coaching,
     compliance,
     contact_policies,
+    exports,
     feedback,
     journeys,
     ledger,
@@ -38,6 +39,7 @@ from services.campaign.jobs import (
     send_messages,
     tell_receipts,
 )
+from services.campaign.queries.told import KEPT
 from services.campaign.settings import CampaignSettings
 from shared.service import Service
 from shared.web import create_app
@@ -74,10 +76,12 @@ service = Service(
         activity.router,
         suppressions.router,
         referrals.router,
+        exports.router,
     ],
     handlers=HANDLERS,
     tasks=TASKS,
     resources=open_carriers,
+    keeps=KEPT,
     background=[follow_journeys, follow_the_clock, follow_triggers, send_messages, tell_receipts],
 )
 app = create_app(service)

@@ -5,6 +5,7 @@ from services.segmentation.api import (
     churn_warnings,
     comparisons,
     customer_insight,
+    exports,
     features,
     ge_matrices,
     insights,
@@ -22,6 +23,7 @@ from services.segmentation.api import (
 )
 from services.segmentation.consumers import FEEDS, HANDLERS
 from services.segmentation.jobs import TASKS
+from services.segmentation.queries.told import KEPT
 from services.segmentation.settings import SegmentationSettings
 from services.segmentation.usecases.audits import keep_audited
 from services.segmentation.usecases.engine import open_engine
@@ -56,10 +58,12 @@ service = Service(
         churn_warnings.router,
         life_cycle.router,
         customer_insight.router,
+        exports.router,
     ],
     handlers=HANDLERS,
     tasks=TASKS,
     resources=open_engine,
+    keeps=KEPT,
     feeds=FEEDS,
     background=[keep_evaluated, keep_audited, keep_confirming, keep_checking, keep_tiers],
 )

@@ -10,6 +10,7 @@ import pytest
 
 from shared.auth import Role
 from tests.customer.conftest import Bank, event, source_id
+from tests.customer.merge_world import merged, undo
 from tests.customer.test_relations import relate, relation
 from tests.support import eventually
 
@@ -100,6 +101,26 @@ async def test_only_a_unit_and_only_what_is_new(bank: Bank) -> None:
     for bad in ({"org": "HQ;--"}, {"since": "yesterday"}, {"since": "2026-01-01T00:00:00"}):
         answer = await bank.strategist.get("/v1/exports/customers", params=bad)
         assert answer.status_code == 422, bad
+
+
+async def test_who_was_merged_and_who_was_erased(bank: Bank) -> None:
+    before = datetime.now(UTC)
+    survivor, lasting, undone, gone = [await bank.customer() for _ in range(4)]
+    await merged(bank, survivor["id"], lasting["id"])
+    again = await undo(bank, await merged(bank, survivor["id"], undone["id"]))
+    assert again.status_code == 200, again.text
+    request = {"reason": "case 4711", "legal_basis": "consent_withdrawn"}
+    asked = await bank.head_sh.post(f"/v1/customers/{gone['id']}:erase", json=request)
+    confirmed = await bank.admin.post(f"/v1/erasures/{asked.json()['id']}:confirm")
+    assert confirmed.status_code == 200, confirmed.text
+    found = {row["customer_id"]: row for row in await rows(bank.strategist, "merges")}
+    assert survivor["id"] not in found
+    assert found[lasting["id"]]["merged_into"] == survivor["id"]
+    assert found[undone["id"]]["merged_into"] is None
+    assert before < found[lasting["id"]]["changed_at"] < found[undone["id"]]["changed_at"]
+    erased = await rows(bank.strategist, "erasures", since=before.isoformat())
+    assert {"customer_id": gone["id"], "ordinal": gone["ordinal"]} in erased
+    assert not {each["id"] for each in (survivor, lasting, undone)} & {row["customer_id"] for row in erased}
 
 
 async def test_the_watermark_lies_before_the_snapshot(bank: Bank) -> None:

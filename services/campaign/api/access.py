@@ -42,6 +42,8 @@ QuoteApprover = Annotated[Principal, allow(Role.branch_head, Role.strategist, Ro
 ReferralParty = Annotated[Principal, allow(Role.manager, Role.branch_head)]
 """Those who hand customers on and take them over."""
 ReferralReader = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.auditor)]
+BulkReader = Annotated[Principal, allow_at_head_office(Role.integrator)]
+"""Services that make their stores anew; nobody who advises customers."""
 
 
 def settings_of(request: Request) -> CampaignSettings:

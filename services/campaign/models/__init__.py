@@ -30,6 +30,7 @@ from services.campaign.models.price import KnownContribution, PriceList, PriceQu
 from services.campaign.models.quota import CampaignBudget, OfferQuota, Reservation
 from services.campaign.models.referral import Referral
 from services.campaign.models.strategy import Strategy, StrategyVersion
+from services.campaign.models.told import CampaignTold
 from services.campaign.models.trigger import CampaignTrigger, TriggerEntry
 from services.campaign.models.wording import ComplianceList, Material, Script
 from services.campaign.models.workforce import (
@@ -52,6 +53,7 @@ __all__ = [
     "Campaign",
     "CampaignArm",
     "CampaignBudget",
+    "CampaignTold",
     "CampaignTrigger",
     "CampaignWave",
     "Channel",

@@ -46,8 +46,9 @@ async def export_dataset(
     Columns of customers, holdings and events are those of CustomersChanged, HoldingsChanged and
     CustomerEventsRecorded; `consents` and `data` are JSON text. The data set `values` has the sums of each
     customer in each month's current calculation, `consents` every word given, `ownership` every change of
-    branch or managers, `shares` the parts of branches that share a customer, by day. No data set has personal
-    data.
+    branch or managers, `shares` the parts of branches that share a customer, by day, `merges` everybody
+    who was ever merged, into whom they are now, if into anybody, and since when, `erasures` who was erased.
+    No data set has personal data.
     """
     chosen = DATASETS[dataset]
     negotiate(accept)

@@ -235,6 +235,21 @@ DATASETS: dict[str, Dataset] = {
             ]
         ),
     ),
+    "merges": Dataset(
+        "SELECT c.id, c.merged_into, (extract(epoch FROM m.changed_at) * 1000000)::bigint"
+        " FROM (SELECT mm.customer_id, max(greatest(m.merged_at, m.undone_at)) AS changed_at"
+        "       FROM merge_member mm JOIN merge m ON m.id = mm.merge_id GROUP BY mm.customer_id) m"
+        " JOIN customer c ON c.id = m.customer_id",
+        "m.changed_at",
+        "c.ordinal",
+        pa.schema([("customer_id", _TEXT), ("merged_into", _TEXT), ("changed_at", INSTANT)]),
+    ),
+    "erasures": Dataset(
+        "SELECT c.id, c.ordinal FROM (SELECT * FROM customer WHERE status = 'erased') c",
+        "c.updated_at",
+        "c.ordinal",
+        pa.schema([("customer_id", _TEXT), ("ordinal", pa.int64())]),
+    ),
     "shares": Dataset(
         "SELECT coalesce(s.id, c.id), CASE WHEN s.id IS NOT NULL THEN c.id END,"
         " b.org_path, b.role, b.share, b.valid_from, b.valid_to"

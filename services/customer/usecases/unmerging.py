@@ -1,5 +1,6 @@
 """Taking a merge back: pointers and owners from the ledger, attributes that nobody has touched since."""
 
+from datetime import datetime
 from uuid import UUID
 
 import orjson
@@ -65,12 +66,13 @@ async def undo_merge(
     await fetch(session, _RESTORE, {"merge": merge_id})
     await write_survivor(session, vault, survivor, restored)
     await refresh_risk(session, [survivor.id, *(m for m, before in previous.items() if before is None)])
-    merge.undone_at, merge.undone_by = clock.now(), principal.id
+    now = clock.now()
+    merge.undone_at, merge.undone_by = now, principal.id
     merge.undo_reason = seal_reason(vault, survivor.id, key, reason)
     # Done with: the other one's values must not outlast its own key under this one's.
     merge.sealed = vault.seal_bytes(survivor.id, key, b"{}")
     await session.flush()
-    await _emit(session, principal, merge, files, previous)
+    await _emit(session, principal, merge, now, files, previous)
     members = [files[member] for member in previous]
     await announce(session, survivor.id, [survivor, *members], previous.keys())
     await compare_again(session, [survivor.id, *previous])
@@ -110,6 +112,7 @@ async def _emit(
     session: AsyncSession,
     principal: Principal,
     merge: Merge,
+    now: datetime,
     files: dict[UUID, MergeFile],
     previous: dict[UUID, UUID | None],
 ) -> None:
@@ -124,7 +127,7 @@ async def _emit(
         )
         for member, before in previous.items()
     ]
-    survivor, now = ref(merge.survivor_id), clock.now()
+    survivor = ref(merge.survivor_id)
     events = [
         CustomersUnmerged(
             merge_id=merge.id,

@@ -35,6 +35,8 @@ Analyst = Annotated[Principal, allow(Role.strategist, Role.branch_head)]
 """Who says whom a unit serves, and tests what is thought about customers, within the own organisation."""
 Contributor = Annotated[Principal, allow(Role.strategist, Role.approver, Role.branch_head, Role.manager)]
 """Who knows customers and may say what they think."""
+BulkReader = Annotated[Principal, allow_at_head_office(Role.integrator)]
+"""Services that make their stores anew."""
 
 FeatureStore = Annotated[Store, resource(Store)]
 Feed = Annotated[CustomerFeed, resource(CustomerFeed)]

@@ -16,6 +16,7 @@ from services.segmentation.models.segment import (
 from services.segmentation.models.snapshot import SegmentSnapshot
 from services.segmentation.models.target import TargetAlert, TargetProfile, TargetVersion
 from services.segmentation.models.tier import TierList, TierMoves, TierOverride, TierScheme, TierStanding
+from services.segmentation.models.told import SegmentationTold
 from services.segmentation.models.training import Model, ModelCluster, ModelInput, ModelRun, ModelScore
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Segment",
     "SegmentSnapshot",
     "SegmentVersion",
+    "SegmentationTold",
     "TargetAlert",
     "TargetProfile",
     "TargetVersion",

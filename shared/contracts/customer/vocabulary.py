@@ -45,6 +45,8 @@ ExportDataset = Literal[
     "ownership",
     "shares",
     "interactions",
+    "merges",
+    "erasures",
 ]
 
 
