@@ -71,22 +71,27 @@ class FeedTarget(Protocol):
 
 
 def decode(msg: Msg) -> Delivery:
+    meta = msg.metadata
+    return delivery(msg.data, msg.subject, meta.stream, meta.sequence.stream, meta.num_delivered or 1)
+
+
+def delivery(message: bytes | str, subject: str, stream: str, seq: int, attempt: int = 1) -> Delivery:
+    """One event from its message. Raises `PoisonError`."""
     try:
-        envelope = orjson.loads(msg.data)
+        envelope = orjson.loads(message)
         data = EVENTS[envelope["type"]].model_validate(envelope["data"])
         event_id, time = str(envelope["id"]), datetime.fromisoformat(envelope["time"])
     except (ValueError, KeyError, TypeError) as error:
         raise PoisonError(f"not an event of the catalogue: {error}") from error
-    meta = msg.metadata
     return Delivery(
         event_id=event_id,
         type=envelope["type"],
         data=data,
         time=time,
-        stream=meta.stream,
-        seq=meta.sequence.stream,
-        subject=msg.subject,
-        attempt=meta.num_delivered or 1,
+        stream=stream,
+        seq=seq,
+        subject=subject,
+        attempt=attempt,
     )
 
 

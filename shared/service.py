@@ -51,6 +51,8 @@ class Feed:
     stream: str
     events: Sequence[type[EventData]]
     target: Callable[["Runtime"], FeedTarget]
+    begins: Callable[["Runtime"], Awaitable[None]] | None = None
+    """Waited for before the stream is asked: a store may have to be filled first."""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,13 @@ def _feed_tasks(runtime: Runtime) -> dict[str, Callable[[], Awaitable[None]]]:
     def follow(index: int) -> Callable[[], Awaitable[None]]:
         feed = runtime.service.feeds[index]
         subjects = [f"{event.SUBJECT}.>" for event in feed.events]
-        return lambda: runtime.bus.feed(feed.name, feed.stream, subjects, feed.target(runtime))
+
+        async def run() -> None:
+            if feed.begins:
+                await feed.begins(runtime)
+            await runtime.bus.feed(feed.name, feed.stream, subjects, feed.target(runtime))
+
+        return run
 
     return {f"feed {feed.name} {feed.stream}": follow(i) for i, feed in enumerate(runtime.service.feeds)}
 

@@ -1,5 +1,7 @@
 """Wiring of the evaluation service."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -24,11 +26,9 @@ from services.evaluation.jobs import TASKS, confirm_erasures, evaluate_when_due,
 from services.evaluation.queries.analysis_desk import TableDesk
 from services.evaluation.settings import EvaluationSettings
 from services.evaluation.store import DeskFeed, Store, StoreFeed, TierFeed, open_store
-from services.evaluation.store.backfill import HOLDINGS
-from services.evaluation.store.own_feed import OwnFeed
+from services.evaluation.store.feed import CONTACT_KINDS
+from services.evaluation.usecases.refill import Refill
 from shared.contracts.events import (
-    ContactRecorded,
-    ContactsAssigned,
     CustomerErased,
     CustomerEventsRecorded,
     CustomersMerged,
@@ -45,11 +45,6 @@ CUSTOMER_EVENTS = (
     CustomersUnmerged,
     CustomerErased,
 )
-OWN_FEEDS: dict[type[OwnFeed], str] = {
-    DeskFeed: "CAMPAIGN",
-    TierFeed: "SEGMENTATION",
-}
-"""Feeds with a watermark of their own, and the streams they follow."""
 
 
 @asynccontextmanager
@@ -57,19 +52,26 @@ async def resources(runtime: Runtime) -> AsyncIterator[Mapping[type, object]]:
     settings = settings_of(runtime)
     file = settings.data_dir / settings.store_file
     store = open_store(file, memory=settings.store_memory, threads=settings.store_threads)
+    refill = Refill(store, runtime.bus, runtime.client, settings.data_dir)
+    filling = asyncio.create_task(refill.run(), name="fill the store")
     try:
-        if not store.has_begun("CUSTOMER") and not await runtime.bus.forgotten("CUSTOMER", 0):
-            # The stream tells this store of every balance.
-            store.begin(HOLDINGS, 1)
-        own: dict[type, object] = {}
-        for kind, stream in OWN_FEEDS.items():
-            feed = kind(store)
-            if not feed.begun(stream):
-                feed.begin(stream, await runtime.bus.forgotten(stream, 0))
-            own[kind] = feed
-        yield {Store: store, StoreFeed: StoreFeed(store), TableDesk: TableDesk(settings), **own}
+        yield {
+            Store: store,
+            Refill: refill,
+            StoreFeed: StoreFeed(store),
+            DeskFeed: DeskFeed(store),
+            TierFeed: TierFeed(store),
+            TableDesk: TableDesk(settings),
+        }
     finally:
+        filling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await filling
         store.close()
+
+
+async def _filled(runtime: Runtime) -> None:
+    await runtime.resource(Refill).wait()
 
 
 def _target(runtime: Runtime) -> StoreFeed:
@@ -109,10 +111,10 @@ service = Service(
     tasks=TASKS,
     resources=resources,
     feeds=[
-        Feed("evaluation", "CUSTOMER", CUSTOMER_EVENTS, _target),
-        Feed("evaluation", "CAMPAIGN", [ContactsAssigned, ContactRecorded], _target),
-        Feed("evaluation-desks", "CAMPAIGN", DeskFeed.KINDS, _desks),
-        Feed("evaluation-tiers", "SEGMENTATION", TierFeed.KINDS, _tiers),
+        Feed("evaluation", "CUSTOMER", CUSTOMER_EVENTS, _target, _filled),
+        Feed("evaluation", "CAMPAIGN", CONTACT_KINDS, _target, _filled),
+        Feed("evaluation-desks", "CAMPAIGN", DeskFeed.KINDS, _desks, _filled),
+        Feed("evaluation-tiers", "SEGMENTATION", TierFeed.KINDS, _tiers, _filled),
     ],
     background=[evaluate_when_due, confirm_erasures, know_balances],
 )

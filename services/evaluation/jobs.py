@@ -25,6 +25,7 @@ from services.evaluation.usecases import (
 )
 from services.evaluation.usecases.backfill import fill_holdings
 from services.evaluation.usecases.evaluations import SYSTEM, TASK
+from services.evaluation.usecases.refill import Refill
 from services.evaluation.usecases.service_quality_runs import run_service_quality
 from shared import clock
 from shared.auth import Principal
@@ -170,6 +171,7 @@ async def confirm_erasures(runtime: Runtime) -> None:
 async def know_balances(runtime: Runtime) -> None:
     """Endless: have the balances from before the store followed them, as soon as their owner answers."""
     settings = settings_of(runtime)
+    await runtime.resource(Refill).wait()
     while True:
         try:
             await fill_holdings(runtime.resource(Store), runtime.client("customer"), settings.data_dir)

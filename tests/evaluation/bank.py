@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import TypeVar
 from uuid import UUID
 
@@ -26,6 +27,10 @@ from shared.ids import new_id
 Item = TypeVar("Item")
 BRANCHES = ("hq.sh.pudong", "hq.sh.xuhui", "hq.bj.haidian")
 SEGMENTS = ("affluent", "young")
+POSITIONS = count(10**12)
+"""In the log of events, behind those that a customer service of the same session gives."""
+SCHEME = "value-tiers"
+"""Of all tests: cells are by the scheme whose tiers took effect first in the bank they share."""
 
 
 @dataclass
@@ -149,7 +154,7 @@ class Campaign:
 
     def event(self, customer: UUID, days: float, amount: float) -> RecordedEvent:
         return RecordedEvent(
-            seq=1,
+            seq=next(POSITIONS),
             event_id=str(new_id()),
             source="core-banking",
             type="transaction.posted",

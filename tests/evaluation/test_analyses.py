@@ -18,6 +18,7 @@ from shared.auth import Role
 from shared.contracts.evaluation.analyses import CategoryFlow, CrossSale, FundsMonth, ProductAnalysis
 from shared.contracts.events import HoldingsChanged, HoldingState, RecordedEvent
 from shared.ids import new_id
+from tests.evaluation.bank import POSITIONS
 from tests.evaluation.test_merges import erased, merged, unmerged
 from tests.evaluation.test_store import apply, recorded, store
 from tests.support import Running
@@ -38,7 +39,7 @@ def happened(customer: UUID, when: str, type_: str = "transaction.posted", **dat
     """`when`: a local time of 2026."""
     return RecordedEvent.model_validate(
         {
-            "seq": 1,
+            "seq": next(POSITIONS),
             "event_id": str(new_id()),
             "source": "core",
             "type": type_,

@@ -357,13 +357,3 @@ def test_feedback_is_counted_by_what_was_judged(store: Store) -> None:
     ]
     below = asyncio.run(store.read(lambda cursor: feedback(cursor, CAMPAIGN, "hq.b")))
     assert [(each.subject, each.given) for each in below] == [("w@2", 1)]
-
-
-def test_a_store_that_never_heard_of_desks_begins_where_the_stream_does(store: Store) -> None:
-    apply(store, "CAMPAIGN", assigned([new_id()], "call"))
-    feed = DeskFeed(store)
-    assert not feed.begun("CAMPAIGN")
-    feed.begin("CAMPAIGN", 7)
-    assert feed.begun("CAMPAIGN")
-    feed.begin("CAMPAIGN", 9)
-    assert (feed.watermark("CAMPAIGN"), store.watermark("CAMPAIGN")) == (7, 1)

@@ -39,6 +39,7 @@ from shared.contracts.metrics import (
     Winsorise,
 )
 from shared.ids import new_id
+from tests.evaluation.bank import POSITIONS
 
 # In the morning of the next day where the bank is.
 START = datetime(2026, 6, 1, 22, tzinfo=UTC)
@@ -133,7 +134,7 @@ def held(
 def received(customer: UUID, *amounts: tuple[float, str]) -> list[RecordedEvent]:
     return [
         RecordedEvent(
-            seq=1,
+            seq=next(POSITIONS),
             event_id=str(new_id()),
             source="core",
             type="transaction.posted",

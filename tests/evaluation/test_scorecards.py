@@ -31,6 +31,7 @@ from shared.contracts.events import (
 )
 from shared.db import Outbox
 from shared.ids import new_id
+from tests.evaluation.bank import POSITIONS
 from tests.evaluation.test_desks import made, walked, won
 from tests.evaluation.test_loop import ended
 from tests.evaluation.test_store import apply, deliver
@@ -98,7 +99,7 @@ class Book:
 
     def _event(self, customer: UUID, amount: str) -> RecordedEvent:
         return RecordedEvent(
-            seq=1,
+            seq=next(POSITIONS),
             event_id=str(new_id()),
             source="core-banking",
             type="transaction.posted",

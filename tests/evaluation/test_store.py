@@ -29,6 +29,7 @@ from shared.contracts.events import (
 )
 from shared.contracts.metrics import EventSource, MetricCreate, MetricKind, MetricSource
 from shared.ids import new_id
+from tests.evaluation.bank import POSITIONS
 
 START = datetime(2026, 6, 1, 1, tzinfo=UTC)
 CAMPAIGN = new_id()
@@ -66,7 +67,7 @@ def assigned(
 def happened(customer: UUID, type_: str, days: float, **data: object) -> RecordedEvent:
     return RecordedEvent.model_validate(
         {
-            "seq": 1,
+            "seq": next(POSITIONS),
             "event_id": str(new_id()),
             "source": "core-banking",
             "type": type_,

@@ -38,11 +38,11 @@ def advance(
     at = int(reached[0][0]) if reached else 0
     if last_seq <= at:
         return
-    work(_unseen(cursor, [each for each in deliveries if each.seq > at and isinstance(each.data, kinds)]))
+    work(unseen(cursor, [each for each in deliveries if each.seq > at and isinstance(each.data, kinds)]))
     cursor.execute("INSERT OR REPLACE INTO watermark VALUES (?, ?)", [position, last_seq])
 
 
-def _unseen(cursor: duckdb.DuckDBPyConnection, deliveries: Sequence[Delivery]) -> list[Delivery]:
+def unseen(cursor: duckdb.DuckDBPyConnection, deliveries: Sequence[Delivery]) -> list[Delivery]:
     """Each message once, with its id noted."""
     relevant = {UUID(delivery.event_id): delivery for delivery in deliveries}
     if not relevant:

@@ -86,7 +86,8 @@ def efforts(cursor: duckdb.DuckDBPyConnection, scope: str, until: datetime) -> d
         WITH exposed AS (FROM exposure WHERE counted AND {IN_SCOPE}),
         per_campaign AS (
             SELECT c.campaign_id, count(DISTINCT c.customer_id) FILTER ({TOUCHED}) AS contacted,
-                   count(*) FILTER ({ATTEMPT}) AS contacts, sum(c.minutes) AS minutes, sum(c.cost) AS cost
+                   count(*) FILTER ({ATTEMPT}) AS contacts,
+                   sum(c.minutes::DECIMAL(18, 2)) AS minutes, sum(c.cost) AS cost
             FROM contact AS c SEMI JOIN exposed AS u
               ON u.campaign_id = c.campaign_id AND u.customer_id = c.customer_id
             WHERE c.recorded_at <= $until GROUP BY c.campaign_id

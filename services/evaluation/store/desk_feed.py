@@ -66,7 +66,7 @@ class DeskFeed(OwnFeed):
     KINDS = (ReferralMade, ReferralAnswered, OpportunityMoved, FeedbackGiven)
 
     @staticmethod
-    def _take(cursor: duckdb.DuckDBPyConnection, fresh: Sequence[Delivery]) -> None:
+    def take(cursor: duckdb.DuckDBPyConnection, fresh: Sequence[Delivery]) -> None:
         put(cursor, _insert("referral"), _REFERRAL, _referrals(fresh))
         put(cursor, _insert("opportunity"), _OPPORTUNITY, _opportunities(fresh))
         put(cursor, _INSERT_FEEDBACK, _FEEDBACK, _feedback(fresh))

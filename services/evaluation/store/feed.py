@@ -51,6 +51,7 @@ EVENT_TEXTS: tuple[EventField, ...] = get_args(EventField)
 """Fields of an event that a metric may ask for, besides its amount."""
 _EVENT = pa.schema(
     [
+        ("seq", pa.int64()),
         ("home", pa.uuid()),
         ("type", pa.string()),
         ("time", MOMENT),
@@ -82,10 +83,19 @@ _INSERT_CONTACT = f"""
     )
     QUALIFY row_number() OVER (PARTITION BY contact_id, version) = 1
 """  # noqa: S608 - a constant
-_INSERT_EVENT = f"INSERT INTO event BY NAME SELECT * FROM ({OWNED})"  # noqa: S608 - a constant
+# An event that came by an export may be told again. The bounds let the engine skip all blocks but the newest.
+_INSERT_EVENT = f"""
+    INSERT INTO event BY NAME
+    SELECT * FROM ({OWNED}) AS new
+    WHERE NOT EXISTS (
+        FROM event AS old WHERE old.seq = new.seq
+          AND old.seq BETWEEN (SELECT min(seq) FROM batch) AND (SELECT max(seq) FROM batch)
+    )
+    QUALIFY row_number() OVER (PARTITION BY seq) = 1
+"""  # noqa: S608 - a constant
+CONTACT_KINDS = (ContactsAssigned, ContactRecorded)
 _KINDS = (
-    ContactsAssigned,
-    ContactRecorded,
+    *CONTACT_KINDS,
     CustomerEventsRecorded,
     HoldingsChanged,
     CustomersMerged,
@@ -114,12 +124,17 @@ def _apply(
         # Who is whom first: whose the rows of this batch are then follows as if they had come later.
         families.regroup(cursor, _pointers(fresh))
         families.erase(cursor, [ref for gone in of_kind(fresh, CustomerErased) for ref in gone.customers])
-        put(cursor, _INSERT_EXPOSURE, _EXPOSURE, _exposures(fresh), families.count_first)
-        put(cursor, _INSERT_CONTACT, _CONTACT, _contacts(fresh))
+        take_contacts(cursor, fresh)
         put(cursor, _INSERT_EVENT, _EVENT, _events(fresh))
         take_holdings(cursor, fresh)
 
     advance(cursor, stream, deliveries, last_seq, _KINDS, work)
+
+
+def take_contacts(cursor: duckdb.DuckDBPyConnection, fresh: Sequence[Delivery]) -> None:
+    """Exposures, and what came of them."""
+    put(cursor, _INSERT_EXPOSURE, _EXPOSURE, _exposures(fresh), families.count_first)
+    put(cursor, _INSERT_CONTACT, _CONTACT, _contacts(fresh))
 
 
 def _pointers(deliveries: Iterable[Delivery]) -> list[families.Pointer]:
@@ -174,6 +189,7 @@ def _events(deliveries: Iterable[Delivery]) -> Iterator[Row]:
     for batch in of_kind(deliveries, CustomerEventsRecorded):
         for event in batch.events:
             yield {
+                "seq": event.seq,
                 "home": (event.home_id or event.customer_id).bytes,
                 "type": event.type,
                 "time": utc(event.time),
@@ -185,7 +201,7 @@ def _events(deliveries: Iterable[Delivery]) -> Iterator[Row]:
 def _number(value: JsonValue) -> float | None:
     """Amounts travel as decimal strings; anything else in that place is no amount."""
     try:
-        return float(value) if isinstance(value, str | int | float) else None
+        return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     except ValueError:
         return None
 

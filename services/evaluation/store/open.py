@@ -66,6 +66,7 @@ ALTER TABLE exposure ADD COLUMN IF NOT EXISTS primary_manager VARCHAR;
 ALTER TABLE exposure ADD COLUMN IF NOT EXISTS counted BOOLEAN DEFAULT true;
 ALTER TABLE contact ADD COLUMN IF NOT EXISTS home UUID;
 ALTER TABLE event ADD COLUMN IF NOT EXISTS home UUID;
+ALTER TABLE event ADD COLUMN IF NOT EXISTS seq BIGINT;
 """
 # Times are UTC without a zone; `arm` is empty for the hold-out. `applied` makes a message that the
 # relay published twice, under two sequence numbers, count once. `home` is there when a row was recorded for

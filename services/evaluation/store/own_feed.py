@@ -1,5 +1,5 @@
 """Feeds that follow a stream from a watermark of their own: a store that has followed a stream for long, and
-never these events, takes as many of them as the stream still remembers.
+never these events, has them from the beginning, from the stream or from what was kept of it.
 """
 
 from abc import ABC, abstractmethod
@@ -24,24 +24,17 @@ class OwnFeed(ABC):
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def begun(self, stream: str) -> bool:
-        return self._store.has_begun(self.position(stream))
-
-    def begin(self, stream: str, forgotten: int) -> None:
-        """A store that never followed these events begins with what the stream remembers."""
-        self._store.begin(self.position(stream), forgotten)
-
     def watermark(self, stream: str) -> int:
         return self._store.watermark(self.position(stream))
 
     async def apply(self, stream: str, deliveries: Sequence[Delivery], last_seq: int) -> None:
-        def work(cursor: duckdb.DuckDBPyConnection) -> None:
-            def take(fresh: Sequence[Delivery]) -> None:
-                self._take(cursor, fresh)
+        def write(cursor: duckdb.DuckDBPyConnection) -> None:
+            def work(fresh: Sequence[Delivery]) -> None:
+                self.take(cursor, fresh)
 
-            advance(cursor, self.position(stream), deliveries, last_seq, self.KINDS, take)
+            advance(cursor, self.position(stream), deliveries, last_seq, self.KINDS, work)
 
-        await self._store.write(work)
+        await self._store.write(write)
 
     @classmethod
     def position(cls, stream: str) -> str:
@@ -49,5 +42,5 @@ class OwnFeed(ABC):
 
     @staticmethod
     @abstractmethod
-    def _take(cursor: duckdb.DuckDBPyConnection, fresh: Sequence[Delivery]) -> None:
+    def take(cursor: duckdb.DuckDBPyConnection, fresh: Sequence[Delivery]) -> None:
         """Rows of deliveries that were not seen before, in the order of the stream."""

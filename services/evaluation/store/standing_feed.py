@@ -70,7 +70,7 @@ class TierFeed(OwnFeed):
     KINDS = (TierChanged,)
 
     @staticmethod
-    def _take(cursor: duckdb.DuckDBPyConnection, fresh: Sequence[Delivery]) -> None:
+    def take(cursor: duckdb.DuckDBPyConnection, fresh: Sequence[Delivery]) -> None:
         put(cursor, _INSERT_TIERS, _TIER, _tiers(fresh))
 
 

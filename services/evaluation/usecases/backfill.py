@@ -10,7 +10,7 @@ import structlog
 
 from services.evaluation.store import Store
 from services.evaluation.store.backfill import HOLDINGS, add_holdings
-from shared.columnar import ARROW
+from services.evaluation.usecases.refill import download
 
 logger = structlog.get_logger()
 
@@ -25,19 +25,9 @@ async def fill_holdings(store: Store, customer: httpx.AsyncClient, folder: Path)
         return
     with tempfile.TemporaryDirectory(dir=folder) as place:
         file = Path(place) / "holdings.arrow"
-        await _download(customer, file)
+        await download(customer, "holdings", file)
         await store.write(lambda cursor: _load(cursor, file))
     logger.info("holdings_filled")
-
-
-async def _download(customer: httpx.AsyncClient, file: Path) -> None:
-    """To disk first: it may be larger than memory, and must be whole before it is loaded."""
-    request = customer.stream("GET", "/v1/exports/holdings", headers={"Accept": ARROW})
-    async with request as response:
-        response.raise_for_status()
-        with file.open("wb") as target:
-            async for chunk in response.aiter_bytes(1 << 20):
-                target.write(chunk)
 
 
 def _load(cursor: duckdb.DuckDBPyConnection, file: Path) -> None:
