@@ -12,11 +12,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from services.campaign.domain.messages import MAX_ATTEMPTS
+from services.campaign.usecases.claiming import _DUE
 from services.campaign.usecases.erasures import forget
 from services.campaign.usecases.message_outcomes import end_leases, take_receipts
 from shared import clock
 from shared.contracts.campaign.channels import Receipt
 from shared.contracts.events import ContactRecorded, CustomerErased, CustomerRef
+from shared.db import fetch
 from shared.ids import new_id
 from tests.campaign.conftest import a_scheme, an_arm, campaign_body
 from tests.campaign.post import CHANNEL, TEXT, Post, customer_bank, post
@@ -357,3 +359,15 @@ async def test_what_is_asked_wrongly_is_named(post: Post) -> None:
         assert (resolved.status_code, resolved.json()["errors"][0]["pointer"]) == (422, "/outcome")
         resolved = await author.post(f"/v1/messages/{nobody}:resolve", json={"outcome": "delivered"})
         assert resolved.status_code == 404
+
+
+async def test_a_paused_campaign_holds_up_no_other(post: Post) -> None:
+    """What is next is found campaign by campaign: what waits in a paused one may be a million."""
+    asked = {"channel": "sms", "now": clock.now(), "today": clock.today(), "limit": 10}
+    async with post.bank.campaign.runtime.db.transaction() as session:
+        await fetch(session, "SET LOCAL enable_seqscan = off")
+        plan = "\n".join(row[0] for row in await fetch(session, f"EXPLAIN {_DUE}", asked))
+    conditions = ("channel = 'sms'", "campaign_id = k.id", "due_at <=")
+    found = [line for line in plan.splitlines() if "Index Cond" in line and conditions[1] in line]
+    assert found, plan
+    assert all(each in found[0] for each in conditions), plan

@@ -41,7 +41,14 @@ class Message(Base):
         ),
         CheckConstraint("(state IN ('claimed', 'submitting')) = (lease_until IS NOT NULL)", "lease"),
         CheckConstraint("(state IN ('planned', 'claimed', 'submitting')) = (closed_at IS NULL)", "closed"),
-        Index("ix_message_due", "channel", "due_at", "id", postgresql_where=text("state = 'planned'")),
+        Index(
+            "ix_message_next",
+            "channel",
+            "campaign_id",
+            "due_at",
+            "id",
+            postgresql_where=text("state = 'planned'"),
+        ),
         Index("ix_message_lease", "lease_until", postgresql_where=text("lease_until IS NOT NULL")),
         Index(
             "ix_message_open",

@@ -41,12 +41,18 @@ SELECT least(
 FROM message WHERE channel = %(channel)s
   AND submitted_at >= least(%(midnight)s, %(now)s - interval '1 minute')
 """
+# Campaign by campaign: what waits in one that is paused may be a million.
 _DUE = """
 SELECT m.campaign_id, m.arm, c.step, m.id
-FROM message m JOIN campaign k ON k.id = m.campaign_id JOIN contact c ON c.id = m.id
-WHERE m.channel = %(channel)s AND m.state = 'planned' AND m.due_at <= %(now)s
-  AND k.status IN ('running', 'draining') AND k.ends_on >= %(today)s
-ORDER BY m.due_at, m.id LIMIT %(limit)s FOR UPDATE OF m SKIP LOCKED
+FROM (
+  SELECT first.id FROM campaign k CROSS JOIN LATERAL (
+    SELECT m.id, m.due_at FROM message m
+    WHERE m.channel = %(channel)s AND m.campaign_id = k.id AND m.state = 'planned' AND m.due_at <= %(now)s
+    ORDER BY m.due_at, m.id LIMIT %(limit)s) AS first
+  WHERE k.status IN ('running', 'draining') AND k.ends_on >= %(today)s
+  ORDER BY first.due_at, first.id LIMIT %(limit)s
+) AS due JOIN message m ON m.id = due.id JOIN contact c ON c.id = m.id
+WHERE m.state = 'planned' ORDER BY m.due_at, m.id FOR UPDATE OF m SKIP LOCKED
 """
 _CLAIM = """
 UPDATE message m SET state = 'claimed', fence = m.fence + 1, lease_until = %(lease)s

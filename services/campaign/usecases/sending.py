@@ -50,7 +50,9 @@ _REASONS: dict[NoAddress, SuppressionReason] = {
 
 _WAITING = """
 SELECT n.key FROM channel n WHERE n.state = 'enabled' AND EXISTS (
-  SELECT FROM message m WHERE m.channel = n.key AND m.state = 'planned' AND m.due_at <= %(now)s)
+  SELECT FROM campaign k WHERE k.status IN ('running', 'draining') AND EXISTS (
+    SELECT FROM message m
+    WHERE m.channel = n.key AND m.campaign_id = k.id AND m.state = 'planned' AND m.due_at <= %(now)s))
 ORDER BY n.key
 """
 # A campaign that was paused meanwhile sends nothing more, nor does a channel that was disabled; the lock on
