@@ -150,6 +150,8 @@ async def test_a_simulation_tells_what_channels_can_carry_and_what_it_costs(post
         assert limited.status_code == 200, limited.text
         draft = (await author.post("/v1/campaigns", json=body)).json()["id"]
         simulated = (await author.post(f"/v1/campaigns/{draft}:simulate")).json()
+        ended = await author.post(f"/v1/campaigns/{waits}:abort", json={"reason": "No"})
+        assert ended.status_code == 200, ended.text
         dearer = await author.patch(
             "/v1/channels/sms", json={"currency": "USD"}, headers={"If-Match": limited.headers["etag"]}
         )
@@ -359,6 +361,27 @@ async def test_what_is_asked_wrongly_is_named(post: Post) -> None:
         assert (resolved.status_code, resolved.json()["errors"][0]["pointer"]) == (422, "/outcome")
         resolved = await author.post(f"/v1/messages/{nobody}:resolve", json={"outcome": "delivered"})
         assert resolved.status_code == 404
+
+
+async def test_a_channel_keeps_its_currency_while_budgets_count_in_it(post: Post) -> None:
+    campaign_id = await post.planned()
+    async with post.bank.strategist() as author:
+        campaign = (await author.get(f"/v1/campaigns/{campaign_id}")).json()
+        etag = (await author.get("/v1/channels/sms")).headers["etag"]
+
+        async def change() -> httpx.Response:
+            return await author.patch(
+                "/v1/channels/sms", json={"currency": "EUR"}, headers={"If-Match": etag}
+            )
+
+        refused = await change()
+        assert refused.status_code == 422, refused.text
+        assert refused.json()["errors"] == [
+            {"pointer": "/currency", "detail": f"stays CNY: budgets of {campaign['key']} count in it"}
+        ]
+        ended = await author.post(f"/v1/campaigns/{campaign_id}:abort", json={"reason": "No"})
+        assert ended.status_code == 200, ended.text
+        assert (await change()).json()["currency"] == "EUR"
 
 
 async def test_a_paused_campaign_holds_up_no_other(post: Post) -> None:

@@ -1,14 +1,25 @@
 """Reads of channels and of the tests they were put to."""
 
-from sqlalchemy import select
+from sqlalchemy import cast, func, select
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.campaign.models import Channel, ChannelTest
+from services.campaign.models import Campaign, Channel, ChannelTest
 from shared.contracts.base import Page
+from shared.contracts.campaign import CampaignStatus
 from shared.contracts.campaign.channels import ChannelKind, ChannelState, ChannelTestView, ChannelView
 from shared.errors import NotFound
 from shared.pagination import PageRequest, paginate
 
+_PAYING: tuple[CampaignStatus, ...] = (
+    "in_review",
+    "approved",
+    "scheduled",
+    "launching",
+    "running",
+    "paused",
+    "draining",
+)
 _DERIVED = {"has_secret", "has_password"}
 
 
@@ -30,6 +41,19 @@ async def find_channel(session: AsyncSession, key: str, *, lock: bool = False) -
     if channel is None:
         raise NotFound(f"no channel {key}")
     return channel
+
+
+async def budgets_on(session: AsyncSession, key: str) -> list[str]:
+    """Campaigns, by key, that pay for messages of this channel out of a budget, or are to when approved."""
+    path = cast("$.scheme.**.channel ? (@ == $key)", JSONPATH)
+    goes_by_it = func.jsonb_path_exists(Campaign.content, path, cast({"key": key}, JSONB))
+    return list(
+        await session.scalars(
+            select(Campaign.key)
+            .where(Campaign.status.in_(_PAYING), Campaign.content["budget"].astext.is_not(None), goes_by_it)
+            .order_by(Campaign.key)
+        )
+    )
 
 
 async def list_channels(

@@ -13,7 +13,7 @@ from services.campaign.channels.connector import TEST_CAMPAIGN
 from services.campaign.channels.secrets import seal
 from services.campaign.channels.smtp import check_mail_host
 from services.campaign.models import Channel, ChannelTest
-from services.campaign.queries.channels import channel_view, find_channel, test_view
+from services.campaign.queries.channels import budgets_on, channel_view, find_channel, test_view
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -67,9 +67,12 @@ async def create_channel(
 async def change_channel(
     session: AsyncSession, runtime: Runtime, principal: Principal, key: str, version: int, body: ChannelPatch
 ) -> ChannelView:
-    """Takes effect with the next batch."""
+    """Takes effect with the next batch. The currency stays while budgets of campaigns count in it."""
     channel = await find_channel(session, key, lock=True)
     check_version(channel.version, version)
+    if body.currency not in {None, channel.currency} and (paying := await budgets_on(session, key)):
+        detail = f"stays {channel.currency}: budgets of {', '.join(paying)} count in it"
+        raise Unprocessable("The channel cannot be changed so.", errors=[FieldError("/currency", detail)])
     changes = body.model_dump(exclude_none=True, exclude={"connector", "secret"})
     if body.connector is not None:
         _connect(runtime, channel, body.connector, has_secret=bool(channel.secret or body.secret))
