@@ -5,7 +5,7 @@ is actually made, at its moment, which rules forbid it.
 """
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -110,6 +110,8 @@ class Oracle:
     """Each contact once, at the last time it was tried."""
     by_hand: list[tuple[UUID, datetime]] = field(default_factory=list)
     refused: list[tuple[UUID, datetime]] = field(default_factory=list)
+    joined: dict[UUID, datetime] = field(default_factory=dict)
+    """By the file that was merged: since when the bank knows."""
 
     def person(self, customer: UUID) -> UUID:
         return self.files[customer].merged_into or customer
@@ -144,7 +146,7 @@ class Oracle:
             "campaign": line.plan.status != "running" or today > line.plan.ends_on,
             "hold-out": way is None or way.key != line.arm or person in line.plan.held,
             "global hold-out": place("global-hold-out", person) < GLOBAL_HOLD_OUT,
-            "twice": any(other.plan is line.plan for other, _ in self._others(line)),
+            "twice": self._twice(line),
             "inactive": state.status != "active",
             "moved": state.org != line.plan.org and not state.org.startswith(line.plan.org + "."),
             "cap": self._recent(line, at) >= self.rules.cap,
@@ -166,6 +168,17 @@ class Oracle:
             "suitability": level < way.risk or valid < at.astimezone(ZONE).date(),
         }
         return {name for name, holds in wrong.items() if holds}
+
+    def _twice(self, line: Line) -> bool:
+        """By another line of the campaign; where both had begun before the bank knew, one of them goes on."""
+        return any(
+            other.plan is line.plan and (line.id not in self.made or then > self._known_since(line, other))
+            for other, then in self._others(line)
+        )
+
+    def _known_since(self, one: Line, other: Line) -> datetime:
+        known = [self.joined[each.customer] for each in (one, other) if each.customer in self.joined]
+        return max(known, default=datetime.min.replace(tzinfo=UTC))
 
     def _others(self, line: Line) -> list[tuple[Line, datetime]]:
         """Contacts of the person that were made, but for this one."""

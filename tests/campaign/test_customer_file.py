@@ -73,6 +73,26 @@ async def test_whoever_was_contacted_by_another_file_is_not_contacted_again(desk
     await desk.balanced(campaign_id)
 
 
+@pytest.mark.parametrize("handed_on", [False, True])
+async def test_whoever_may_have_been_called_by_another_file_is_not_called_again(
+    desk: Desk, *, handed_on: bool
+) -> None:
+    """Nothing was recorded yet of the call that began; it is somebody else's by now, or not."""
+    campaign_id = await desk.bank.launched(scheme=EVERYBODY)
+    survivor, loser, *_ = desk.people
+    task = next(each for each in await desk.tasks() if each["customer_id"] == str(loser.customer_id))
+    await desk.post(f"/v1/tasks/{task['id']}:start", {})
+    if handed_on:
+        await desk.post(f"/v1/tasks/{task['id']}:return", {"reason": "ill"})
+    await desk.tell(*merged(survivor, loser))
+    lines = await desk.ledger(campaign_id)
+    found = {
+        lines[each.customer_id]["state"]: lines[each.customer_id]["reason"] for each in (survivor, loser)
+    }
+    assert found == {"expired": "merged", "assigned": None}
+    assert lines[loser.customer_id]["state"] == "assigned"
+
+
 async def test_the_task_of_a_merged_customer_opens_the_survivors_file(desk: Desk) -> None:
     survivor = somebody(9, org=PUDONG, primary_manager="A", backup_manager="B")
     await desk.bank.add_customers([survivor])

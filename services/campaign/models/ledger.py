@@ -98,6 +98,7 @@ class Task(Base):
     state: Mapped[TaskState] = mapped_column(Text)
     due_on: Mapped[date]
     next_at: Mapped[datetime | None]
+    begun_at: Mapped[datetime | None] = mapped_column(doc="When the contact last began, recorded or not")
     assigned_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default="1")

@@ -58,6 +58,7 @@ async def start_task(
     if again:
         return
     work.task.state = "started"
+    work.task.begun_at = clock.now()
     work.task.version += 1
     await session.flush()
 

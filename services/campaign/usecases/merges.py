@@ -3,11 +3,12 @@
 Every line of the ledger stays with the file it was decided for, and so do `ContactRecorded`, attempts and
 suppressions: whoever reads them of a person reads the family, and an undone merge leaves each where it
 belongs. What a merge changes is what may still happen. In one campaign one person is contacted once: of
-several lines one stands (one by which they were contacted, else the survivor's, else one that was held out,
+several lines one stands (one by which contact began, else the survivor's, else one that was held out,
 else the earliest decided), and open ones besides it are withdrawn. If one of the files has asked to be left
 alone, open contacts of all of them are withdrawn. Undoing brings back what the merge withdrew.
 """
 
+from typing import LiteralString
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -41,9 +42,13 @@ _BLOCKED = f"""
   WHERE (s.channel IS NULL OR s.channel = 'call') AND (s.until IS NULL OR s.until > %(at)s))
 """  # noqa: S608 - constants
 
+# Also where nothing was recorded yet: the person may have been talked to, or the message be under way.
+_BEGUN: LiteralString = """(c.attempts > 0
+    OR EXISTS (SELECT FROM task t WHERE t.id = c.id AND t.begun_at IS NOT NULL)
+    OR EXISTS (SELECT FROM message m WHERE m.id = c.id AND m.attempts > 0))"""
 # Of several lines of a person in one campaign the first.
-_STANDS = """ORDER BY c.attempts > 0 DESC, c.customer_id = %(survivor)s DESC, c.state <> 'assigned' DESC,
-      c.decided_at, c.id"""
+_STANDS: LiteralString = f"""ORDER BY {_BEGUN} DESC, c.customer_id = %(survivor)s DESC,
+      c.state <> 'assigned' DESC, c.decided_at, c.id"""
 
 _SECOND = f"""
 {_FAMILY}, line AS (
@@ -52,7 +57,7 @@ _SECOND = f"""
     {_STANDS}) AS place
   FROM (SELECT DISTINCT campaign_id FROM open) o CROSS JOIN family f
   JOIN contact c ON c.campaign_id = o.campaign_id AND c.customer_id = f.id AND c.step = 'first'
-  WHERE c.state IN ('assigned', 'done', 'held_out') OR c.attempts > 0
+  WHERE c.state IN ('assigned', 'done', 'held_out') OR {_BEGUN}
 )
 SELECT o.id FROM open o JOIN line l USING (campaign_id, customer_id) WHERE l.place > 1
 """  # noqa: S608 - constants
