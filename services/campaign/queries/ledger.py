@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, select
+from sqlalchemy import ColumnElement, Row, Select, Subquery, case, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.campaign.domain.ledger import Books, imbalances
@@ -22,20 +22,23 @@ from shared.pagination import PageRequest, paginate
 
 
 async def read_books(session: AsyncSession, campaign_id: UUID) -> Books:
-    audience = await session.scalar(
-        select(func.count()).select_from(AudienceMember).where(AudienceMember.campaign_id == campaign_id)
-    )
+    """By one statement, of one moment: contacts are closed all the while, with their tasks and messages."""
     first = (Contact.step == FIRST_STEP).label("first")
-    rows = await session.execute(
-        select(first, Contact.state, Contact.reason, Contact.disposition, func.count())
+    lines = (
+        select(first, Contact.state, Contact.reason, Contact.disposition, func.count().label("count"))
         .where(Contact.campaign_id == campaign_id)
         .group_by(first, Contact.state, Contact.reason, Contact.disposition)
+        .subquery()
     )
+    totals = _totals(campaign_id)
+    rows = (await session.execute(select(totals, lines).join_from(totals, lines, true(), isouter=True))).all()
     states: Counter[LedgerState] = Counter()
     follow_ups: Counter[LedgerState] = Counter()
     suppressed: Counter[SuppressionReason] = Counter()
     dispositions: Counter[str] = Counter()
-    for is_first, state, reason, disposition, count in rows:
+    for _, _, _, is_first, state, reason, disposition, count in rows:
+        if state is None:
+            continue
         if not is_first:
             follow_ups[state] += count
             continue
@@ -44,6 +47,15 @@ async def read_books(session: AsyncSession, campaign_id: UUID) -> Books:
             suppressed[reason] += count
         if state == "done" and disposition is not None:
             dispositions[disposition] += count
+    audience, open_work, journeys, *_ = rows[0]
+    return Books(
+        audience, states, suppressed, dispositions, open_work, follow_ups=follow_ups, journeys=journeys
+    )
+
+
+def _totals(campaign_id: UUID) -> Subquery:
+    """One row: members of the audience, open tasks and messages, journeys that go on."""
+    audience = select(func.count()).where(AudienceMember.campaign_id == campaign_id)
     tasks = select(func.count()).where(
         Task.campaign_id == campaign_id, Task.state.not_in(("done", "expired"))
     )
@@ -51,14 +63,11 @@ async def read_books(session: AsyncSession, campaign_id: UUID) -> Books:
         Message.campaign_id == campaign_id, Message.state.in_(("planned", "claimed", "submitting"))
     )
     running = select(func.count()).where(JourneyRun.campaign_id == campaign_id, JourneyRun.state != "ended")
-    open_work, journeys = (
-        await session.execute(
-            select(tasks.scalar_subquery() + messages.scalar_subquery(), running.scalar_subquery())
-        )
-    ).one()
-    return Books(
-        audience or 0, states, suppressed, dispositions, open_work, follow_ups=follow_ups, journeys=journeys
-    )
+    return select(
+        audience.scalar_subquery().label("audience"),
+        (tasks.scalar_subquery() + messages.scalar_subquery()).label("open_work"),
+        running.scalar_subquery().label("journeys"),
+    ).subquery()
 
 
 async def read_progress(session: AsyncSession, campaign_id: UUID) -> CampaignProgress:
