@@ -57,8 +57,8 @@ async def follow_the_clock(runtime: Runtime) -> None:
         await release_due_waves(runtime.db, settings)
         async with runtime.db.transaction() as session:
             await release_lapsed(session)
-            await follow_quotas(session)
             await forget_old_contacts(session)
+            await follow_quotas(session)
         async with runtime.db.transaction() as session:
             await lapse_referrals(session)
         if begun != clock.today():

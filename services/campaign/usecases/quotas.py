@@ -120,6 +120,7 @@ async def _tell_exhausted(session: AsyncSession, quota: OfferQuota, before: date
 async def follow_quotas(session: AsyncSession) -> None:
     """Withdraw what waits for something sold out or spent, bring back what is on sale again: a batch each."""
     now = clock.now()
+    done: list[tuple[str, str, int]] = []
     reasons: tuple[tuple[SuppressionReason, Sequence[UUID]], ...] = (
         ("quota", await _ids(session, _SOLD_OUT)),
         ("budget", await _ids(session, _SPENT)),
@@ -127,14 +128,15 @@ async def follow_quotas(session: AsyncSession) -> None:
     for reason, contacts in reasons:
         if contacts:
             withdrawn = await withdraw_contacts(session, contacts, reason, at=now, by=_BY)
-            # Another worker may have been first.
-            if withdrawn:
-                await audit(session, _SYSTEM, "withdraw_contacts", reason, {"contacts": withdrawn})
+            done.append(("withdraw_contacts", reason, withdrawn))
     again = await _ids(session, _ON_SALE_AGAIN)
     if again:
-        reopened = await reopen_contacts(session, again, at=now, by=_BY)
-        if reopened:
-            await audit(session, _SYSTEM, "reopen_contacts", "quota", {"contacts": reopened})
+        done.append(("reopen_contacts", "quota", await reopen_contacts(session, again, at=now, by=_BY)))
+    # Last: whoever holds one of these contacts may wait for the audit's chain. Another worker may have been
+    # first.
+    for action, of, count in done:
+        if count:
+            await audit(session, _SYSTEM, action, of, {"contacts": count})
 
 
 async def _ids(session: AsyncSession, statement: LiteralString) -> list[UUID]:
