@@ -14,7 +14,7 @@ from services.segmentation.queries.live_segments import LiveSegment
 from services.segmentation.store import families
 from services.segmentation.store.store import position
 from services.segmentation.usecases.feed import STREAM
-from services.segmentation.usecases.membership import Cause, Change, settled
+from services.segmentation.usecases.membership import CAUSES, Cause, Change, settled
 from services.segmentation.usecases.passes import NOBODY, Pass, Seen, Shadow, Touched
 from services.segmentation.usecases.standing import Stand
 from shared.contracts.segmentation import SegmentState
@@ -77,15 +77,20 @@ async def outside_changes(
 
 
 def differences(stand: Stand, shadows: Collection[str], found: Pass, unknown: BitMap) -> Iterator[Change]:
-    """Of segments that the pass evaluated, by cause; `unknown` customers stay what they were."""
+    """Of segments that the pass evaluated, by cause; `unknown` customers stay what they were.
+
+    Of a segment that was evaluated for everybody once more, those whom facts moved are told like any others.
+    """
     for key, members in found.members.items():
         segment, before = stand.live[key].segment, stand.members(key)
         moved = (before ^ members) - unknown
-        if key in shadows:
-            yield Change(segment, before, before ^ moved, cause_of(segment))
+        again = key in shadows
+        if again and cause_of(segment) == "edit":
+            yield Change(segment, before, before ^ moved, "edit")
             continue
-        fold = _folds(stand.kept.get(segment.id), segment)
-        for cause, who in _by_cause(moved, found.touched):
+        fold = again or _folds(stand.kept.get(segment.id), segment)
+        # Who is nowhere named was moved by facts about others, or was wrong.
+        for cause, who in _by_cause(moved, found.touched, unnamed="full" if again else "events"):
             after = before ^ who
             yield Change(segment, before, after, cause, fold=fold)
             before = after
@@ -102,19 +107,20 @@ def cause_of(segment: Segment | LiveSegment) -> Cause:
     return "full" if segment.evaluated_version == segment.live_version else "edit"
 
 
-def _by_cause(moved: BitMap, touched: Touched) -> Iterator[tuple[Cause, BitMap]]:
-    """Each customer with one cause. Who is nowhere named was moved by facts about others."""
+def _by_cause(moved: BitMap, touched: Touched, unnamed: Cause) -> Iterator[tuple[Cause, BitMap]]:
+    """Each customer with one cause, in the order of `CAUSES`."""
     merge = moved & touched.regrouped
     rest = moved - merge
     profile = (rest & touched.own) - touched.facts
     expiry = ((rest & touched.expired) - touched.facts) - touched.own
     parts: dict[Cause, BitMap] = {
-        "events": (rest - profile) - expiry,
+        "merge": merge,
         "profile": profile,
         "expiry": expiry,
-        "merge": merge,
+        "events": rest & touched.facts,
     }
-    yield from ((cause, who) for cause, who in parts.items() if who)
+    parts[unnamed] = parts.get(unnamed, NOBODY) | (moved - BitMap.union(*parts.values()))
+    yield from ((cause, parts[cause]) for cause in CAUSES if parts.get(cause))
 
 
 def _folds(kept: Kept | None, segment: LiveSegment) -> bool:

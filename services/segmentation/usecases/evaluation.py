@@ -29,6 +29,7 @@ from services.segmentation.usecases.differences import (
 )
 from services.segmentation.usecases.engine import Engine, Memory, language_of
 from services.segmentation.usecases.membership import (
+    CAUSES,
     Cause,
     Change,
     forget_unseen,
@@ -199,8 +200,8 @@ async def _write(
             if (shadow := asked.get(change.segment.key)) is not None:
                 # Not in step with the pass: it stands where it was evaluated.
                 await mark_evaluated(session, [change], shadow.seen.at)
-    for cause, group in by_cause.items():
-        await write_changes(session, group, ids, at, run_id if cause == "events" else new_id())
+    for cause in (each for each in CAUSES if each in by_cause):
+        await write_changes(session, by_cause[cause], ids, at, run_id if cause == "events" else new_id())
     kept = _kept_after(stand, found, changes)
     stood = [
         Change(segment, kept[segment.id].members, kept[segment.id].members, "events")

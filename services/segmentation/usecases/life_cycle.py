@@ -52,6 +52,6 @@ async def change_scheme(
         select(Segment.id).where(Segment.key.in_(keys), Segment.state == SegmentState.live)
     )
     if segments := [str(each) for each in ids]:
-        await defer(session, principal, REFRESH, {"segments": segments, "cause": "edit"})
+        await defer(session, principal, REFRESH, {"segments": segments})
     await audit(session, principal, "change", "life-cycle-scheme", {"version": before.version + 1})
     return await current_scheme(session)

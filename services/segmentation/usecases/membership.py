@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 from pyroaring import BitMap
@@ -19,6 +19,8 @@ from shared.db import fetch
 from shared.outbox import emit_all
 
 Cause = Literal["events", "expiry", "profile", "edit", "full", "merge"]
+CAUSES: tuple[Cause, ...] = get_args(Cause)
+"""In the order they are written: of one segment each change goes on from the one before."""
 
 _INSERT_DELTAS = """
 INSERT INTO membership_delta (segment_id, version, run_id, cause, evaluated_at, size, joined, "left")
