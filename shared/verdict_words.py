@@ -54,6 +54,7 @@ _CHECKS: Final[dict[str, tuple[str, str]]] = {
     "outcomes": ("观察期", "Outcome windows"),
     "crossover": ("跨组", "Cross-over"),
     "contamination": ("对照组污染", "Contamination of the hold-out"),
+    "global_holdout_contaminated": ("全局对照组污染", "Contamination of the global hold-out"),
     "pre_period": ("活动前差异", "Difference before the campaign"),
     "late_data": ("迟到数据", "Late data"),
     "store_lag": ("读入进度", "Reading"),
@@ -87,6 +88,10 @@ _TO_DO: Final[dict[str, tuple[str, str]]] = {
         "查明对照组客户从哪个活动或渠道被触达，并请该活动排除这些客户。",
         "Find the campaign or channel that reached the hold-out, and have it leave those customers out.",
     ),
+    "global_holdout_contaminated": (
+        "查明哪个活动接触了全局对照组客户，停止接触，并核对其名单是否绕过了联系规则。",
+        "Find the campaign that contacted the global hold-out, and see how its list got round the rules.",
+    ),
     "pre_period": (
         "两组在活动前已不同：核对分组是否随机，勿据此决策。",
         "The groups differed before the campaign: check the lot, and decide nothing on this.",
@@ -95,6 +100,18 @@ _TO_DO: Final[dict[str, tuple[str, str]]] = {
         "等数据补齐后重新评估；检查上游接口是否延迟。",
         "Evaluate again when the data are complete; look at what delays the feeds.",
     ),
+}
+
+
+_NO_EFFECT: Final[dict[str, str]] = {
+    "too-few": "样本太少",
+    "too-few-clusters": "整群数太少，或各群大小相差太大",
+    "no-variance": "结果没有波动，无法判断偶然性",
+    "no-denominator": "比率的分母均值并不明显大于零",
+    "ties": "分位数处相同的取值太多，无法按次序判断偶然性",
+    "too-large": "数值过大，无法求平方",
+    "clustered": "整群分组时，分位数只能按客户比较",
+    "undefined": "活动启动时还没有这个指标的定义，因此未作监测",
 }
 
 
@@ -114,6 +131,13 @@ def check_name(check: str, language: Language) -> str:
 def what_to_do(check: str, language: Language) -> str:
     """Empty where the check's own detail is all there is to say."""
     return _pick(_TO_DO.get(check, ("", "")), language)
+
+
+def why_none(code: str | None, detail: str, language: Language) -> str:
+    """Why there is no effect: `detail` in English, in Chinese what its code means; a code that is not known
+    here, or none, says in Chinese only that nothing was computed.
+    """
+    return detail if language == "en" else _NO_EFFECT.get(code or "", "未能计算")
 
 
 def _pick(words: tuple[str, str], language: Language) -> str:

@@ -22,6 +22,7 @@ from services.evaluation.api import (
     service_quality,
 )
 from services.evaluation.consumers import HANDLERS
+from services.evaluation.domain.health import Limits
 from services.evaluation.jobs import TASKS, confirm_erasures, evaluate_when_due, know_balances, settings_of
 from services.evaluation.queries.analysis_desk import TableDesk
 from services.evaluation.settings import EvaluationSettings
@@ -62,6 +63,7 @@ async def resources(runtime: Runtime) -> AsyncIterator[Mapping[type, object]]:
             DeskFeed: DeskFeed(store),
             TierFeed: TierFeed(store),
             TableDesk: TableDesk(settings),
+            Limits: settings.limits,
         }
     finally:
         filling.cancel()

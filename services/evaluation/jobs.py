@@ -12,6 +12,7 @@ import structlog
 
 from services.evaluation.models import Registration
 from services.evaluation.queries import results
+from services.evaluation.queries.health import terms_of
 from services.evaluation.settings import EvaluationSettings
 from services.evaluation.store import DeskFeed, Store, TierFeed
 from services.evaluation.store.backfill import HOLDINGS
@@ -53,13 +54,14 @@ async def evaluate(job: JobRun) -> dict[str, Any]:
     async with job.runtime.db.transaction() as session:
         registration = await session.get(Registration, campaign_id)
         last = await results.newest(session, campaign_id)
-    if registration is None:
-        raise NotFound(f"campaign {campaign_id} is not registered")
+        if registration is None:
+            raise NotFound(f"campaign {campaign_id} is not registered")
+        terms = await terms_of(session, registration, settings.limits)
     await _caught_up(
         job, store, settings.catch_up_seconds, balances=evaluations.looks_at_balances(registration)
     )
     await job.progress(0.5, "reducing outcomes")
-    seen = await evaluations.gather(store, registration, last)
+    seen = await evaluations.gather(store, registration, last, terms)
     await job.progress(0.9, "assessing", {"exposures": seen.exposed.total})
     late_data = timedelta(hours=settings.late_data_hours)
     async with job.runtime.db.transaction() as session:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from services.evaluation.domain.health import USUAL, Limits
 from shared.settings import Settings
 
 
@@ -28,3 +29,14 @@ class EvaluationSettings(Settings):
     """How often a store without the balances of before asks the customer service for them."""
     late_data_hours: Annotated[float, Field(ge=0)] = 24.0
     """How long after the last outcome window the final evaluation waits for events that arrive late."""
+    most_mixed: Annotated[float, Field(ge=0, le=1)] = USUAL.mixed
+    """Share of customers in several arms, or of the hold-out contacted, above which a verdict is withheld."""
+    most_globally_contacted: Annotated[float, Field(ge=0, le=1)] = USUAL.globally
+    """Share of the global hold-out contacted by any campaign, above which a verdict is withheld; 1: never."""
+    most_late: Annotated[float, Field(ge=0, le=1)] = USUAL.late
+    """Share of outcomes that came after an evaluation that should have had them, above which the next one's
+    verdict is withheld."""
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.most_mixed, self.most_globally_contacted, self.most_late)

@@ -7,7 +7,8 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from services.campaign.domain.split import key_of, position, salt_of, slot_of, slots
+from services.campaign.domain.split import GLOBAL_SALT, key_of, position, salt_of, slot_of, slots
+from services.campaign.settings import CampaignSettings
 from shared.contracts.campaign import Arm
 from shared.db import Outbox
 from tests.campaign.conftest import Bank, a_scheme, an_arm
@@ -35,6 +36,10 @@ async def test_all_customers_of_what_is_drawn_share_the_arm(bank: Bank, unit: st
     assert view["scheme"]["unit"] == unit
     launched = await _registration(bank, campaign_id)
     assert launched["unit"] == unit
+    settings = bank.campaign.runtime.settings
+    assert isinstance(settings, CampaignSettings)
+    held = {"share": settings.global_hold_out, "salt": GLOBAL_SALT}
+    assert launched["global_hold_out"] == held
 
 
 async def _registration(bank: Bank, campaign_id: UUID) -> dict[str, Any]:

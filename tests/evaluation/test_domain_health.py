@@ -1,7 +1,9 @@
 """What withholds a verdict and what does not, and when an early verdict is allowed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -10,12 +12,22 @@ from scipy import stats
 from services.evaluation.domain.assess import Design, Guardrail, Measured, assess
 from services.evaluation.domain.breakdown import Cell
 from services.evaluation.domain.effect import Effect, NoEffect, welch
-from services.evaluation.domain.health import Arrivals, Observed, health, withheld
+from services.evaluation.domain.health import (
+    Arrivals,
+    Limits,
+    Observed,
+    Reserve,
+    Told,
+    health,
+    store_lag,
+    withheld,
+)
 from services.evaluation.domain.moments import Moments, of_values
 from services.evaluation.domain.sequential import confidence_sequence, spending_bounds
 from services.evaluation.domain.srm import check_branches
 from services.evaluation.domain.stopping import Look, Moment, rule
 from shared.contracts.stopping import AlwaysValidStop, FixedStop, GroupSequentialStop
+from shared.verdict_words import why_none
 
 SHARES = {"call": 0.6, "": 0.4}
 SOUND = Observed(
@@ -40,7 +52,7 @@ def failed(observed: Observed, shares: Mapping[str, float] = SHARES) -> list[str
 
 def test_a_sound_campaign_passes_every_check() -> None:
     assert failed(SOUND) == []
-    assert len({check.name for check in health(SHARES, SOUND)}) == 9
+    assert len({check.name for check in health(SHARES, SOUND)}) == 10
 
 
 @pytest.mark.parametrize(
@@ -52,6 +64,8 @@ def test_a_sound_campaign_passes_every_check() -> None:
         ({"by_branch": {"a": {"call": 260, "": 240}, "b": {"call": 340, "": 160}}}, "srm_branches"),
         ({"crossed": 11}, "crossover"),
         ({"contacted": 5}, "contamination"),
+        ({"reserve": Reserve(0.02, 4902, 2)}, "global_holdout_contaminated"),
+        ({"reserve": Reserve(0.02, 3, 3)}, "global_holdout_contaminated"),
         ({"before": effect(6.0)}, "pre_period"),
         ({"arrivals": Arrivals(read=2000, known=1000, due=1030)}, "late_data"),
         ({"matured": 0}, "outcomes"),
@@ -64,10 +78,40 @@ def test_each_fault_withholds_by_its_own_check(changed: dict[str, object], check
 
 
 @pytest.mark.parametrize(
+    "observed",
+    [
+        SOUND,
+        replace(SOUND, assigned={"call": 600, "sms": 2}, by_branch={}),
+        replace(SOUND, before=effect(3.0)),
+        replace(SOUND, before=NoEffect("too-few", "nobody")),
+        replace(SOUND, before=replace(effect(9.0), standard_error=0.0)),
+        replace(SOUND, drawn={"call": 6, "": 4}),
+        replace(SOUND, reserve=Reserve(0.02, 4902, 2, [(Told("甲", "A"), 2)])),
+    ],
+)
+def test_every_check_is_told_in_either_language_alone(observed: Observed) -> None:
+    for check in [*health(SHARES, observed), store_lag(3)]:
+        assert re.search("[一-鿿]", check.detail.zh), check
+        assert re.search("[a-z]{3}", check.detail.zh.replace("sms", "")) is None, check
+        assert re.search("[一-鿿，。：]", check.detail.en) is None, check
+
+
+def test_every_reason_for_no_effect_has_words() -> None:
+    codes = [*get_args(get_type_hints(NoEffect)["code"]), "undefined"]
+    words = {why_none(code, "in English", "zh") for code in codes}
+    assert len(words) == len(codes)
+    assert why_none("unheard-of", "in English", "zh") not in words
+    assert {why_none(code, "in English", "en") for code in codes} == {"in English"}
+
+
+@pytest.mark.parametrize(
     "changed",
     [
         {"crossed": 10},
         {"contacted": 4},
+        {"reserve": Reserve(0.02, 4901, 1)},
+        {"reserve": Reserve(0.0, 4901, 0)},
+        {"reserve": Reserve(0.02, 0, 0)},
         {"before": effect(3.0)},
         {"before": NoEffect("too-few", "nobody")},
         {"before": replace(effect(9.0), standard_error=0.0)},
@@ -78,6 +122,36 @@ def test_each_fault_withholds_by_its_own_check(changed: dict[str, object], check
 )
 def test_what_only_dilutes_or_informs_does_not_withhold(changed: dict[str, object]) -> None:
     assert failed(replace(SOUND, **changed)) == []  # type: ignore[arg-type]
+
+
+def test_before_anybody_is_assigned_nobody_can_be_held_out() -> None:
+    assert failed(Observed({}, 0)) == ["outcomes"]
+    assert "hold_out" in failed(Observed({}, 0), {"call": 1.0})
+
+
+def test_limits_are_those_that_are_set_and_are_told() -> None:
+    faulty = replace(
+        SOUND,
+        crossed=14,
+        contacted=5,
+        arrivals=Arrivals(2000, 1000, 1030),
+        reserve=Reserve(0.02, 4902, 2, [(Told("甲", "A"), 2)]),
+    )
+    assert [check.name for check in health(SHARES, faulty) if not check.ok] == [
+        "crossover",
+        "contamination",
+        "global_holdout_contaminated",
+        "late_data",
+    ]
+    found = {str(check.name): check for check in health(SHARES, faulty, Limits(0.0141, 0.025, 0.03))}
+    assert not withheld(found.values())
+    for name, limit in (("crossover", "1.41%"), ("global_holdout_contaminated", "2.5%"), ("late_data", "3%")):
+        assert f"at most {limit} may" in found[name].detail.en
+        assert f"上限为 {limit}" in found[name].detail.zh
+    assert found["global_holdout_contaminated"].detail.en.endswith(
+        "2.0% of the about 100 to be left out; at most 2.5% may be. Contacted by A: 2"
+    )
+    assert found["global_holdout_contaminated"].observed == {"contacted": 4902, "held_out": 2}
 
 
 def test_where_managers_were_drawn_customers_are_not_counted_as_drawn() -> None:

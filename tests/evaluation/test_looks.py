@@ -161,13 +161,19 @@ async def test_a_leaking_hold_out_withholds_the_verdict_and_says_what_to_do(
     assert [error["at"] for error in result["errors"]] == ["health/contamination"]
     health = (await strategist.get(f"/v1/campaigns/{campaign.id}/health")).json()
     checks = {check["check"]: check for check in health["checks"]}
-    assert len(checks) == 10
+    assert len(checks) == 11
     assert checks["contamination"]["observed"] == {"contacted": 6}
     assert "Find out who contacted them" in checks["contamination"]["reading"]["en"]
     assert not checks["other_campaigns"]["withholds"]
     assert not checks["store_lag"]["withholds"]
     board = (await strategist.get(f"/v1/boards/campaigns/{campaign.id}")).json()
-    assert board["recommendation"]["evidence"]["rule"] == "verdict-withheld"
+    advice = board["recommendation"]
+    assert advice["evidence"]["rule"] == "verdict-withheld"
+    # The split is as it was declared: it is not what failed.
+    assert (advice["title"]["en"], advice["title"]["zh"]) == (
+        "No conclusion: a health check failed",
+        "健康检查未通过，暂不下结论",
+    )
     series = (await strategist.get(f"/v1/campaigns/{campaign.id}/series")).json()
     assert series["verdict"] == "withheld"
     assert all(day["difference"] is None and day["n"] for day in series["days"])

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.campaign.domain.fixes import TASK_CHANNEL, missing
 from services.campaign.domain.journeys import contacts_of
-from services.campaign.domain.split import Slot, salt_of, slots
+from services.campaign.domain.split import GLOBAL_SALT, Slot, salt_of, slots
 from shared.contracts.campaign import (
     Audience,
     CampaignContent,
@@ -18,7 +18,7 @@ from shared.contracts.campaign import (
     Scheme,
 )
 from shared.contracts.campaign.journeys import FIRST_STEP
-from shared.contracts.events import RegisteredArm, Registration
+from shared.contracts.events import GlobalHoldOut, RegisteredArm, Registration
 from shared.errors import Unprocessable
 
 
@@ -57,8 +57,9 @@ class Plan:
     def wave_due(self, wave: int, launched_at: datetime) -> datetime:
         return launched_at + timedelta(minutes=self.schedule.wave_gap_minutes * (wave - 1))
 
-    def registration(self, campaign_id: UUID) -> Registration:
+    def registration(self, campaign_id: UUID, held_out_globally: float | None = None) -> Registration:
         """What evaluation will measure; frozen before the first contact."""
+        held = None if held_out_globally is None else GlobalHoldOut(share=held_out_globally, salt=GLOBAL_SALT)
         return Registration(
             primary_metric=self.objective.primary_metric,
             guardrails=self.objective.guardrails,
@@ -76,6 +77,7 @@ class Plan:
             window_days=self.objective.window_days,
             stop=self.objective.stop,
             margins=self.objective.margins,
+            global_hold_out=held,
         )
 
 

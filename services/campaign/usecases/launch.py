@@ -149,7 +149,7 @@ async def freeze(session: AsyncSession, settings: CampaignSettings, campaign: Ca
                 least_cost=least,
             )
         )
-    await emit(session, _launched(campaign, plan))
+    await emit(session, _launched(campaign, plan, settings.global_hold_out))
 
 
 async def _insert_audience(
@@ -213,7 +213,7 @@ async def _insert_waves(session: AsyncSession, campaign: Campaign, plan: Plan) -
     await session.execute(insert(CampaignWave), waves)
 
 
-def _launched(campaign: Campaign, plan: Plan) -> CampaignLaunched:
+def _launched(campaign: Campaign, plan: Plan, held_out_globally: float) -> CampaignLaunched:
     return CampaignLaunched(
         campaign_id=campaign.id,
         campaign_key=campaign.key,
@@ -224,7 +224,7 @@ def _launched(campaign: Campaign, plan: Plan) -> CampaignLaunched:
         owner=plan.people.owner,
         orgs=plan.people.orgs,
         segments=plan.audience.include,
-        registration=plan.registration(campaign.id),
+        registration=plan.registration(campaign.id, held_out_globally),
     )
 
 

@@ -109,9 +109,10 @@ def clusters(t: Texts, found: Clustering, unit: DrawnUnit) -> tuple[str, str, st
 def _reason(view: View, check: HealthCheck) -> Markup:
     """Why, and what to do: as the service reads it, else as it is known here."""
     t, language = view.t, view.t.language
+    found = t.local(check.finding) if check.finding else check.detail
     told = t.local(check.reading) if check.reading else what_to_do(check.check, language)
     return Markup('<div class="verdict-reason"><b>{}</b><p>{}</p><p>{}</p></div>').format(
-        check_name(check.check, language), check.detail, told
+        check_name(check.check, language), found, told
     )
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import Path
 
+from services.evaluation.domain.health import Limits
 from services.evaluation.store import Store
 from shared.auth import Principal, Role
 from shared.web import allow, allow_at_head_office, resource
@@ -43,4 +44,5 @@ ScorecardRead = Annotated[
 ScorecardWrite = Annotated[Principal, allow(Role.strategist, Role.branch_head)]
 """Of their own organisation and below."""
 CurrentStore = Annotated[Store, resource(Store)]
+CurrentLimits = Annotated[Limits, resource(Limits)]
 CampaignId = Annotated[UUID, Path(description="Id of a launched campaign")]

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import Body, Response
 
-from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead, ReviewWrite
+from services.evaluation.api.access import CampaignId, CurrentLimits, CurrentStore, ReviewRead, ReviewWrite
 from services.evaluation.domain.catalogue import CONVERSION
 from services.evaluation.domain.health import store_lag
 from services.evaluation.queries import campaigns, documents, results
 from services.evaluation.queries.boards import campaign_funnel
-from services.evaluation.queries.health import checks
+from services.evaluation.queries.health import checks, terms_of
 from services.evaluation.queries.metrics import frozen
 from services.evaluation.store.contacts import exposures, funnel
 from services.evaluation.store.health import around
@@ -47,6 +47,7 @@ async def get_campaign_health(
     runtime: CurrentRuntime,
     principal: ReviewRead,
     store: CurrentStore,
+    limits: CurrentLimits,
     campaign_id: CampaignId,
 ) -> Health:
     """Whether the comparison may be read at all, as of now; also before any evaluation."""
@@ -55,18 +56,18 @@ async def get_campaign_health(
     metric = frozen(registration).get(plan.primary_metric)
     window = metric.window_days if metric else plan.window_days
     question = Question(campaign_id, clock.now())
-    read_until = last.data_until if last else None
+    read_until, terms = last.data_until if last else None, await terms_of(session, registration, limits)
     exposed, seen = await store.read(
         lambda cursor: (
             exposures(cursor, question, window),
-            around(cursor, question, metric, plan.unit, read_until),
+            around(cursor, question, metric, plan.unit, read_until, terms.spared),
         )
     )
     lag = [
         await runtime.bus.last_sequence(feed.stream) - feed.target(runtime).watermark(feed.stream)
         for feed in runtime.service.feeds
     ]
-    return documents.health([*checks(plan, exposed, seen, last), store_lag(max(0, *lag))])
+    return documents.health([*checks(plan, exposed, seen, last, limits), store_lag(max(0, *lag))])
 
 
 @router.post("/campaigns/{campaign_id}:evaluate", status_code=202, responses=problem_responses(404, 409))

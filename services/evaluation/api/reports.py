@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Header, Query, Response
 
-from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead
+from services.evaluation.api.access import CampaignId, CurrentLimits, CurrentStore, ReviewRead
 from services.evaluation.api.boards import campaign_board
 from services.evaluation.api.campaigns import visible
 from services.evaluation.api.series import campaign_series
@@ -52,6 +52,7 @@ async def get_campaign_report(
     session: Session,
     principal: ReviewRead,
     store: CurrentStore,
+    limits: CurrentLimits,
     rest: Rest,
     campaign_id: CampaignId,
     format_: As = "html",
@@ -64,7 +65,7 @@ async def get_campaign_report(
     registration = await campaigns.registration(session, campaign_id)
     result = visible(principal, await results.required(session, campaign_id))
     board = await campaign_board(session, principal, store, campaign_id, result.data_until)
-    series = await campaign_series(session, principal, store, campaign_id, result.data_until)
+    series = await campaign_series(session, principal, store, limits, campaign_id, result.data_until)
     await rest()
     report = Report(board, result, frozen(registration), series)
     html = campaign_html(report, lang, SCREEN if format_ == "html" else PRINT)

@@ -8,12 +8,12 @@ from uuid import UUID
 import duckdb
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead
+from services.evaluation.api.access import CampaignId, CurrentLimits, CurrentStore, ReviewRead
 from services.evaluation.domain.definitions import ADDED_DAILY, kind_of_cells
-from services.evaluation.domain.health import Check, withheld
+from services.evaluation.domain.health import Check, Limits, withheld
 from services.evaluation.domain.series import effects_by_day
 from services.evaluation.queries import campaigns, results, series
-from services.evaluation.queries.health import checks
+from services.evaluation.queries.health import Terms, checks, terms_of
 from services.evaluation.queries.metrics import frozen
 from services.evaluation.queries.stopping import tuned_for
 from services.evaluation.store import Store
@@ -35,17 +35,26 @@ router = Router(tags=["campaigns"])
 
 @router.get("/campaigns/{campaign_id}/series", responses=problem_responses(404, 409))
 async def get_series(
-    session: Session, principal: ReviewRead, store: CurrentStore, campaign_id: CampaignId
+    session: Session,
+    principal: ReviewRead,
+    store: CurrentStore,
+    limits: CurrentLimits,
+    campaign_id: CampaignId,
 ) -> CampaignSeries:
     """The primary effect by days since assignment, in the reader's branches: of each day with everybody who
     has lived through it, the interval that holds on that day alone and the band that holds on all days. Marks
     tell of launch, waves, pauses and the end. Metrics that do not add up by day have marks and no days.
     """
-    return await campaign_series(session, principal, store, campaign_id, clock.now())
+    return await campaign_series(session, principal, store, limits, campaign_id, clock.now())
 
 
 async def campaign_series(
-    session: AsyncSession, principal: Principal, store: Store, campaign_id: UUID, until: datetime
+    session: AsyncSession,
+    principal: Principal,
+    store: Store,
+    limits: Limits,
+    campaign_id: UUID,
+    until: datetime,
 ) -> CampaignSeries:
     """Of the reader's branches, with what was known until then. Conflict without a defined primary metric."""
     registration = await campaigns.registration(session, campaign_id)
@@ -56,7 +65,8 @@ async def campaign_series(
     last = await results.newest(session, campaign_id)
     stands = await campaigns.course(session, campaign_id)
     question = Question(campaign_id, until, principal.scope)
-    seen = await store.read(lambda cursor: _see(cursor, question, plan, metric, last))
+    terms = await terms_of(session, registration, limits)
+    seen = await store.read(lambda cursor: _see(cursor, question, plan, metric, last, terms))
     treated, held_out = seen.assigned
     tuned = tuned_for(plan, treated + held_out)
     told = not withheld(check for check in seen.checks if check.name != "outcomes")
@@ -93,15 +103,16 @@ def _see(
     plan: Plan,
     metric: MetricCreate,
     last: CampaignResult | None,
+    terms: Terms,
 ) -> _Seen:
     whole = Question(question.campaign_id, question.until)
     everybody = exposures(cursor, whole, metric.window_days)
     own = exposures(cursor, question, metric.window_days).by_arm
     held_out = own.get("", 0)
+    read_until = last.data_until if last else None
+    seen = around(cursor, whole, metric, plan.unit, read_until, terms.spared)
     return _Seen(
-        checks(
-            plan, everybody, around(cursor, whole, metric, plan.unit, last.data_until if last else None), last
-        ),
+        checks(plan, everybody, seen, last, terms.limits),
         course(cursor, question, metric, plan.unit)
         if metric.kind in ADDED_DAILY
         else Course([], waves(cursor, question)),

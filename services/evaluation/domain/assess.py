@@ -15,7 +15,7 @@ from services.evaluation.domain.breakdown import (
     with_q_values,
 )
 from services.evaluation.domain.effect import Effect, NoEffect
-from services.evaluation.domain.health import Check, Observed, health, withheld
+from services.evaluation.domain.health import USUAL, Check, Limits, Observed, health, withheld
 from services.evaluation.domain.poststratify import by_segment_and_branch
 from services.evaluation.domain.recommend import Advice, Findings, advise
 from services.evaluation.domain.samples import Quantiles
@@ -129,14 +129,16 @@ def assess(
     observed: Observed | None = None,
     moment: Moment | None = None,
     eaten: Sequence[Measured] = (),
+    limits: Limits = USUAL,
 ) -> Assessment:
     """Everything that can be said now.
 
     `cost` is what the contacts cost in CNY, None when not recorded; `policies` are those looked at for the
     next round; `eaten` are metrics that the primary one may take from. `observed` is what health is judged
-    by, beyond who was assigned; `moment` where the campaign stands, for a rule that allows an early verdict.
+    by, beyond who was assigned, within `limits`; `moment` where the campaign stands, for a rule that allows
+    an early verdict.
     """
-    checks = health(design.shares, observed or Observed(assigned, matured))
+    checks = health(design.shares, observed or Observed(assigned, matured), limits)
     sound = not withheld(checks)
     overall = _against_control(primary, None, design.alpha)
     stands = moment or Moment(1.0 if closed else 0.0, closed)

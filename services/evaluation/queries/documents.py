@@ -168,7 +168,7 @@ def errors(assessment: Assessment) -> list[EvaluationError]:
     failed = [check for check in assessment.checks if check.withholds and not check.ok]
     return [
         *(
-            EvaluationError(at=f"health/{check.name}", code="withheld", detail=check.detail)
+            EvaluationError(at=f"health/{check.name}", code="withheld", detail=check.detail.en)
             for check in failed
         ),
         *(

@@ -1,10 +1,26 @@
 """From what the store observed to the health of a campaign, and how it is told."""
 
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from services.evaluation.domain.breakdown import HOLD_OUT
 from services.evaluation.domain.effect import Effect, NoEffect, welch
 from services.evaluation.domain.exposure import Exposures
-from services.evaluation.domain.health import Arrivals, Check, CheckName, Observed, health
-from services.evaluation.store.health import Around
+from services.evaluation.domain.health import (
+    USUAL,
+    Arrivals,
+    Check,
+    CheckName,
+    Limits,
+    Observed,
+    Told,
+    health,
+)
+from services.evaluation.models import Registration
+from services.evaluation.queries.campaigns import plan_of
+from services.evaluation.store.health import Around, GlobalHoldOut
 from shared.contracts.evaluation import CampaignResult, HealthCheck, Narrative
 from shared.contracts.events import Registration as Plan
 
@@ -35,6 +51,11 @@ _READINGS: dict[CheckName, Narrative] = {
         en="Customers held out were contacted by this campaign all the same: the comparison understates the"
         " effect. Find out who contacted them.",
     ),
+    "global_holdout_contaminated": Narrative(
+        zh="全局对照组不应被任何活动接触，整个营销计划的效果以它为准。请查明所列活动为何接触了这些客户。",
+        en="No campaign may contact the global hold-out: the whole programme is measured against it. Find out"
+        " why the campaigns named did.",
+    ),
     "pre_period": Narrative(
         zh="活动之前两组就已不同，之后的差异不能归因于活动。请检查分组是否受客户特征影响。",
         en="The groups differed before the campaign began, so that a later difference is not its doing. Check"
@@ -62,10 +83,35 @@ _READINGS: dict[CheckName, Narrative] = {
 }
 
 
-def checks(plan: Plan, exposed: Exposures, seen: Around, last: CampaignResult | None) -> list[Check]:
+@dataclass(frozen=True)
+class Terms:
+    """What health is judged by besides the plan: the service's limits, and whom no campaign contacts."""
+
+    limits: Limits = USUAL
+    spared: GlobalHoldOut | None = None
+
+
+async def terms_of(session: AsyncSession, registration: Registration, limits: Limits) -> Terms:
+    """Of other campaigns those that the session may see are named."""
+    held = plan_of(registration).global_hold_out
+    if held is None:
+        return Terms(limits)
+    statement = select(
+        Registration.campaign_id, Registration.name, Registration.plan["global_hold_out"]["share"]
+    )
+    others = {
+        key: (Told(name["zh"], name["en"]), held.share if share is None else float(share))
+        for key, name, share in await session.execute(statement)
+    }
+    return Terms(limits, GlobalHoldOut(held.share, held.salt, others))
+
+
+def checks(
+    plan: Plan, exposed: Exposures, seen: Around, last: CampaignResult | None, limits: Limits = USUAL
+) -> list[Check]:
     """As of what the store knows; `last` is the newest result so far."""
     shares = {arm.key: arm.share for arm in plan.arms} | {HOLD_OUT: plan.hold_out}
-    return health(shares, observed(exposed, seen, last))
+    return health(shares, observed(exposed, seen, last), limits)
 
 
 def observed(exposed: Exposures, seen: Around, last: CampaignResult | None) -> Observed:
@@ -87,17 +133,18 @@ def observed(exposed: Exposures, seen: Around, last: CampaignResult | None) -> O
         contacted=seen.contacted,
         elsewhere=seen.elsewhere,
         before=effect,
-        arrivals=Arrivals(seen.read, *_known(last, seen)),
+        arrivals=Arrivals(seen.read, *_known(last, seen), seen.settled),
+        reserve=seen.reserve,
     )
 
 
 def _known(last: CampaignResult | None, seen: Around) -> tuple[int, int]:
-    """How many events the last evaluation had, and how many there are now of its time; none before one that
-    counted them.
+    """How many events that had settled the last evaluation had, and how many there are now of that time; none
+    before one that counted them. Earlier versions counted those of the last day too.
     """
     for check in last.health.checks if last else []:
         if check.check == "late_data" and "events" in check.observed:
-            return check.observed["events"], seen.due
+            return check.observed.get("settled", check.observed["events"]), seen.due
     return 0, 0
 
 
@@ -106,7 +153,8 @@ def as_contract(check: Check) -> HealthCheck:
         check=check.name,
         ok=check.ok,
         p_value=check.p_value,
-        detail=check.detail,
+        detail=check.detail.en,
+        finding=Narrative(zh=check.detail.zh, en=check.detail.en),
         observed=dict(check.observed),
         withholds=check.withholds,
         reading=_READINGS[check.name],

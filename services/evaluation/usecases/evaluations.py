@@ -16,6 +16,7 @@ from services.evaluation.domain.breakdown import HOLD_OUT, Cell
 from services.evaluation.domain.cells import CellTable
 from services.evaluation.domain.definitions import OF_BALANCES, kind_of_cells
 from services.evaluation.domain.exposure import Effort, Exposures
+from services.evaluation.domain.health import Limits
 from services.evaluation.domain.policies import Candidate, Dimension, Trial, candidates
 from services.evaluation.domain.policy_value import Statistics
 from services.evaluation.domain.samples import Quantiles
@@ -24,7 +25,7 @@ from services.evaluation.domain.worth import worth
 from services.evaluation.models import Course, Registration
 from services.evaluation.queries import documents, stopping
 from services.evaluation.queries.campaigns import design_of, plan_of
-from services.evaluation.queries.health import observed
+from services.evaluation.queries.health import Terms, observed
 from services.evaluation.queries.metrics import frozen
 from services.evaluation.queries.scripts import arms_of, script_effects
 from services.evaluation.store import Store
@@ -49,6 +50,7 @@ from shared.jobs import defer
 
 SYSTEM = Principal(id="service:evaluation", roles=frozenset(), org="hq")
 TASK = "evaluate"
+_USUAL = Terms()
 
 
 async def request_evaluation(
@@ -89,6 +91,8 @@ class Gathered:
     """Of the primary metric, when it declares more than one."""
     eaten: Mapping[str, Sequence[Cell]]
     """Of the metrics that the primary one may take from, over its window."""
+    limits: Limits
+    """Up to what a fault does not withhold the verdict."""
 
 
 def looks_at_balances(registration: Registration) -> bool:
@@ -98,7 +102,9 @@ def looks_at_balances(registration: Registration) -> bool:
     return any(metric.kind in OF_BALANCES for metric in asked)
 
 
-async def gather(store: Store, registration: Registration, last: CampaignResult | None = None) -> Gathered:
+async def gather(
+    store: Store, registration: Registration, last: CampaignResult | None = None, terms: Terms = _USUAL
+) -> Gathered:
     """One consistent reading of the store; `last` is the newest result so far."""
     known = frozen(registration)
     primary = _primary_of(registration, known)
@@ -116,7 +122,7 @@ async def gather(store: Store, registration: Registration, last: CampaignResult 
         return Gathered(
             question.until,
             exposures(cursor, question, primary.window_days),
-            around(cursor, question, primary, plan_of(registration).unit, last.data_until if last else None),
+            around(cursor, question, primary, plan.unit, last.data_until if last else None, terms.spared),
             last,
             {metric.key: reading.cells(tables.get(metric.key)) for metric in metrics},
             efforts(cursor, "*", question.until).get(question.campaign_id, Effort()),
@@ -125,6 +131,7 @@ async def gather(store: Store, registration: Registration, last: CampaignResult 
             {each.key: reading.sample(each) for each in metrics if each.kind is MetricKind.QUANTILE},
             reading.windows(primary),
             {key: reading.cells(table) for key, table in eaten.items()},
+            terms.limits,
         )
 
     return await store.read(read)
@@ -192,6 +199,7 @@ def _assess(
         observed=observed(seen.exposed, seen.around, seen.last),
         moment=stands,
         eaten=[_eaten(known[key], cells) for key, cells in seen.eaten.items()],
+        limits=seen.limits,
     )
 
 

@@ -11,7 +11,7 @@ _NAMED = 5
 
 _TITLES: dict[Rule, tuple[str, str]] = {
     "no-hold-out": ("下一轮必须设置对照组", "Run the next round with a hold-out"),
-    "verdict-withheld": ("分组异常，暂不下结论", "No conclusion: the split is not what was declared"),
+    "verdict-withheld": ("健康检查未通过，暂不下结论", "No conclusion: a health check failed"),
     "window-open": ("观察期未满，继续观察", "Keep watching: outcome windows are still open"),
     "not-computable": ("数据不足，无法判断", "Not enough data to judge"),
     "guardrail-harmed": ("停止：护栏指标受损", "Stop: a guardrail was harmed"),

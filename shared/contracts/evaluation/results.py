@@ -56,7 +56,10 @@ class HealthCheck(Schema):
     check: str = Field(examples=["srm"])
     ok: bool
     p_value: Probability | None = None
-    detail: str
+    detail: str = Field(description="What was found, in English")
+    finding: Narrative | None = Field(
+        None, description="`detail` in both languages; null in results of earlier versions"
+    )
     observed: dict[str, int] = Field(default_factory=dict)
     withholds: bool = Field(True, description="False: for information, whatever it finds")
     reading: Narrative | None = Field(None, description="Why it matters, and what to do where it is not ok")

@@ -45,6 +45,15 @@ class RegisteredArm(Schema):
     script: str
 
 
+class GlobalHoldOut(Schema):
+    """Whom no campaign contacts: customers whose position is below `share`. A position is the first 53 bits
+    of the SHA-256 of `salt:customer_id`, as a fraction.
+    """
+
+    share: Annotated[float, Field(ge=0, lt=1)]
+    salt: str
+
+
 class Registration(Schema):
     """What will be measured and how, frozen before the first contact."""
 
@@ -66,6 +75,7 @@ class Registration(Schema):
     # Left out when there is none: what was registered before they could be set keeps its hash.
     stop: StopRule = Field(default_factory=FixedStop, exclude_if=lambda stop: stop.kind == "fixed")
     margins: Margins = Field(default_factory=dict, exclude_if=lambda margins: not margins)
+    global_hold_out: GlobalHoldOut | None = Field(None, exclude_if=lambda held: held is None)
 
 
 class CampaignLaunched(_CampaignKeyed):
