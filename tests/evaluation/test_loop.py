@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 
 from services.evaluation.domain.catalogue import NET_INFLOW
 from services.evaluation.jobs import defer_due
-from services.evaluation.models import Course, Registration
+from services.evaluation.models import Course, RecommendationRow, Registration
 from shared import clock
 from shared.auth import Role
 from shared.contracts.events import CampaignPaused, CampaignResumed
@@ -327,6 +327,10 @@ async def test_a_branch_head_sees_the_cells_of_his_organisation_only(
     campaign = Campaign(effect=500)
     await run(evaluation, strategist, campaign)
     path = f"/v1/campaigns/{campaign.id}"
+    told = {"dimension": "branch", "n": 200, "difference": "1.00", "ci": ["0.50", "1.50"], "q_value": 0.01}
+    async with evaluation.runtime.db.transaction() as session:
+        row = (await session.scalars(select(RecommendationRow).filter_by(campaign_id=campaign.id))).one()
+        row.document = row.document | {"cells": [told | {"value": branch} for branch in BRANCHES]}
     async with evaluation.client(Role.branch_head, org="hq.sh") as head:
         result = (await head.get(f"{path}/result")).json()
         assert [row["values"] for row in result["breakdown"]] == [{"branch": b} for b in BRANCHES[:2]]
@@ -336,6 +340,10 @@ async def test_a_branch_head_sees_the_cells_of_his_organisation_only(
         funnel = (await head.get(f"{path}/funnel")).json()
         assert funnel["treated"]["assigned"] == 400
         assert funnel["targeted"] < 1007
+        board = (await head.get(f"/v1/boards/campaigns/{campaign.id}")).json()
+        listed = await head.get("/v1/recommendations", params={"campaign_id": str(campaign.id)})
+        for advice in (board["recommendation"], *listed.json()["items"]):
+            assert [cell["value"] for cell in advice["cells"]] == list(BRANCHES[:2])
     whole = (await strategist.get(f"{path}/breakdown", params={"by": "segment"})).json()
     assert sum(row["n"] for row in whole["rows"]) == 600
 

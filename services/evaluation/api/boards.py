@@ -8,7 +8,7 @@ import duckdb
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead
-from services.evaluation.api.campaigns import visible
+from services.evaluation.api.visible import visible_advice, visible_result
 from services.evaluation.domain.catalogue import CONVERSION
 from services.evaluation.domain.exposure import Effort, Stages
 from services.evaluation.queries import campaigns, recommendations, results
@@ -57,8 +57,8 @@ async def campaign_board(
         campaign=board_campaign(registration, course, result, advice, effort),
         registration=campaigns.as_contract(registration),
         funnel=campaign_funnel(course, seen.by_arm, question.until, whole=principal.scope == "*"),
-        result=visible(principal, result) if result else None,
-        recommendation=advice,
+        result=visible_result(principal, result) if result else None,
+        recommendation=visible_advice(principal, advice) if advice else None,
     )
 
 

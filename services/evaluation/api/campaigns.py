@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Body, Response
 
 from services.evaluation.api.access import CampaignId, CurrentLimits, CurrentStore, ReviewRead, ReviewWrite
+from services.evaluation.api.visible import visible_health, visible_result
 from services.evaluation.domain.catalogue import CONVERSION
 from services.evaluation.domain.health import store_lag
 from services.evaluation.queries import campaigns, documents, results
@@ -16,7 +17,6 @@ from services.evaluation.store.health import around
 from services.evaluation.store.outcomes import Question
 from services.evaluation.usecases.evaluations import request_evaluation
 from shared import clock
-from shared.auth import Principal
 from shared.contracts.base import JobView
 from shared.contracts.evaluation import (
     CampaignRegistration,
@@ -67,7 +67,8 @@ async def get_campaign_health(
         await runtime.bus.last_sequence(feed.stream) - feed.target(runtime).watermark(feed.stream)
         for feed in runtime.service.feeds
     ]
-    return documents.health([*checks(plan, exposed, seen, last, limits), store_lag(max(0, *lag))])
+    found = documents.health([*checks(plan, exposed, seen, last, limits), store_lag(max(0, *lag))])
+    return visible_health(principal, found)
 
 
 @router.post("/campaigns/{campaign_id}:evaluate", status_code=202, responses=problem_responses(404, 409))
@@ -92,7 +93,7 @@ async def get_result(session: Session, principal: ReviewRead, campaign_id: Campa
     Below head office the breakdown holds the reader's own branches; ask `/breakdown` for their segments.
     """
     await campaigns.registration(session, campaign_id)
-    return visible(principal, await results.required(session, campaign_id))
+    return visible_result(principal, await results.required(session, campaign_id))
 
 
 @router.get("/campaigns/{campaign_id}/funnel", responses=problem_responses(404))
@@ -117,13 +118,3 @@ async def get_money(session: Session, principal: ReviewRead, campaign_id: Campai
             slug="no-money",
         )
     return result.money
-
-
-def visible(principal: Principal, result: CampaignResult) -> CampaignResult:
-    """Rows over other organisations' customers are left out."""
-    if principal.scope == "*":
-        return result
-    own = [
-        row for row in result.breakdown if "branch" in row.values and principal.covers(row.values["branch"])
-    ]
-    return result.model_copy(update={"breakdown": own})

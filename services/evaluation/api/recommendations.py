@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Body, Depends, Path, Query, Request
 
 from services.evaluation.api.access import CampaignId, ReviewRead, ReviewWrite
+from services.evaluation.api.visible import visible_advice
 from services.evaluation.queries.allocation import allocation
 from services.evaluation.queries.recommendations import recommendation_page
 from services.evaluation.queries.track_record import track_record
@@ -44,7 +45,8 @@ async def list_recommendations(
     campaign_id: Annotated[UUID | None, Query(description="Only those of this campaign")] = None,
 ) -> Page[Recommendation]:
     """Newest first, each with the evidence it rests on."""
-    return await recommendation_page(session, page, state, campaign_id)
+    found = await recommendation_page(session, page, state, campaign_id)
+    return found.model_copy(update={"items": [visible_advice(principal, each) for each in found.items]})
 
 
 @router.get("/recommendations/track-record")
@@ -86,7 +88,9 @@ async def accept_recommendation(
     where it refuses: the recommendation then stays open.
     """
     note = body.note if body else ""
-    return await accept(session, principal, recommendation_id, note, runtime, credentials)
+    return visible_advice(
+        principal, await accept(session, principal, recommendation_id, note, runtime, credentials)
+    )
 
 
 @router.post("/recommendations/{recommendation_id}:reject", responses=problem_responses(404, 409))
@@ -95,4 +99,4 @@ async def reject_recommendation(
 ) -> Recommendation:
     """Note that it will not be followed, and why."""
     note = body.note if body else ""
-    return await reject(session, principal, recommendation_id, note)
+    return visible_advice(principal, await reject(session, principal, recommendation_id, note))

@@ -7,8 +7,8 @@ from fastapi import Header, Query, Response
 
 from services.evaluation.api.access import CampaignId, CurrentLimits, CurrentStore, ReviewRead
 from services.evaluation.api.boards import campaign_board
-from services.evaluation.api.campaigns import visible
 from services.evaluation.api.series import campaign_series
+from services.evaluation.api.visible import visible_result
 from services.evaluation.queries import campaigns, results
 from services.evaluation.queries.board_report import board_html
 from services.evaluation.queries.boards import strategy_board
@@ -63,7 +63,7 @@ async def get_campaign_report(
     scripts, advice, method. Of the reader's branches, with what was known when the result was computed.
     """
     registration = await campaigns.registration(session, campaign_id)
-    result = visible(principal, await results.required(session, campaign_id))
+    result = visible_result(principal, await results.required(session, campaign_id))
     board = await campaign_board(session, principal, store, campaign_id, result.data_until)
     series = await campaign_series(session, principal, store, limits, campaign_id, result.data_until)
     await rest()
