@@ -10,6 +10,9 @@ import httpx
 import numpy as np
 import pytest
 
+from services.evaluation.models import Registration
+from services.evaluation.store import Store
+from services.evaluation.usecases.evaluations import gather, keep
 from shared.auth import Role
 from shared.contracts.events import (
     AssignedContact,
@@ -20,6 +23,7 @@ from shared.contracts.events import (
     CustomerEventsRecorded,
     EventData,
 )
+from shared.ids import new_id
 from tests.evaluation.bank import Campaign
 from tests.support import Running, eventually
 
@@ -177,3 +181,21 @@ async def test_a_leaking_hold_out_withholds_the_verdict_and_says_what_to_do(
     series = (await strategist.get(f"/v1/campaigns/{campaign.id}/series")).json()
     assert series["verdict"] == "withheld"
     assert all(day["difference"] is None and day["n"] for day in series["days"])
+
+
+async def test_of_two_evaluations_at_once_the_one_that_read_more_stands(
+    evaluation: Running, strategist: httpx.AsyncClient
+) -> None:
+    campaign = Campaign(treated=60, held_out=40)
+    await outcome(evaluation, strategist, campaign)
+    runtime = evaluation.runtime
+    async with runtime.db.transaction() as session:
+        registration = await session.get_one(Registration, campaign.id)
+    less, more = [await gather(runtime.resource(Store), registration) for _ in range(2)]
+    kept = []
+    for seen in (more, less):
+        async with runtime.db.transaction() as session:
+            kept.append(await keep(session, new_id(), campaign.id, seen, timedelta()))
+    stands = (await strategist.get(f"/v1/campaigns/{campaign.id}/result")).json()
+    assert stands["data_until"] == kept[0].model_dump(mode="json")["data_until"]
+    assert [str(each.id) for each in kept] == [stands["id"]] * 2

@@ -24,6 +24,7 @@ from services.evaluation.domain.stopping import Moment
 from services.evaluation.domain.worth import worth
 from services.evaluation.models import Course, Registration
 from services.evaluation.queries import documents, stopping
+from services.evaluation.queries import results as queries
 from services.evaluation.queries.campaigns import design_of, plan_of
 from services.evaluation.queries.health import Terms, observed
 from services.evaluation.queries.metrics import frozen
@@ -142,7 +143,8 @@ async def keep(
 ) -> CampaignResult:
     """Assess and store, with the events that tell of it, in one transaction.
 
-    A second run of the same job (`result_id`) finds the result and changes nothing.
+    A second run of the same job (`result_id`) finds the result and changes nothing. Of two evaluations at
+    once, one that read less gives way to a result that rests on more.
     """
     kept = await results.find(session, result_id)
     if kept is not None:
@@ -151,6 +153,9 @@ async def keep(
     registration = await session.get(Registration, campaign_id)
     if course is None or registration is None:
         raise NotFound(f"campaign {campaign_id} is not registered")
+    newest = await queries.newest(session, campaign_id)
+    if newest is not None and newest.data_until > seen.data_until:
+        return newest
     known = frozen(registration)
     metric = _primary_of(registration, known)
     over = course.state == "completed" or registration.ends_on < clock.today()
