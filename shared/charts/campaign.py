@@ -20,7 +20,7 @@ from shared.contracts.evaluation.results import BreakdownRow, MoneyResult, Prima
 from shared.contracts.evaluation.series import CampaignSeries, SeriesDay, SeriesMarker
 from shared.formats import SHARES, Quantity, whole
 
-STAGES = ("assigned", "contacted", "reached", "responded", "converted")
+STAGES = ("assigned", "contacted", "reached", "responded", "converted", "retained")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Pictures:
             FunnelStage(self.word(name), getattr(found.treated, name), getattr(found.hold_out, name))
             for name in STAGES
         ]
-        words = FunnelWords(*(self.word(name) for name in ("funnel", "stage", "treated", "hold_out")))
+        names = ("funnel", "stage", "treated", "hold_out", "unknown")
+        words = FunnelWords(*(self.word(name) for name in names))
         return funnel(stages, words, self.palette, width=width)
 
     def drawable(self, series: CampaignSeries) -> bool:

@@ -8,16 +8,18 @@ from markupsafe import Markup
 
 from shared.charts.marks import group, hidden_table, label, legend, picture, rectangle
 from shared.charts.palette import Palette
-from shared.charts.scale import Scale
+from shared.charts.scale import Scale, text_width
 
-_LEFT, _RIGHT, _TOP, _ROW, _BAR, _LEAST = 70, 118, 38, 46, 15, 420
+_LEFT, _RIGHT, _TOP, _ROW, _BAR, _LEAST, _GAP = 70, 118, 38, 46, 15, 420, 12
+_WIDE = 1.25
+"""Room for letters of fonts that are wider than most."""
 
 
 class FunnelStage(NamedTuple):
-    """Customers who got there; `hold_out` None for a stage the hold-out cannot reach."""
+    """Customers who got there; None where it is not known."""
 
     name: str
-    treated: int
+    treated: int | None
     hold_out: int | None
 
 
@@ -27,10 +29,11 @@ class FunnelWords:
     stage: str
     treated: str
     hold_out: str
+    unknown: str
 
 
-def shares(stages: Sequence[FunnelStage]) -> list[tuple[float, float | None]]:
-    """Of the first stage of the own group; 0 when nobody was in it."""
+def shares(stages: Sequence[FunnelStage]) -> list[tuple[float | None, float | None]]:
+    """Of the first stage of the own group; 0 when nobody was in it, None where it is not known."""
 
     def of(count: int | None, base: int | None) -> float | None:
         return None if count is None else (count / base if base else 0.0)
@@ -38,13 +41,14 @@ def shares(stages: Sequence[FunnelStage]) -> list[tuple[float, float | None]]:
     if not stages:
         return []
     first = stages[0]
-    return [(of(stage.treated, first.treated) or 0.0, of(stage.hold_out, first.hold_out)) for stage in stages]
+    return [(of(stage.treated, first.treated), of(stage.hold_out, first.hold_out)) for stage in stages]
 
 
 def funnel(
     stages: Sequence[FunnelStage], words: FunnelWords, palette: Palette, *, width: float = 580
 ) -> Markup:
-    x = Scale(0, 1, _LEFT, width - _RIGHT)
+    left = max([_LEFT, *(_WIDE * text_width(stage.name) + _GAP for stage in stages)])
+    x = Scale(0, 1, left, width - _RIGHT)
     parts = [
         legend(
             [
@@ -59,9 +63,12 @@ def funnel(
     for at, (stage, (treated, hold_out)) in enumerate(zip(stages, shares(stages), strict=True)):
         top = _TOP + _ROW * at
         drawn = [
-            label(_LEFT - 12, top + _BAR + 5, stage.name, palette.text, anchor="end"),
-            *_bar(x, top, treated, stage.treated, palette.accent, palette),
+            label(left - _GAP, top + _BAR + 5, stage.name, palette.text, anchor="end"),
         ]
+        if treated is None and hold_out is None:
+            drawn.append(label(left, top + _BAR + 5, words.unknown, palette.muted, size=11.5))
+        if treated is not None and stage.treated is not None:
+            drawn += _bar(x, top, treated, stage.treated, palette.accent, palette)
         if hold_out is not None and stage.hold_out is not None:
             drawn += _bar(x, top + _BAR + 2, hold_out, stage.hold_out, palette.hold_out, palette)
         parts.append(group(drawn, stage.name))
@@ -80,12 +87,11 @@ def _bar(x: Scale, top: float, share: float, count: int, colour: str, palette: P
 
 
 def _table(stages: Sequence[FunnelStage], words: FunnelWords) -> Markup:
+    def said(count: int | None, share: float | None) -> str:
+        return "–" if count is None or share is None else f"{count:,} ({share * 100:.1f}%)"
+
     rows = [
-        (
-            stage.name,
-            f"{stage.treated:,} ({treated * 100:.1f}%)",
-            "–" if hold_out is None else f"{stage.hold_out:,} ({hold_out * 100:.1f}%)",
-        )
+        (stage.name, said(stage.treated, treated), said(stage.hold_out, hold_out))
         for stage, (treated, hold_out) in zip(stages, shares(stages), strict=True)
     ]
     return hidden_table(words.title, (words.stage, words.treated, words.hold_out), rows)

@@ -10,6 +10,8 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "reached": ("触达", "Reached"),
     "responded": ("响应", "Responded"),
     "converted": ("转化", "Converted"),
+    "retained": ("留存", "Retained"),
+    "unknown": ("尚不可知", "not known"),
     "funnel": ("转化漏斗：触达组与对照组", "Funnel: treated beside hold-out"),
     "stage": ("阶段", "Stage"),
     "treated": ("触达组", "Treated"),

@@ -284,6 +284,7 @@ async def test_boards_draw_one_campaign_and_all(evaluation: Running, strategist:
         "reached": 600,
         "responded": 600,
         "converted": 0,
+        "retained": 0,
     }
     assert board["funnel"]["hold_out"] == {
         "assigned": 400,
@@ -291,7 +292,9 @@ async def test_boards_draw_one_campaign_and_all(evaluation: Running, strategist:
         "reached": 0,
         "responded": 0,
         "converted": 0,
+        "retained": 0,
     }
+    assert board["funnel"]["retained_days"] == 30
     strategy = (await strategist.get("/v1/boards/strategy")).json()
     (mine,) = [item for item in strategy["campaigns"] if item["campaign_id"] == str(campaign.id)]
     assert mine["effect"]["verdict"] == "ok"

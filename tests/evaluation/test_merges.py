@@ -117,7 +117,7 @@ def seen(store: Store, until: datetime = LATER) -> dict[str, Any]:
     def read(cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         return {
             "exposures": exposures(cursor, question, 30),
-            "funnel": funnel(cursor, question, CONVERSION),
+            "funnel": funnel(cursor, question, CONVERSION).by_arm,
             "effort": efforts(cursor, "*", until).get(CAMPAIGN),
             "daily": course(cursor, question, NET_INFLOW, "customer"),
         }

@@ -1,7 +1,7 @@
 """The store counts each fact once and reduces outcomes exactly as a loop over customers would."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 
 from services.evaluation.domain.breakdown import control_of, group_of
 from services.evaluation.domain.catalogue import BUILT_IN, COMPLAINTS, CONVERSION, NET_INFLOW
-from services.evaluation.domain.exposure import Exposures
+from services.evaluation.domain.exposure import Exposures, FunnelCounts
 from services.evaluation.domain.moments import merged, of_values
 from services.evaluation.store import Store, StoreFeed, open_store
 from services.evaluation.store.cells import cell_moments
@@ -253,12 +253,17 @@ def test_funnel_and_effort_count_customers_not_records(store: Store) -> None:
     apply(
         store, "CUSTOMER", recorded(*opened, happened(customers[3], "product.opened", 30.5, product="fund-a"))
     )
-    stages = asyncio.run(store.read(lambda cursor: funnel(cursor, Question(CAMPAIGN, LATER), CONVERSION)))
+    stages = funnel_of(store).by_arm
     assert vars_of(stages["call"]) == (4, 2, 1, 1, 1)
     assert vars_of(stages[""]) == (3, 0, 0, 0, 1)
     effort = asyncio.run(store.read(lambda cursor: efforts(cursor, "*", LATER)))[CAMPAIGN]
     assert (effort.assigned, effort.held_out, effort.contacted, effort.contacts) == (4, 3, 2, 3)
     assert (effort.minutes, effort.cost) == (Decimal("10.0"), Decimal("15.00"))
+
+
+def funnel_of(store: Store, until: datetime = LATER, windows: Sequence[int] = ()) -> FunnelCounts:
+    question = Question(CAMPAIGN, until)
+    return asyncio.run(store.read(lambda cursor: funnel(cursor, question, CONVERSION, windows)))
 
 
 def vars_of(stages) -> tuple[int, int, int, int, int]:
@@ -287,7 +292,7 @@ def test_a_message_reaches_whom_it_was_delivered_to(store: Store) -> None:
     apply(store, "CAMPAIGN", assigned(list(talked.values()), "call"))
     for disposition, customer in talked.items():
         apply(store, "CAMPAIGN", called(customer, new_id(), disposition=disposition, minutes="1"))
-    stages = asyncio.run(store.read(lambda cursor: funnel(cursor, Question(CAMPAIGN, LATER), CONVERSION)))
+    stages = funnel_of(store).by_arm
     assert vars_of(stages["sms"]) == (7, 6, 2, 0, 0)
     assert vars_of(stages["call"]) == (4, 4, 2, 0, 0)
     effort = asyncio.run(store.read(lambda cursor: efforts(cursor, "*", LATER)))[CAMPAIGN]
@@ -320,7 +325,7 @@ def test_a_second_contact_is_no_second_exposure_and_its_effort_is_the_customers(
     def counted() -> tuple[object, ...]:
         question = Question(CAMPAIGN, LATER)
         seen = asyncio.run(store.read(lambda cursor: exposures(cursor, question, 30)))
-        stages = asyncio.run(store.read(lambda cursor: funnel(cursor, question, CONVERSION)))
+        stages = asyncio.run(store.read(lambda cursor: funnel(cursor, question, CONVERSION))).by_arm
         effort = asyncio.run(store.read(lambda cursor: efforts(cursor, "*", LATER)))[CAMPAIGN]
         moments = group_of(ask(store, [NET_INFLOW])["net_inflow_30d"])
         return (

@@ -147,8 +147,12 @@ def test_shares_of_a_funnel_are_of_the_own_group() -> None:
     stages = [FunnelStage("分配", 200, 100), FunnelStage("接触", 150, None), FunnelStage("转化", 20, 5)]
     assert shares(stages) == [(1.0, 1.0), (0.75, None), (0.1, 0.05)]
     assert shares([FunnelStage("分配", 0, 0)]) == [(0.0, 0.0)]
-    words = FunnelWords("漏斗", "阶段", "触达", "对照")
+    words = FunnelWords("漏斗", "阶段", "触达", "对照", "尚不可知")
     assert cells(parsed(funnel(stages, words, PRINT)))[2] == ["转化", "20 (10.0%)", "5 (5.0%)"]
+    assert "尚不可知" not in funnel([*stages, FunnelStage("留存", 0, 0)], words, PRINT)
+    later = funnel([*stages, FunnelStage("留存", None, None)], words, PRINT)
+    assert cells(parsed(later))[3] == ["留存", "–", "–"]
+    assert "尚不可知" in later
 
 
 def test_a_burn_down_ends_where_nothing_is_left() -> None:
@@ -196,7 +200,7 @@ def test_what_people_typed_stays_text() -> None:
         forest([ForestRow(EVIL, EVIL, Estimate(1, 0, 2), why=EVIL)], words, whole, PRINT),
         course([Day(1, 1.0), Day(2, 2.0)], [Event(1, EVIL)], CourseWords(*[EVIL] * 6), whole, PRINT),
         heat([EVIL], [EVIL], {(0, 0): HeatCell(1.0, EVIL)}, HeatWords(EVIL, EVIL, EVIL), whole, PRINT),
-        funnel([FunnelStage(EVIL, 1, 1)], FunnelWords(*[EVIL] * 4), PRINT),
+        funnel([FunnelStage(EVIL, 1, 1)], FunnelWords(*[EVIL] * 5), PRINT),
         small_strip(Estimate(1, 0, 2), (0, 3), "good", PRINT, EVIL),
     ]
     for chart in drawn:

@@ -45,6 +45,7 @@ def _draw(view: View, seen: ReviewFacts, again: Reload) -> None:
     with ui.element("div").classes("grid cols-2"):
         with panel(view.t("funnel.title"), _audience(view, seen)):
             html(seen.pictures.funnel(seen.board.funnel))
+            html(Markup('<p class="muted small">{}</p>').format(_retained(view, seen)))
         _money(view, seen)
     _course(view, seen)
     if seen.board.result is not None and seen.board.result.primary is not None:
@@ -77,6 +78,12 @@ def _head(view: View, seen: ReviewFacts, again: Reload) -> None:
 
 def _audience(view: View, seen: ReviewFacts) -> str:
     return view.t("funnel.note", n=whole(seen.board.funnel.targeted))
+
+
+def _retained(view: View, seen: ReviewFacts) -> str:
+    """What the last stage means, or why there is none."""
+    days = seen.board.funnel.retained_days
+    return view.t("funnel.retained.unknown") if days is None else view.t("funnel.retained", days=days)
 
 
 def _money(view: View, seen: ReviewFacts) -> None:

@@ -1,5 +1,6 @@
 """One call per page of the console."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.evaluation.api.access import CampaignId, CurrentStore, ReviewRead
 from services.evaluation.api.visible import visible_advice, visible_result
 from services.evaluation.domain.catalogue import CONVERSION
-from services.evaluation.domain.exposure import Effort, Stages
+from services.evaluation.domain.exposure import Effort, FunnelCounts
 from services.evaluation.queries import campaigns, recommendations, results
 from services.evaluation.queries.boards import board_campaign, campaign_funnel, strategy_board
 from services.evaluation.store import Store
@@ -51,12 +52,13 @@ async def campaign_board(
     result = await results.newest(session, campaign_id)
     advice = await recommendations.newest(session, campaign_id)
     question = Question(campaign_id, until, principal.scope)
-    seen = await store.read(lambda cursor: _see(cursor, question))
+    windows = campaigns.funnel_windows(registration)
+    seen = await store.read(lambda cursor: _see(cursor, question, windows))
     effort = seen.effort.get(campaign_id, Effort())
     return CampaignBoard(
         campaign=board_campaign(registration, course, result, advice, effort),
         registration=campaigns.as_contract(registration),
-        funnel=campaign_funnel(course, seen.by_arm, question.until, whole=principal.scope == "*"),
+        funnel=campaign_funnel(course, seen.stages, question.until, whole=principal.scope == "*"),
         result=visible_result(principal, result) if result else None,
         recommendation=visible_advice(principal, advice) if advice else None,
     )
@@ -67,13 +69,13 @@ class _Seen:
     """One consistent reading of the store."""
 
     effort: dict[UUID, Effort]
-    by_arm: dict[str, Stages]
+    stages: FunnelCounts
 
 
-def _see(cursor: duckdb.DuckDBPyConnection, question: Question) -> _Seen:
+def _see(cursor: duckdb.DuckDBPyConnection, question: Question, windows: Sequence[int]) -> _Seen:
     return _Seen(
         effort=efforts(cursor, question.scope, question.until),
-        by_arm=funnel(cursor, question, CONVERSION),
+        stages=funnel(cursor, question, CONVERSION, windows),
     )
 
 

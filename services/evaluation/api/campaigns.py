@@ -100,11 +100,14 @@ async def get_result(session: Session, principal: ReviewRead, campaign_id: Campa
 async def get_funnel(
     session: Session, principal: ReviewRead, store: CurrentStore, campaign_id: CampaignId
 ) -> Funnel:
-    """Assigned, contacted, responded, converted: treated beside hold-out, in the reader's branches."""
+    """Assigned, contacted, reached, responded, converted and, once a registered window has passed for all,
+    retained: treated beside hold-out, in the reader's branches.
+    """
+    windows = campaigns.funnel_windows(await campaigns.registration(session, campaign_id))
     course = await campaigns.course(session, campaign_id)
     question = Question(campaign_id, clock.now(), principal.scope)
-    by_arm = await store.read(lambda cursor: funnel(cursor, question, CONVERSION))
-    return campaign_funnel(course, by_arm, question.until, whole=principal.scope == "*")
+    counts = await store.read(lambda cursor: funnel(cursor, question, CONVERSION, windows))
+    return campaign_funnel(course, counts, question.until, whole=principal.scope == "*")
 
 
 @router.get("/campaigns/{campaign_id}/money", responses=problem_responses(404))

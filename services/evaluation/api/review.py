@@ -56,8 +56,9 @@ async def get_review(
     registration = await campaigns.registration(session, campaign_id)
     at = clock.now()
     question = Question(campaign_id, at, principal.scope)
+    windows = campaigns.funnel_windows(registration)
     desk = DeskQuestion(principal.scope, campaign_id)
-    seen = await store.read(lambda cursor: read_review(cursor, question, desk, currency))
+    seen = await store.read(lambda cursor: read_review(cursor, question, windows, desk, currency))
     arms = arms_of(campaigns.plan_of(registration))
     return campaign_review(campaign_id, arms, seen, desk, currency, at)
 

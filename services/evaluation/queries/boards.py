@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluation.domain.exposure import Effort, Stages
+from services.evaluation.domain.exposure import Effort, FunnelCounts, Stages
 from services.evaluation.models import Course, RecommendationRow, Registration
 from services.evaluation.queries import recommendations, results
 from services.evaluation.queries.campaigns import plan_of
@@ -143,26 +143,29 @@ def _totals(campaigns: Iterable[BoardCampaign], open_recommendations: int) -> Bo
     )
 
 
-def campaign_funnel(course: Course, by_arm: Mapping[str, Stages], at: datetime, *, whole: bool) -> Funnel:
+def campaign_funnel(course: Course, counts: FunnelCounts, at: datetime, *, whole: bool) -> Funnel:
     """`whole`: the reader sees the whole campaign, so the ledger speaks of the same people."""
     ledger = (course.ledger or {}) if whole else {}
+    by_arm, days = counts.by_arm, counts.retained_days
     treated = [stages for arm, stages in by_arm.items() if arm]
     return Funnel(
         campaign_id=course.campaign_id,
         as_of=at,
         targeted=ledger.get("audience", sum(stages.assigned for stages in by_arm.values())),
         suppressed=ledger.get("suppressed", {}),
-        treated=funnel_group(reduce(Stages.plus, treated, Stages())),
-        hold_out=funnel_group(by_arm.get("", Stages())),
-        arms={arm: funnel_group(stages) for arm, stages in sorted(by_arm.items()) if arm},
+        retained_days=days,
+        treated=funnel_group(reduce(Stages.plus, treated, Stages()), days),
+        hold_out=funnel_group(by_arm.get("", Stages()), days),
+        arms={arm: funnel_group(stages, days) for arm, stages in sorted(by_arm.items()) if arm},
     )
 
 
-def funnel_group(stages: Stages) -> FunnelGroup:
+def funnel_group(stages: Stages, retained_days: int | None) -> FunnelGroup:
     return FunnelGroup(
         assigned=stages.assigned,
         contacted=stages.contacted,
         reached=stages.reached,
         responded=stages.responded,
         converted=stages.converted,
+        retained=None if retained_days is None else stages.retained,
     )

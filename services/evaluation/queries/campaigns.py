@@ -7,7 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluation.domain.assess import Design
 from services.evaluation.domain.breakdown import HOLD_OUT
+from services.evaluation.domain.catalogue import CONVERSION
+from services.evaluation.domain.exposure import retention_windows
 from services.evaluation.models import Course, Registration
+from services.evaluation.queries.metrics import frozen
 from shared.contracts.base import LocalText
 from shared.contracts.evaluation import CampaignRegistration, Dimension
 from shared.contracts.events import Registration as Plan
@@ -68,6 +71,11 @@ def as_contract(found: Registration) -> CampaignRegistration:
             "content_hash": found.content_hash,
         }
     )
+
+
+def funnel_windows(found: Registration) -> list[int]:
+    """Days after assignment at which the funnel may look who still holds what they opened."""
+    return retention_windows(frozen(found).values(), plan_of(found).window_days, CONVERSION)
 
 
 async def course(session: AsyncSession, campaign_id: UUID) -> Course:

@@ -60,6 +60,20 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
             " would have happened anyway."
         ),
     ),
+    "retained_note": (
+        "留存：已转化且在分配后第 {days} 天日终仍持有所开产品者（账户未销户；除贷款、信用卡外余额未清空）。",
+        (
+            "Retained: who converted and still held a product so opened at the close of day {days} after"
+            " assignment: an account of it neither closed nor, unless a loan or a card, emptied."
+        ),
+    ),
+    "retained_unknown": (
+        "留存尚不可知：登记的窗口中，不短于转化窗口的尚未对全部已分配客户结束，或未收到所开产品的账户数据。",
+        (
+            "Retained is not known: no registered window as long as conversion's has passed for everybody"
+            " assigned, or no accounts of the products opened were delivered."
+        ),
+    ),
     "targeted": ("名单总数", "Audience"),
     "suppressed": ("剔除", "Left out"),
     "effect": ("效果", "Effect"),

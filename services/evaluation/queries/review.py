@@ -1,6 +1,6 @@
 """What a review shows beside the result, put together from what the store counted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -9,7 +9,7 @@ from uuid import UUID
 import duckdb
 
 from services.evaluation.domain.catalogue import CONVERSION
-from services.evaluation.domain.exposure import Stages
+from services.evaluation.domain.exposure import FunnelCounts, Stages
 from services.evaluation.domain.scripts import ScriptArm, by_script
 from services.evaluation.queries.boards import funnel_group
 from services.evaluation.store.contacts import funnel
@@ -40,17 +40,21 @@ DESCRIPTIVE = Narrative(
 class Reviewed:
     """One consistent reading of the store."""
 
-    by_arm: Mapping[str, Stages]
+    stages: FunnelCounts
     judged: Sequence[JudgedSubject]
     referrals: tuple[ReferralCounts, list[ReferralPair]]
     opportunities: list[OpportunityGroup]
 
 
 def read_review(
-    cursor: duckdb.DuckDBPyConnection, question: Question, desk: DeskQuestion, currency: str
+    cursor: duckdb.DuckDBPyConnection,
+    question: Question,
+    windows: Sequence[int],
+    desk: DeskQuestion,
+    currency: str,
 ) -> Reviewed:
     return Reviewed(
-        funnel(cursor, question, CONVERSION),
+        funnel(cursor, question, CONVERSION, windows),
         feedback(cursor, question.campaign_id, question.scope),
         referrals(cursor, desk),
         opportunities(cursor, desk, "all", currency),
@@ -68,6 +72,7 @@ def campaign_review(
     return CampaignReview(
         campaign_id=campaign_id,
         as_of=at,
+        retained_days=seen.stages.retained_days,
         scripts=_records(arms, seen),
         feedback=list(seen.judged),
         referrals=referral_results(seen.referrals, desk, at),
@@ -80,13 +85,13 @@ def _records(arms: Sequence[ScriptArm], seen: Reviewed) -> list[ScriptRecord]:
     judged = {one.subject: one for one in seen.judged if one.kind == "script"}
     records = []
     for script, those in by_script(arms).items():
-        stages = reduce(Stages.plus, (seen.by_arm.get(arm.key, Stages()) for arm in those), Stages())
+        stages = reduce(Stages.plus, (seen.stages.by_arm.get(arm.key, Stages()) for arm in those), Stages())
         said = judged.get(script)
         records.append(
             ScriptRecord(
                 script=script,
                 arms=[arm.key for arm in those],
-                funnel=funnel_group(stages),
+                funnel=funnel_group(stages, seen.stages.retained_days),
                 given=said.given if said else 0,
                 mean=said.mean if said else None,
             )

@@ -1,7 +1,7 @@
 """What the console's pages draw: funnels, series, boards; and how far the store has followed."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -21,6 +21,22 @@ class FunnelGroup(Schema):
     )
     responded: int = Field(description="Who showed interest, accepted or asked for a call back")
     converted: int = Field(description="With the conversion metric's outcome in the days observed")
+    retained: int | None = Field(
+        None,
+        description="Of those converted, who still hold a product so opened at the close of the day on which"
+        " the window of `retained_days` ends: an account of it is neither closed nor, unless a debt, emptied."
+        " Null where that is not known",
+    )
+
+
+RetainedDays = Annotated[
+    int | None,
+    Field(
+        description="Days after assignment at which `retained` looks: the longest window registered that"
+        " everybody assigned has lived through, and not shorter than conversion's. Null while there is none,"
+        " and where no accounts are known of what customers opened"
+    ),
+]
 
 
 class Funnel(Schema):
@@ -30,6 +46,7 @@ class Funnel(Schema):
     as_of: Timestamp
     targeted: int = Field(description="The whole audience once the ledger is closed; before, those assigned")
     suppressed: dict[str, int] = Field(description="Reason → customers; known once the ledger is closed")
+    retained_days: RetainedDays = None
     treated: FunnelGroup
     hold_out: FunnelGroup
     arms: dict[str, FunnelGroup]

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.base import Currency, Key, Money, OrgPath, Schema, Share, Timestamp
-from shared.contracts.evaluation.boards import FunnelGroup
+from shared.contracts.evaluation.boards import FunnelGroup, RetainedDays
 from shared.contracts.evaluation.effects import Narrative
 from shared.contracts.events.feedback import FeedbackKind
 
@@ -144,6 +144,7 @@ class CampaignReview(Schema):
 
     campaign_id: UUID
     as_of: Timestamp
+    retained_days: RetainedDays = None
     scripts: list[ScriptRecord]
     feedback: list[JudgedSubject]
     referrals: ReferralResults
