@@ -1,5 +1,6 @@
 """Numbers, money and times as bank people read them, in either language."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,6 +21,15 @@ _STEPS: dict[Language, tuple[tuple[float, str], ...]] = {
 }
 _SCALES = {" 亿": 1e8, " 万": 1e4, " bn": 1e9, " m": 1e6, " k": 1e3}
 _SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "CZK": "Kč "}
+
+
+def named(name: str, code: str, language: Language) -> str:
+    """What it is called, and the code by which it is found."""
+    return f"{name}（{code}）" if language == "zh" else f"{name} ({code})"
+
+
+def listed(texts: Iterable[str], language: Language) -> str:
+    return ("、" if language == "zh" else ", ").join(texts)
 
 
 def whole(value: Numeric | None) -> str:

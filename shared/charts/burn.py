@@ -97,7 +97,7 @@ def burn(
     if ends <= shape.x.high:
         at = shape.x(ends)
         parts.append(segment((at, _TOP), (at, height - _BOTTOM), palette.muted, dash="2 3"))
-        parts.append(label(at - 4, _TOP + 10, words.end, palette.muted, size=11, anchor="end"))
+        parts.append(label(at - 4, _TOP - 6, words.end, palette.muted, size=11, anchor="end"))
     parts += [
         curve(shape.line, palette.accent, width=2.4),
         dot(*shape.line[-1], 4, palette.accent, palette.card),

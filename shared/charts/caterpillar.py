@@ -10,9 +10,9 @@ from markupsafe import Markup
 from shared.charts.forest import Estimate
 from shared.charts.marks import dot, group, hidden_table, label, picture, segment
 from shared.charts.palette import Palette, tone_of
-from shared.charts.scale import Scale, room, shortened, ticks
+from shared.charts.scale import Scale, room, shortened, text_width, ticks
 
-_TOP, _BOTTOM, _ROW, _LEAST = 30, 34, 26, 560
+_TOP, _BOTTOM, _ROW, _LEAST, _SIZES = 30, 34, 26, 560, 96
 
 
 class CaterpillarRow(NamedTuple):
@@ -51,7 +51,7 @@ class CaterpillarShape:
 
 def caterpillar_shape(rows: Sequence[CaterpillarRow], width: float) -> CaterpillarShape:
     low, high = room([end for row in rows if row.found for end in row.found])
-    left, right = _columns(width)
+    left, right = _columns(rows, width)
     places = [_TOP + _ROW * (number + 0.5) for number in range(len(rows))]
     cuts = [
         float(_TOP + _ROW * (number + 1))
@@ -72,7 +72,7 @@ def caterpillar(
 ) -> Markup:
     """In the order of `rows`; the upright line is zero, what is typical."""
     shape = caterpillar_shape(rows, width)
-    bottom, (left, right) = shape.height - _BOTTOM, _columns(width)
+    bottom, (left, right) = shape.height - _BOTTOM, (shape.x.start, shape.x.end)
     parts = [
         label(left - 14, _TOP - 10, words.size, palette.muted, anchor="end"),
         label(right + 16, _TOP - 10, words.place, palette.muted),
@@ -88,9 +88,10 @@ def caterpillar(
     return picture(words.title, (width, shape.height), parts, _table(rows, words, write), least=_LEAST)
 
 
-def _columns(width: float) -> tuple[float, float]:
-    """Where the plot begins and ends: names and sizes to its left, ranks to its right."""
-    return round(width * 0.28), round(width * 0.78)
+def _columns(rows: Sequence[CaterpillarRow], width: float) -> tuple[float, float]:
+    """Where the plot begins and ends: names, which may be long, and sizes left of it, ranks right of it."""
+    needed = max((text_width(row.name) for row in rows), default=0) + _SIZES + 1
+    return round(min(max(width * 0.28, needed), width * 0.42)), round(width * 0.78)
 
 
 def _row(
@@ -103,9 +104,9 @@ def _row(
     *,
     higher_is_better: bool,
 ) -> Markup:
-    left, right = _columns(width)
+    left, right = x.start, x.end
     parts = [
-        _name(row, at, left - 96, palette),
+        _name(row, at, left - _SIZES, palette),
         label(left - 14, at + 4, row.size, palette.muted, anchor="end"),
     ]
     if row.found is None:

@@ -11,8 +11,8 @@ from shared.charts.palette import Palette, tone_of
 from shared.charts.scale import Scale, room, shortened, text_width, ticks
 
 _TOP, _BOTTOM, _ROW, _LEAST = 40, 34, 34, 560
-_NAMES, _GAP = 0.3, 18
-"""Names and sizes take that share of the width; figures stand so far from the plot."""
+_NAMES, _MOST_NAMES, _SIZES, _GAP = 0.3, 0.42, 110, 18
+"""Names and sizes take that share of the width, long names more; figures stand so far from the plot."""
 
 
 class Estimate(NamedTuple):
@@ -62,7 +62,8 @@ def forest_shape(
     raw = [end for row in rows if row.raw and not row.shrunk for end in row.raw]
     middle = [row.raw.value for row in rows if row.raw]
     low, high = room([*shrunk, *raw, *middle, *([] if pooled is None else [pooled])])
-    left, right = round(width * _NAMES), width - figures - _GAP
+    needed = max((text_width(row.name) for row in rows), default=0) + _SIZES + 1
+    left, right = round(min(max(width * _NAMES, needed), width * _MOST_NAMES)), width - figures - _GAP
     places = [_TOP + _ROW * (number + 0.5) for number in range(len(rows))]
     return ForestShape(Scale(low, high, left, right), places, _TOP + _ROW * len(rows) + _BOTTOM)
 
@@ -118,7 +119,7 @@ def _row(
 ) -> list[Markup]:
     left, right = shape.x.start, shape.x.end
     parts = [
-        label(4, at + 4, shortened(row.name, left - 110), palette.text),
+        label(4, at + 4, shortened(row.name, left - _SIZES), palette.text),
         label(left - 14, at + 4, row.size, palette.muted, anchor="end"),
         segment((0, at + _ROW / 2), (width, at + _ROW / 2), palette.line, width=0.6),
     ]

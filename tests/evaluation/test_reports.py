@@ -16,7 +16,7 @@ from shared.contracts.base import LocalText
 from shared.contracts.events import CampaignLaunched
 from shared.errors import Unavailable
 from shared.formats import Quantity, whole
-from tests.evaluation.bank import BRANCHES, Campaign
+from tests.evaluation.bank import BRANCHES, SEGMENTS, Campaign
 from tests.support import Running, eventually
 
 EVIL = '<img src="http://elsewhere.example/x.png">&财富客户提升'
@@ -51,6 +51,41 @@ async def evaluated(evaluation: Running, strategist: httpx.AsyncClient) -> Evalu
 
     await eventually(there, what="a result")
     return Evaluated(campaign, (await strategist.get(f"/v1/campaigns/{campaign.id}/result")).json())
+
+
+def owners(request: httpx.Request) -> httpx.Response:
+    """The customer and the segmentation service, as far as a report asks them; two units to a page."""
+    assert "x-api-key" not in request.headers
+    assert request.headers["authorization"].startswith("Bearer ")
+    if request.url.path == "/v1/segments":
+        raise httpx.ReadTimeout("nobody answers", request=request)
+    first = {"hq": "总行", "hq.sh": "<上海>分行"}
+    second = {BRANCHES[0]: "浦东支行", BRANCHES[1]: "徐汇支行"}
+    page = second if request.url.params.get("cursor") == "2" else first
+    items = [{"code": code, "name": {"zh": name, "en": f"{code} branch"}} for code, name in page.items()]
+    return httpx.Response(200, json={"items": items, "next_cursor": "2" if page is first else None})
+
+
+async def test_branches_are_named_and_what_nobody_names_keeps_its_code(
+    evaluation: Running,
+    strategist: httpx.AsyncClient,
+    evaluated: Evaluated,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(owners), base_url="http://owner", headers={"X-API-Key": "a service's"}
+    ) as owner:
+        for service in ("customer", "segmentation"):
+            monkeypatch.setitem(evaluation.runtime._clients, service, owner)
+        chinese = (await report(strategist, evaluated.campaign)).text
+        english = (await report(strategist, evaluated.campaign, lang="en")).text
+    assert f"<td>浦东支行（{BRANCHES[0]}）</td>" in chinese
+    assert "总行（hq）" in chinese
+    assert f"<td>{BRANCHES[1]} branch ({BRANCHES[1]})</td>" in english
+    # The third branch is on no page, and segments nobody told.
+    for html in (chinese, english):
+        assert f"<td>{BRANCHES[2]}</td>" in html
+        assert f"<td>{SEGMENTS[0]}</td>" in html
 
 
 async def report(client: httpx.AsyncClient, campaign: Campaign, **asked: str) -> httpx.Response:
@@ -92,6 +127,7 @@ async def test_a_report_on_paper_says_what_the_result_says(
     for heading in (
         "健康检查",
         "漏斗",
+        "留存：已转化且在分配后第30天日终仍持有所开产品者",
         "走势",
         "始终有效区间",
         "分维度效果",
@@ -101,6 +137,9 @@ async def test_a_report_on_paper_says_what_the_result_says(
         "未能计算的内容",
     ):
         assert heading in whole_text, heading
+    for check in result["health"]["checks"]:
+        assert re.sub(r"\s", "", check["finding"]["zh"]) in whole_text, check["check"]
+        assert re.sub(r"\s", "", check["detail"]) not in whole_text, check["check"]
 
 
 async def test_html_needs_nothing_from_elsewhere_and_a_name_stays_a_name(

@@ -74,7 +74,8 @@ def _differ(view: View, seen: ReviewFacts, found: Breakdown) -> Markup:
     t = view.t
     if found.heterogeneity is None:
         told = t("breakdown.not_pooled" if len(found.by) == 1 else "breakdown.crossed")
-        return Markup('<p class="muted small" title="{}">{}</p>').format(found.not_pooled or "", told)
+        why = (found.not_pooled or "") if t.language == "en" else ""
+        return Markup('<p class="muted small" title="{}">{}</p>').format(why, told)
     spread = found.heterogeneity
     told = t("breakdown.q", q=f"{spread.q:.1f}", df=spread.df, p=p_value(spread.p_value))
     differs = spread.p_value < seen.board.registration.alpha

@@ -22,6 +22,7 @@ from shared.contracts.evaluation.review import (
     ScriptRecord,
 )
 from shared.contracts.evaluation.scripts import ScriptComparison, ScriptEffect, ScriptEffects
+from shared.verdict_words import why_none
 
 _PAIRS = 8
 Quartiles = tuple[float, float, float]
@@ -110,7 +111,7 @@ def _scripts(view: View, review: CampaignReview, scripts: ScriptEffects | None, 
 
 def _script_row(record: ScriptRecord, found: ScriptEffect | None, unit: Quantity) -> list[Cell]:
     effect, funnel = found.effect if found else None, record.funnel
-    changed: list[Cell] = [whole(funnel.assigned), _missing(found.error if found else None)]
+    changed: list[Cell] = [whole(funnel.assigned), _missing(found, unit)]
     if effect is not None:
         changed = [
             f"{whole(effect.n)} / {whole(effect.n_hold_out)}",
@@ -126,12 +127,13 @@ def _script_row(record: ScriptRecord, found: ScriptEffect | None, unit: Quantity
     ]
 
 
-def _missing(why: str | None) -> Markup:
-    return Markup('<span class="muted" title="{}">{}</span>').format(why or "", NOTHING)
+def _missing(found: ScriptEffect | ScriptComparison | None, unit: Quantity) -> Markup:
+    why = why_none(found.error_code, found.error, unit.language) if found and found.error else ""
+    return Markup('<span class="muted" title="{}">{}</span>').format(why, NOTHING)
 
 
 def _versus_row(view: View, found: ScriptComparison, unit: Quantity) -> list[Cell]:
-    difference: Cell = _missing(found.error)
+    difference: Cell = _missing(found, unit)
     if found.difference is not None:
         difference = two_lines(
             Markup("<b>{}</b>").format(unit.signed(found.difference)), unit.interval(found.ci)

@@ -46,7 +46,7 @@ async def fetch_review(view: View, campaign_id: str) -> ReviewFacts:
         asyncio.gather(
             view.api.get("evaluation", f"/v1/boards/campaigns/{key}", CampaignBoard),
             metrics(view),
-            names(view),
+            names(view, staff=True),
             view.optional(view.api.get("evaluation", f"/v1/campaigns/{key}/series", CampaignSeries)),
         ),
         asyncio.gather(

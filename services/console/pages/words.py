@@ -6,16 +6,19 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from services.console.api import Params
 from services.console.formats import Quantity
 from services.console.i18n import Texts
 from services.console.view import View
 from services.console.widgets.html import tag
 from shared.contracts.base import Page
-from shared.contracts.customer import OrgView
+from shared.contracts.customer import OrgView, StaffView
 from shared.contracts.metrics import Metric
 from shared.contracts.segmentation import FeatureType, FeatureView, SegmentView
+from shared.formats import Language, named
 
 Metrics = Mapping[str, Metric]
+_STAFF_PAGES = 20
 
 _STATE_TONES = {
     "running": "accent",
@@ -44,10 +47,12 @@ _OUTCOME_TONES = {"act": "good", "test_next": "warn"}
 
 @dataclass(frozen=True)
 class Names:
-    """What units and segments are called; a code that is not known stays as it is."""
+    """What units, segments and staff are called; a code that is not known stays as it is."""
 
+    language: Language
     orgs: Mapping[str, str]
     segments: Mapping[str, str]
+    staff: Mapping[str, str]
 
     def org(self, code: str) -> str:
         return self.orgs.get(code, code)
@@ -56,18 +61,37 @@ class Names:
         return self.segments.get(key, key)
 
     def value(self, dimension: str, code: str) -> str:
-        return {"segment": self.segment, "branch": self.org}.get(dimension, str)(code)
+        """With the code behind the name: two may be called the same."""
+        known = {"segment": self.segments, "branch": self.orgs, "manager": self.staff}.get(dimension, {})
+        return named(known[code], code, self.language) if code in known else code
 
 
-async def names(view: View) -> Names:
-    orgs, segments = await asyncio.gather(
+async def names(view: View, *, staff: bool = False) -> Names:
+    """`staff`: also of managers, which are many."""
+    orgs, segments, people = await asyncio.gather(
         view.optional(view.api.get("customer", "/v1/orgs", Page[OrgView], {"limit": 1000})),
         view.optional(view.api.get("segmentation", "/v1/segments", Page[SegmentView], {"limit": 500})),
+        view.optional(_staff(view)) if staff else asyncio.sleep(0),
     )
     return Names(
+        language=view.t.language,
         orgs={org.code: view.t.local(org.name) for org in (orgs.items if orgs else [])},
         segments={found.key: view.t.local(found.name) for found in (segments.items if segments else [])},
+        staff=people or {},
     )
+
+
+async def _staff(view: View) -> dict[str, str]:
+    found: dict[str, str] = {}
+    cursor: str | None = None
+    for _ in range(_STAFF_PAGES):
+        params: Params = {"limit": 1000, "cursor": cursor}
+        page = await view.api.get("customer", "/v1/staff", Page[StaffView], params)
+        found |= {one.code: one.name for one in page.items}
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    return found
 
 
 async def numeric_features(view: View) -> dict[str, str]:

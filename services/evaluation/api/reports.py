@@ -1,25 +1,33 @@
 """Reports to print, send and keep."""
 
 import hashlib
+from collections import defaultdict
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from fastapi import Header, Query, Response
 
 from services.evaluation.api.access import CampaignId, CurrentLimits, CurrentStore, ReviewRead
 from services.evaluation.api.boards import campaign_board
+from services.evaluation.api.recommendations import OwnCredentials
 from services.evaluation.api.series import campaign_series
 from services.evaluation.api.visible import visible_result
+from services.evaluation.models import Registration
 from services.evaluation.queries import campaigns, results
 from services.evaluation.queries.board_report import board_html
 from services.evaluation.queries.boards import strategy_board
+from services.evaluation.queries.documents import NOBODY_SAID
 from services.evaluation.queries.metrics import definitions, frozen
+from services.evaluation.queries.names import Credentials, Names, names_of
 from services.evaluation.queries.paper import printed
 from services.evaluation.queries.report import Report, campaign_html
 from services.evaluation.store.contacts import efforts
 from shared import clock
 from shared.charts.palette import PRINT, SCREEN
+from shared.contracts.evaluation import CampaignResult
 from shared.formats import Language
-from shared.web import Rest, Router, Session, problem_responses
+from shared.service import Runtime
+from shared.web import CurrentRuntime, Rest, Router, Session, problem_responses
 
 router = Router(tags=["reports"])
 
@@ -54,6 +62,8 @@ async def get_campaign_report(
     store: CurrentStore,
     limits: CurrentLimits,
     rest: Rest,
+    runtime: CurrentRuntime,
+    credentials: OwnCredentials,
     campaign_id: CampaignId,
     format_: As = "html",
     lang: In = "zh",
@@ -67,13 +77,10 @@ async def get_campaign_report(
     board = await campaign_board(session, principal, store, campaign_id, result.data_until)
     series = await campaign_series(session, principal, store, limits, campaign_id, result.data_until)
     await rest()
-    report = Report(board, result, frozen(registration), series)
+    names = await _names(runtime, credentials, registration, result)
+    report = Report(board, result, frozen(registration), series, names)
     html = campaign_html(report, lang, SCREEN if format_ == "html" else PRINT)
-    etag = f'"{result.id}-{hashlib.sha256(html.encode()).hexdigest()[:16]}-{format_}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if if_none_match == etag:
-        return Response(status_code=304, headers=headers)
-    return await _answer(html, format_, f"{registration.key}.{format_}", headers)
+    return await _kept(html, format_, f"{registration.key}.{format_}", result.id, if_none_match)
 
 
 @router.get(
@@ -99,6 +106,34 @@ async def get_board_report(
     await rest()
     html = board_html(board, metrics, lang, SCREEN if format_ == "html" else PRINT)
     return await _answer(html, format_, f"strategy-{at:%Y%m%d}.{format_}", {"Cache-Control": "no-store"})
+
+
+async def _names(
+    runtime: Runtime, credentials: Credentials, registration: Registration, result: CampaignResult
+) -> Names:
+    """Of everything that the report names by a code."""
+    told: dict[str, set[str]] = defaultdict(set)
+    for row in result.breakdown:
+        for dimension, value in row.values.items():
+            told[dimension].add(value)
+    for values in told.values():
+        values.discard(NOBODY_SAID)
+    return await names_of(
+        runtime,
+        credentials,
+        branches=told["branch"] | set(registration.orgs),
+        managers=told["manager"],
+        segments=told["segment"] | set(registration.segments),
+    )
+
+
+async def _kept(html: str, format_: Format, name: str, of: UUID, if_none_match: str | None) -> Response:
+    """Not sent again to who has it. `of`: what the document is about."""
+    etag = f'"{of}-{hashlib.sha256(html.encode()).hexdigest()[:16]}-{format_}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if if_none_match == etag:
+        return Response(status_code=304, headers=headers)
+    return await _answer(html, format_, name, headers)
 
 
 async def _answer(html: str, format_: Format, name: str, headers: dict[str, str]) -> Response:

@@ -201,7 +201,7 @@ def money(found: Money, metric: MetricCreate, effort: Effort) -> MoneyResult:
 def breakdown_row(cell: CellEffect, metric: MetricCreate) -> BreakdownRow:
     effect = cell.effect
     known: dict[str, object] = (
-        {"error": effect.detail}
+        {"error": effect.detail, "error_code": effect.code}
         if isinstance(effect, NoEffect)
         else {
             "mean": number(effect.mean, metric),

@@ -116,6 +116,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "capital": ("资本成本", "Cost of capital"),
     "operating_cost": ("运营成本", "Operating cost"),
     "contribution": ("贡献", "Contribution"),
+    "guardrail": ("护栏指标", "Guardrail"),
     "guardrails": ("护栏指标", "Guardrails"),
     "metric": ("指标", "Metric"),
     "harmed": ("受损", "Harmed"),
@@ -154,10 +155,32 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "running": ("进行中", "Running"),
     "paused": ("已暂停", "Paused"),
     "completed": ("已完成", "Completed"),
+    "all": ("全部触达组", "All treated"),
+    "post_stratified": ("分层后估计", "Post-stratified"),
     "segment": ("客群", "Segment"),
     "branch": ("机构", "Branch"),
     "tier": ("等级", "Tier"),
     "manager": ("客户经理", "Manager"),
+    "nobody": ("无{dimension}", "No {dimension}"),
+    "channel.app": ("手机银行", "App"),
+    "channel.call": ("电话", "Call"),
+    "channel.email": ("邮件", "E-mail"),
+    "channel.manager_task": ("客户经理任务", "Manager task"),
+    "channel.print": ("印刷品", "Print"),
+    "channel.sms": ("短信", "SMS"),
+    "channel.visit": ("上门", "Visit"),
+    "difference in means against the hold-out, by intention to treat": (
+        "与对照组的均值之差，按意向分析",
+        "Difference in means against the hold-out, by intention to treat",
+    ),
+    "customers assigned whose outcome window has passed": (
+        "已分配且走完观察期的客户",
+        "Customers assigned whose outcome window has passed",
+    ),
+    "additive case-mix model, hierarchical shrinkage, ranks of posterior draws": (
+        "客户结构的加性模型，分层收缩，由后验抽样得出位次",
+        "Additive case-mix model, hierarchical shrinkage, ranks of posterior draws",
+    ),
     "welch": ("均值之差（Welch）", "Difference in means (Welch)"),
     "welch+cuped": ("均值之差（Welch，CUPED）", "Difference in means (Welch, CUPED)"),
     "newcombe": ("比例之差（Newcombe）", "Difference in proportions (Newcombe)"),
@@ -172,5 +195,6 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
 
 def report_word(key: str, language: Language) -> str:
     """The word for a key or a code; a code without a word stays as it is."""
-    zh, en = _WORDS.get(key, (key, key))
+    code = key.removeprefix("channel.")
+    zh, en = _WORDS.get(key, (code, code))
     return zh if language == "zh" else en

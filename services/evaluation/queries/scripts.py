@@ -41,11 +41,13 @@ def script_effects(plan: Plan, metric: MetricCreate, cells: Sequence[Cell]) -> S
 
 def _effect(found: OfScript, metric: MetricCreate) -> ScriptEffect:
     name = found.arms[0] if len(found.arms) == 1 else "all"
+    missing = None if isinstance(found.effect, Effect) else found.effect
     return ScriptEffect(
         script=found.script,
         arms=list(found.arms),
         effect=arm_effect(name, found.effect, metric),
-        error=None if isinstance(found.effect, Effect) else found.effect.detail,
+        error=missing.detail if missing else None,
+        error_code=missing.code if missing else None,
     )
 
 
@@ -59,7 +61,7 @@ def _comparison(found: Versus, metric: MetricCreate) -> ScriptComparison:
     )
     effect = found.effect
     if not isinstance(effect, Effect):
-        return told.model_copy(update={"error": effect.detail})
+        return told.model_copy(update={"error": effect.detail, "error_code": effect.code})
     return told.model_copy(
         update={
             "mean": number(effect.mean, metric),

@@ -168,6 +168,7 @@ class BreakdownRow(Schema):
         None, description="Of a single dimension, where effects can be pooled"
     )
     error: str | None = Field(None, description="Why there is no effect in this cell")
+    error_code: str | None = Field(None, examples=["too-few"])
 
 
 class Breakdown(Schema):

@@ -17,6 +17,7 @@ class ScriptEffect(Schema):
     arms: list[Key]
     effect: ArmEffect | None = Field(description="Its `arm` is `all` where several arms are pooled")
     error: str | None = Field(None, description="Why there is no effect")
+    error_code: str | None = Field(None, examples=["too-few"])
 
 
 class ScriptComparison(Schema):
@@ -38,6 +39,7 @@ class ScriptComparison(Schema):
         " are, and no one can say which part of it the words have"
     )
     error: str | None = Field(None, description="Why there is no comparison")
+    error_code: str | None = Field(None, examples=["too-few"])
 
 
 class ScriptEffects(Schema):
