@@ -1,48 +1,40 @@
 """B7: the evaluation of a campaign, against the same moments by one DuckDB query written by hand.
 
 Four metrics with their covariates in every cell of five dimensions: segment, tier, branch and manager of the
-customer, and the arm, from which channel and script follow. Both read the same store. Then the answer to a
-question for a breakdown by one to five dimensions, from the cells that were kept, as a share of the query.
+customer, and the arm, from which channel and script follow. Both read the same store, which has the memory of
+a service. Then the answer to a question for a breakdown by one to five dimensions, from the cells that were
+kept, as a share of the query; and what the evaluation needs of memory in a process of its own.
 """
 
-import os
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
-from uuid import UUID
 
 import duckdb
 import numpy as np
 
+from benchmarks.b7_memory import Peak, peak_of
+from benchmarks.b7_store import CAMPAIGN, METRICS, START, fill, opened
 from benchmarks.figure import at_most
-from benchmarks.memory import watched
 from benchmarks.workplace import Workplace
-from services.evaluation.domain.catalogue import NET_INFLOW, TRANSACTIONS
+from services.evaluation.domain.catalogue import NET_INFLOW
 from services.evaluation.domain.cells import CellTable
 from services.evaluation.queries.breakdowns import breakdown
 from services.evaluation.queries.cell_blocks import packed, traits_of, united
-from services.evaluation.store import Store, open_store
+from services.evaluation.store import Store
 from services.evaluation.store.cells import cell_tables
-from services.evaluation.store.outcomes import Question, named
+from services.evaluation.store.outcomes import Question
+from services.evaluation.store.parts import AT_ONCE
 from services.evaluation.store.quantities import Measure
 from shared.contracts.evaluation import BreakdownBy
 from shared.contracts.events import RegisteredArm, Registration
 
-CAMPAIGN = UUID("01890000-0000-7000-8000-000000000007")
-START = datetime(2026, 6, 1, 1, tzinfo=UTC)
-EACH = 6
-"""Events a customer, in the sixty days around the assignment."""
 TURNS = 3
 TARGET = 3.0
 ANSWER_TARGET = 1.0
-METRICS = (
-    NET_INFLOW,
-    TRANSACTIONS,
-    NET_INFLOW.model_copy(update={"key": "net_inflow_14d", "window_days": 14}),
-    TRANSACTIONS.model_copy(update={"key": "txn_count_14d", "window_days": 14}),
-)
+FLAT = 1.25
 PLAN = Registration(
     primary_metric=NET_INFLOW.key,
     arms=[
@@ -61,25 +53,6 @@ QUESTIONS = (
     "segment,tier,channel,branch,manager",
 )
 
-_ID = "('01890000-0000-7000-8000-' || lpad(to_hex(i), 12, '0'))::UUID"
-_PEOPLE = f"""
-INSERT INTO exposure BY NAME SELECT $campaign::UUID AS campaign_id, {_ID} AS contact_id, {_ID} AS customer_id,
-  ['', 'call', 'call2', 'sms'][1 + (i % 4)::INTEGER] AS arm, 0.25 AS propensity,
-  $start::TIMESTAMP AS assigned_at, 1 AS wave, 's' || (i // 7 % 4) AS segment,
-  'hq.b' || (i // 3 % 100) AS branch, 'S' || (i // 3 % 100) || '-' || (i // 300 % 10) AS primary_manager
-FROM range(0, $size) AS t(i)
-"""
-_TIERS = f"""
-INSERT INTO tier BY NAME SELECT {_ID} AS home, 'value' AS scheme, 'value' AS kind,
-  ['silver', 'gold', 'private'][1 + (i // 11 % 3)::INTEGER] AS tier,
-  $start::TIMESTAMP - INTERVAL 90 DAY AS effective_at FROM range(0, $size) AS t(i)
-"""
-_EVENTS = f"""
-INSERT INTO event BY NAME SELECT {_ID} AS customer_id, 'transaction.posted' AS type,
-  $start::TIMESTAMP + to_seconds(((random() - 0.5) * 60 * 86400)::INTEGER) AS time,
-  round(random() * 10000, 2) AS amount, CASE WHEN random() < 0.6 THEN 'in' ELSE 'out' END AS direction
-FROM (SELECT (random() * ($size - 1))::BIGINT AS i FROM range(0, $size * $each))
-"""
 _CELLS = ", ".join(
     f"count(*) AS n{i}, avg(y{i}) AS my{i}, var_pop(y{i}) * count(*) AS vy{i}, avg(x{i}) AS mx{i}, "
     f"var_pop(x{i}) * count(*) AS vx{i}, covar_pop(x{i}, y{i}) * count(*) AS c{i}"
@@ -112,21 +85,23 @@ SELECT arm, segment, branch, tier, primary_manager, {_CELLS} FROM p GROUP BY ALL
 async def run(_place: Workplace, size: int) -> list[dict[str, Any]]:
     """Seconds of gathering and of answering as multiples of the query, by turns on the same store."""
     with TemporaryDirectory(prefix="huanying-b7-") as folder:
-        store = open_store(Path(folder) / "evaluation.duckdb", memory="4GB", threads=2)
+        file, part = Path(folder) / "evaluation.duckdb", Path(folder) / "part.duckdb"
+        await _filled(file, size)
+        await _filled(part, AT_ONCE)
+        memory = _memory(size, peak_of(file), peak_of(part))
+        store = opened(file)
         try:
-            await store.write(lambda cursor: fill(cursor, size))
-            async with watched(os.getpid()) as samples:
-                rows = await _compare(store)
-            rows.append(_memory(samples, size))
-            return rows
+            return [*await _compare(store), memory]
         finally:
             store.close()
 
 
-def fill(cursor: duckdb.DuckDBPyConnection, size: int) -> None:
-    known = {"campaign": str(CAMPAIGN), "start": START.replace(tzinfo=None), "size": size, "each": EACH}
-    for statement in (_PEOPLE, _TIERS, _EVENTS):
-        cursor.execute(statement, named(statement, known))
+async def _filled(file: Path, size: int) -> None:
+    store = opened(file)
+    try:
+        await store.write(lambda cursor: fill(cursor, size))
+    finally:
+        store.close()
 
 
 async def _compare(store: Store) -> list[dict[str, Any]]:
@@ -174,14 +149,13 @@ def _answered(blocks: list[tuple[str, bytes]], by: str) -> float:
     began = time.perf_counter()
     dimensions = [name for name in get_args(BreakdownBy) if name in by.split(",")]
     cells = united(blocks).of_arms(traits_of(PLAN))
-    breakdown(CAMPAIGN, START, cells, dimensions, PLAN, NET_INFLOW).model_dump_json()
+    breakdown(CAMPAIGN, START, cells, dimensions, PLAN, NET_INFLOW)
     return time.perf_counter() - began
 
 
-def _memory(samples: list[int], size: int) -> dict[str, Any]:
-    """Resident memory over the first sample's: the engine's own bound is 4 GB."""
-    peak = max(samples)
-    said = f"{samples[0] / 2**20:,.0f} MiB before"
-    return at_most(
-        f"peak memory with {size:,} exposures", f"{peak / 2**20:,.0f} MiB", said, peak / 2**30, 4.5
-    )
+def _memory(size: int, peak: Peak, of_part: Peak) -> dict[str, Any]:
+    """Flat: what one part of the exposures needs, whatever their number."""
+    what = f"peak memory of {size:,} exposures beyond the interpreter's and the store's own pages"
+    measured = f"{peak.work / 2**20:,.0f} MiB ({peak.pages / 2**20:,.0f} of pages)"
+    said = f"{of_part.work / 2**20:,.0f} MiB with {AT_ONCE:,}"
+    return at_most(what, measured, said, peak.work / of_part.work, FLAT)

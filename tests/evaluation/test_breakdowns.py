@@ -18,7 +18,7 @@ from shared.contracts.events import (
 )
 from shared.contracts.events.tier import TierChanged
 from shared.ids import new_id
-from tests.evaluation.bank import BRANCHES, Campaign
+from tests.evaluation.bank import BRANCHES, SCHEME, Campaign
 from tests.evaluation.test_loop import result_of
 from tests.support import Running
 
@@ -50,7 +50,7 @@ def balances(campaign: Campaign, contacts: list[AssignedContact]) -> list[EventD
 def gold(campaign: Campaign, contacts: list[AssignedContact]) -> TierChanged:
     return TierChanged(
         scheme_id=new_id(),
-        scheme_key="value",
+        scheme_key=SCHEME,
         kind="value",
         list_id=new_id(),
         cause="applied",
@@ -96,6 +96,12 @@ async def asked(client: httpx.AsyncClient, campaign: Campaign, by: str) -> dict[
     return found
 
 
+async def surest(client: httpx.AsyncClient, campaign: Campaign, top: int) -> dict[str, Any]:
+    path = f"/v1/campaigns/{campaign.id}/breakdown"
+    found: dict[str, Any] = (await client.get(path, params={"by": "branch", "top": top})).json()
+    return found
+
+
 async def test_a_retained_balance_is_told_in_each_window(evaluation: Running, campaign: Campaign) -> None:
     async with evaluation.client(Role.strategist) as client:
         result = await result_of(client, campaign.id)
@@ -130,6 +136,17 @@ async def test_effects_are_told_by_any_list_of_dimensions(evaluation: Running, c
         assert (row["values"]["channel"], row["values"]["script"]) == ("manager_task", "w@1")
         assert row["difference"] or row["error"]
     assert any(row["difference"] for row in every["rows"])
+    assert every["cells"] == len(every["rows"])
+
+
+async def test_the_surest_cells_alone_and_how_many_there_are(evaluation: Running, campaign: Campaign) -> None:
+    async with evaluation.client(Role.strategist) as client:
+        whole, (row,) = await asked(client, campaign, "branch"), (await surest(client, campaign, 1))["rows"]
+        refused = await client.get(f"/v1/campaigns/{campaign.id}/breakdown", params={"top": 0})
+    assert whole["cells"] == len(BRANCHES)
+    assert row == min(whole["rows"], key=lambda each: each["p_value"])
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/query/top"
 
 
 async def test_channels_share_the_hold_out_and_are_not_pooled(

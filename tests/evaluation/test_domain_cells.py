@@ -52,9 +52,10 @@ def same(one: CellEffects, row: int, other: CellEffect) -> None:
     effect = other.effect
     assert (int(one.n[row]), int(one.n_control[row])) == (other.n, other.n_control)
     if isinstance(effect, NoEffect):
-        assert one.missing[row] == effect
-        assert row not in one.q_values
+        assert one.missing(row) == effect
+        assert one.q_values[row] == 1
         return
+    assert one.missing(row) is None
     found = one.found
     numbers = [column[row] for column in (found.mean, found.mean_control, found.error, found.low, found.high)]
     expected = [effect.mean, effect.mean_control, effect.standard_error, *effect.interval]

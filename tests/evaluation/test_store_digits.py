@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import numpy as np
 import pytest
 
 from services.evaluation.domain.breakdown import Cell, cells_of, compare_cells
-from services.evaluation.domain.catalogue import NET_INFLOW
+from services.evaluation.domain.catalogue import AUM, NET_INFLOW
+from services.evaluation.domain.cells import CellTable
 from services.evaluation.domain.cluster import Clustered, compare_clusters, of_units
 from services.evaluation.domain.effect import Effect
 from services.evaluation.domain.moments import merged, of_values
@@ -18,9 +21,10 @@ from services.evaluation.store import Store, open_store
 from services.evaluation.store.cells import cell_tables
 from services.evaluation.store.health import around
 from services.evaluation.store.outcomes import Question
+from services.evaluation.store.parts import Part, parts_of
 from services.evaluation.store.quantities import Measure
 from shared.contracts.drawing import DrawnUnit
-from shared.contracts.events import AssignedContact, ContactsAssigned
+from shared.contracts.events import AssignedContact, ContactsAssigned, HoldingsChanged, HoldingState
 from shared.contracts.metrics import Winsorise
 from shared.ids import new_id
 from tests.evaluation.test_store import CAMPAIGN, LATER, START, apply, happened, recorded
@@ -128,3 +132,45 @@ def test_the_store_caps_at_the_quantiles_of_everybody(store: Store) -> None:
         # The store's caps are whole cents.
         assert by_arm[arm].mean_y == pytest.approx(wanted.mean_y, abs=0.005)
         assert by_arm[arm].variance == pytest.approx(wanted.variance, rel=0.001)
+
+
+def test_a_part_at_a_time_gives_the_same_cells_to_the_last_digit(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Assigned(np.random.default_rng(23), 1e8)
+    told.tell(store)
+    held = [
+        HoldingState(
+            customer_id=customer,
+            ordinal=1,
+            account="a",
+            product="P1",
+            category="demand",
+            balance=Decimal(int(cents)) / 100 + day,
+            as_of=START.date() + timedelta(days=day),
+        )
+        for customer, cents in zip(told.customers, told.cents, strict=True)
+        for day in (-5, 21)
+    ]
+    for some in (held[::2], held[1::2]):
+        apply(store, "CUSTOMER", HoldingsChanged(holdings=some))
+    measures = [Measure(metric, metric.window_days) for metric in (NET_INFLOW, AUM)]
+    question = Question(CAMPAIGN, LATER)
+
+    def gathered() -> list[CellTable]:
+        return asyncio.run(store.read(lambda cursor: cell_tables(cursor, question, measures)))
+
+    whole = gathered()
+    assert all(len(table) == 20 for table in whole)
+    # Of 15 customers a cell: whole cells to a part where it holds them, and customers where it does not.
+    for at_once, wanted in (
+        (120, [Part(i, 3) for i in range(3)]),
+        (14, [Part(i, 22, True) for i in range(22)]),
+    ):
+        monkeypatch.setattr("services.evaluation.store.parts.AT_ONCE", at_once)
+        assert asyncio.run(store.read(lambda cursor: parts_of(cursor, question))) == wanted
+    for parts in ([Part(i, 3) for i in range(3)], [Part(i, 3, splits=True) for i in range(3)]):
+        monkeypatch.setattr("services.evaluation.store.cells.parts_of", lambda *_, parts=parts: parts)
+        for one, other in zip(whole, gathered(), strict=True):
+            assert np.array_equal(one.moments, other.moments)
+            assert one.digest() == other.digest()

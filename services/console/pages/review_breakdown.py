@@ -31,7 +31,8 @@ def draw_breakdown(view: View, seen: ReviewFacts) -> None:
         picker = ui.select(options, value=[_FIRST], multiple=True, label=t("breakdown.by"))
         picker.props("outlined dense use-chips").classes("breakdown-by")
         load = view.section(
-            lambda: _fetch(view, seen, ",".join(chosen["by"])), lambda found: _forest(view, seen, found)
+            lambda: _fetch(view, seen, ",".join(chosen["by"]), top=_ROWS),
+            lambda found: _forest(view, seen, found),
         )
 
         async def pick() -> None:
@@ -42,9 +43,10 @@ def draw_breakdown(view: View, seen: ReviewFacts) -> None:
         picker.on_value_change(pick)
 
 
-async def _fetch(view: View, seen: ReviewFacts, by: str) -> Breakdown:
+async def _fetch(view: View, seen: ReviewFacts, by: str, top: int | None = None) -> Breakdown:
+    """Of many cells the `top` that are surest to differ from nothing."""
     path = f"/v1/campaigns/{segment(seen.campaign_id)}/breakdown"
-    return await view.api.get("evaluation", path, Breakdown, {"by": by})
+    return await view.api.get("evaluation", path, Breakdown, {"by": by} | ({"top": top} if top else {}))
 
 
 def _forest(view: View, seen: ReviewFacts, found: Breakdown) -> None:
@@ -52,21 +54,11 @@ def _forest(view: View, seen: ReviewFacts, found: Breakdown) -> None:
     if not found.rows:
         empty_state(t("breakdown.empty"), t("breakdown.empty.do"))
         return
-    rows = _strongest(found.rows)
     html(_differ(view, seen, found))
-    html(seen.pictures.forest(rows, _overall(seen)))
-    if len(rows) < len(found.rows):
-        shown = t("breakdown.cut", n=whole(len(rows)), all=whole(len(found.rows)))
+    html(seen.pictures.forest(found.rows, _overall(seen)))
+    if len(found.rows) < found.cells:
+        shown = t("breakdown.cut", n=whole(len(found.rows)), all=whole(found.cells))
         html(Markup('<p class="muted small">{}</p>').format(shown))
-
-
-def _strongest(rows: list[BreakdownRow]) -> list[BreakdownRow]:
-    """Those that are surest to differ from nothing, in the order they came in."""
-    if len(rows) <= _ROWS:
-        return rows
-    kept = sorted(rows, key=lambda row: (row.q_value is None, row.q_value or 0.0))[:_ROWS]
-    ids = {id(row) for row in kept}
-    return [row for row in rows if id(row) in ids]
 
 
 def _differ(view: View, seen: ReviewFacts, found: Breakdown) -> Markup:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated, get_args
 
 import numpy as np
-from fastapi import Query
+from fastapi import Query, Response
 
 from services.evaluation.api.access import CampaignId, ReviewRead
 from services.evaluation.queries import campaigns, results
@@ -18,13 +18,25 @@ from shared.web import Router, Session, problem_responses
 
 router = Router(tags=["campaigns"])
 
+Top = Annotated[
+    int | None,
+    Query(
+        ge=1,
+        le=MOST_ROWS,
+        description="Only so many rows: those with the lowest p-values. Everything said of all cells stays",
+    ),
+]
 By = Annotated[str, Query(description="Dimensions, separated by commas", examples=["segment,tier,branch"])]
 
 
-@router.get("/campaigns/{campaign_id}/breakdown", responses=problem_responses(404, 422))
+@router.get(
+    "/campaigns/{campaign_id}/breakdown",
+    response_model=Breakdown,
+    responses=problem_responses(404, 422),
+)
 async def get_breakdown(
-    session: Session, principal: ReviewRead, campaign_id: CampaignId, by: By = "segment"
-) -> Breakdown:
+    session: Session, principal: ReviewRead, campaign_id: CampaignId, by: By = "segment", top: Top = None
+) -> Response:
     """Effects per combination of dimensions, in the reader's branches, as of the newest result.
 
     Segment, tier, branch and manager are those of the assignment; each cell is compared with its own
@@ -44,13 +56,10 @@ async def get_breakdown(
     cells = await cell_table(session, campaign_id, plan)
     if result.health.verdict != "ok":
         cells = cells.taken(np.zeros(len(cells), dtype=bool))
-    count = await asyncio.to_thread(cells.combinations, dimensions)
-    if count > MOST_ROWS:
-        raise Unprocessable(
-            f"These dimensions make {count} cells; at most {MOST_ROWS} are told at once: ask for fewer.",
-            errors=[FieldError("/query/by", f"is {by!r}")],
-        )
-    return await asyncio.to_thread(breakdown, campaign_id, result.data_until, cells, dimensions, plan, metric)
+    body = await asyncio.to_thread(
+        breakdown, campaign_id, result.data_until, cells, dimensions, plan, metric, top
+    )
+    return Response(body, media_type="application/json")
 
 
 def _dimensions(by: str) -> list[BreakdownBy]:

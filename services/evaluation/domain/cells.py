@@ -96,10 +96,6 @@ class CellTable:
         columns = {name: self.columns[name].taken(first) for name in dimensions}
         return CellTable(columns, merge_groups(self.moments, group, first.size))
 
-    def combinations(self, dimensions: Sequence[str]) -> int:
-        """How many there are."""
-        return int(self.groups(dimensions)[1].size)
-
     def groups(self, dimensions: Sequence[str]) -> tuple[Codes, Codes]:
         """The number of each cell's combination (k,), and a cell that has it for every combination."""
         combined = np.zeros(len(self), dtype=np.int64)

@@ -9,29 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import isfinite, sqrt
 from sys import float_info
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from scipy import stats
 
 from services.evaluation.domain.moments import Moments, merged
 
+if TYPE_CHECKING:
+    from shared.contracts.evaluation.effects import EffectMethod
+
 WEAK_CORRELATION = 0.05
 NEAR_COPY = 1 - 1e-10
 """A covariate that agrees with the outcome better than this is the outcome under another name."""
 Kind = Literal["sum", "count", "proportion"]
-Method = Literal[
-    "welch",
-    "welch+cuped",
-    "newcombe",
-    "delta",
-    "order-statistics",
-    "post-stratified",
-    "post-stratified+cuped",
-    "cr2",
-    "cr2+cuped",
-    "cluster-means",
-    "cluster-means+cuped",
-]
 Interval = tuple[float, float]
 _DIGITS = 8 * float_info.epsilon
 
@@ -88,7 +78,7 @@ class Effect:
     standard_error: float
     interval: Interval
     p_value: float
-    method: Method
+    method: EffectMethod
     relative: RelativeEffect | None = None
     adjustment: Adjustment | None = None
     clustering: Clustering | None = None
@@ -154,7 +144,7 @@ def welch(treated: Moments, control: Moments, alpha: float) -> Effect | NoEffect
 
 
 def contrast(
-    treated: Estimate, control: Estimate, alpha: float, method: Method, freedom: float | None = None
+    treated: Estimate, control: Estimate, alpha: float, method: EffectMethod, freedom: float | None = None
 ) -> Effect | NoEffect:
     """Difference of two independent estimates by the t distribution.
 

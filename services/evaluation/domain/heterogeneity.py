@@ -112,22 +112,43 @@ def _of_scaled(y: Numbers, s: Numbers, alpha: float) -> Heterogeneity:
 
 
 def _squared_error(y: Numbers, s: Numbers, value: Numbers, tau2: float) -> Numbers:
-    """Expected square of truth − value per cell: variance given τ and the mean, of the mean, and of τ."""
+    """Expected square of truth − value per cell: variance given τ and the mean, of the mean, and of τ.
+
+    Some nodes at a time: all of them by thousands of cells would be hundreds of megabytes.
+    """
     tau, width = _tau_nodes(float(np.sqrt(tau2 + np.median(s) ** 2)))
-    total = s[None, :] ** 2 + tau[:, None] ** 2
-    precision = 1 / total
-    information = precision.sum(axis=1)
-    mean = precision @ y / information
-    log_likelihood = -0.5 * (
-        np.log(total).sum(axis=1) + np.log(information) + (precision * (y - mean[:, None]) ** 2).sum(axis=1)
-    )
+    log_likelihood = np.concatenate([_log_likelihood(y, s, some) for some in np.array_split(tau, _PANELS)])
     flat = np.ones_like(tau) if y.size == _FEWEST_TO_SHRINK else tau
     chance = np.exp(log_likelihood - log_likelihood.max()) * flat * width
     chance /= chance.sum()
-    own = tau[:, None] ** 2 * precision
+    squared = np.zeros_like(y)
+    for likely in np.array_split(np.flatnonzero(chance > 0), _PANELS):
+        squared += chance[likely] @ _squared_given(y, s, value, tau[likely])
+    return squared
+
+
+def _log_likelihood(y: Numbers, s: Numbers, tau: Numbers) -> Numbers:
+    """Of each τ, up to a constant; the mean is integrated out."""
+    total, information, mean = _of_mean(y, s, tau)
+    apart = ((y - mean[:, None]) ** 2 / total).sum(axis=1)
+    return np.asarray(-0.5 * (np.log(total).sum(axis=1) + np.log(information) + apart), dtype=np.float64)
+
+
+def _squared_given(y: Numbers, s: Numbers, value: Numbers, tau: Numbers) -> Numbers:
+    """Expected squares given each τ: a row for each, a column for each cell."""
+    total, information, mean = _of_mean(y, s, tau)
+    own = tau[:, None] ** 2 / total
     centre = mean[:, None] + own * (y - mean[:, None])
     variance = own * s[None, :] ** 2 + (1 - own) ** 2 / information[:, None]
-    return np.asarray(chance @ (variance + (centre - value) ** 2), dtype=np.float64)
+    return np.asarray(variance + (centre - value) ** 2, dtype=np.float64)
+
+
+def _of_mean(y: Numbers, s: Numbers, tau: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Given each τ: the variance of each cell's effect, what all know of their mean, and the mean."""
+    total = s[None, :] ** 2 + tau[:, None] ** 2
+    precision = 1 / total
+    information = precision.sum(axis=1)
+    return total, information, precision @ y / information
 
 
 def _tau_nodes(scale: float) -> tuple[Numbers, Numbers]:

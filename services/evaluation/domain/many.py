@@ -7,7 +7,7 @@ which says why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,18 +55,34 @@ class Contrasts:
 class CellEffects:
     """k cells, treated arms pooled against the hold-out of the same cell, in the order of their values.
 
-    `missing` says of every cell that has no effect why; `q_values` are over all the others.
+    `q_values` are over all cells that have an effect, and 1 where there is none.
     """
 
     columns: Mapping[str, Column]
     n: NDArray[np.int64]
     n_control: NDArray[np.int64]
     found: Contrasts
-    missing: Mapping[int, NoEffect]
-    q_values: Mapping[int, float]
+    q_values: Numbers
+    at_least: int
+    unclear: Mapping[int, NoEffect]
+    """Of cells that are large enough and have none."""
 
     def __len__(self) -> int:
         return int(self.n.size)
+
+    def missing(self, cell: int) -> NoEffect | None:
+        """Why it has no effect; None where it has."""
+        if self.found.judged[cell]:
+            return None
+        few = too_few(int(self.n[cell]), int(self.n_control[cell]), self.at_least)
+        return self.unclear.get(cell, few)
+
+    def surest(self, most: int) -> NDArray[np.int64]:
+        """At most so many cells, in their order: those with the lowest p-values."""
+        if len(self) <= most:
+            return np.arange(len(self))
+        p_values = np.where(self.found.judged, self.found.p_value, np.inf)
+        return np.sort(np.argsort(p_values, kind="stable")[:most])
 
 
 def cell_effects(
@@ -80,17 +96,16 @@ def cell_effects(
     columns, treated, control = _both(table, dimensions)
     enough = np.minimum(treated[0], control[0]) >= max(at_least, 2)
     with np.errstate(all="ignore"):
-        found = _contrasts(treated, control, kind, alpha, enough)
-    n, n_control = treated[0].astype(np.int64), control[0].astype(np.int64)
-    counts = zip(n.tolist(), n_control.tolist(), enough.tolist(), strict=True)
-    missing = {i: too_few(mine, theirs, at_least) for i, (mine, theirs, ok) in enumerate(counts) if not ok}
+        found = _finite(_contrasts(treated, control, kind, alpha, enough))
+    unclear: dict[int, NoEffect] = {}
     for i in np.flatnonzero(enough & ~found.judged).tolist():
         told = compared(_moments(treated[:, i]), _moments(control[:, i]), kind, alpha, at_least)
         # Where only the quick way could not: nothing is claimed of what two ways do not agree on.
-        missing[i] = told if isinstance(told, NoEffect) else NoEffect("too-large", "too large to be squared")
-    rows = np.flatnonzero(found.judged).tolist()
-    q_values = benjamini_hochberg(found.p_value[found.judged].tolist()) if rows else []
-    return CellEffects(columns, n, n_control, found, missing, dict(zip(rows, q_values, strict=True)))
+        unclear[i] = told if isinstance(told, NoEffect) else NoEffect("too-large", "too large to be squared")
+    q_values = np.ones(found.judged.size)
+    q_values[found.judged] = benjamini_hochberg(found.p_value[found.judged].tolist())
+    n, n_control = treated[0].astype(np.int64), control[0].astype(np.int64)
+    return CellEffects(columns, n, n_control, found, q_values, at_least, unclear)
 
 
 def _moments(of: Numbers) -> Moments:
@@ -122,6 +137,12 @@ def _contrasts(
     if kind in ("ratio", "retention"):
         return _ratios(treated, control, alpha, enough)
     return _means(treated, control, alpha, enough)
+
+
+def _finite(found: Contrasts) -> Contrasts:
+    """What is not a number is no effect."""
+    told = np.stack([found.mean, found.mean_control, found.error, found.low, found.high, found.p_value])
+    return replace(found, judged=found.judged & np.isfinite(told).all(axis=0))
 
 
 def _means(treated: Numbers, control: Numbers, alpha: float, enough: NDArray[np.bool_]) -> Contrasts:

@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.evaluation.domain.breakdown import HOLD_OUT
-from services.evaluation.domain.effect import Adjustment, Effect, Estimate, Method, NoEffect, contrast, cuped
+from services.evaluation.domain.effect import Adjustment, Effect, Estimate, NoEffect, contrast, cuped
 from services.evaluation.domain.moments import Moments, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from services.evaluation.domain.breakdown import Cell
+    from shared.contracts.evaluation.effects import EffectMethod
 
 SMALLEST_STRATUM = 5
 Stratum = tuple[Moments, Moments]
@@ -45,7 +46,7 @@ def poststratified(strata: Sequence[Stratum], alpha: float) -> Effect | NoEffect
     treated, control = groups
     with_weights = Estimate(treated.n, treated.mean, treated.variance + between, treated.freedom)
     used = adjustment is not None and adjustment.applied
-    method: Method = "post-stratified+cuped" if used else "post-stratified"
+    method: EffectMethod = "post-stratified+cuped" if used else "post-stratified"
     effect = contrast(with_weights, control, alpha, method)
     return effect if isinstance(effect, NoEffect) else replace(effect, adjustment=adjustment)
 

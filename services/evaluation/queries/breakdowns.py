@@ -1,25 +1,30 @@
 """Effects of many cells as the documents people and programs read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import repeat
+from math import inf
 from uuid import UUID
 
 import numpy as np
+import orjson
+from numpy.typing import NDArray
 
-from services.evaluation.domain.breakdown import break_down, cells_of, with_q_values
+from services.evaluation.domain.breakdown import CellEffect, break_down, cells_of, with_q_values
 from services.evaluation.domain.cells import OF_ARM, CellTable
 from services.evaluation.domain.definitions import kind_of_cells
-from services.evaluation.domain.effect import NoEffect
+from services.evaluation.domain.effect import Effect, NoEffect
 from services.evaluation.domain.heterogeneity import Heterogeneity, heterogeneity
-from services.evaluation.domain.many import CellEffects, cell_effects
+from services.evaluation.domain.many import CellEffects, Contrasts, cell_effects
 from services.evaluation.queries import documents
-from services.evaluation.queries.documents import NOBODY_SAID, ends, fine, number
-from shared.contracts.evaluation import Breakdown, BreakdownBy
+from services.evaluation.queries.documents import NOBODY_SAID, fines, number, numbers
+from shared.contracts.evaluation import Breakdown, BreakdownBy, BreakdownRow
 from shared.contracts.evaluation.effects import EffectMethod
 from shared.contracts.events import Registration as Plan
 from shared.contracts.metrics import MetricCreate, MetricKind
+from shared.errors import FieldError, Unprocessable
 
-MOST_ROWS = 20_000
+MOST_ROWS = 30_000
 _OF_KIND: dict[MetricKind, EffectMethod] = {
     MetricKind.PROPORTION: "newcombe",
     MetricKind.RATIO: "delta",
@@ -34,8 +39,13 @@ def breakdown(
     dimensions: Sequence[BreakdownBy],
     plan: Plan,
     metric: MetricCreate,
-) -> Breakdown:
-    """By customers in columns; by clusters, where those were drawn by lot, cell by cell."""
+    top: int | None = None,
+) -> bytes:
+    """The finished JSON of a `Breakdown`: a model for each of thousands of rows would take most of the time.
+
+    By customers in columns; by clusters, where those were drawn by lot, cell by cell. `top` tells only so
+    many rows, the surest; without it, Unprocessable where there are more than `MOST_ROWS`.
+    """
     kind = kind_of_cells(metric)
     if kind is None:
         raise ValueError(f"{metric.key} has no cells")
@@ -43,75 +53,144 @@ def breakdown(
     if plan.unit != "customer":
         parts = cells_of(cells.by(*dict.fromkeys(["arm", *OF_ARM, *dimensions, plan.unit])), plan.unit)
         found = with_q_values(break_down(parts, dimensions, kind, plan.alpha))
-        rows = [documents.breakdown_row(cell, metric) for cell in found]
+        shown = _surest(found, _most(len(found), top))
         shared = f"a {plan.unit} was drawn as a whole: cells may share some" if len(dimensions) == 1 else None
-        return Breakdown.model_validate({**head, "rows": rows, "not_pooled": shared})
+        rows = (documents.breakdown_row(cell, metric).model_dump(mode="json") for cell in shown)
+        return _json({**head, "cells": len(found), "not_pooled": shared}, rows)
     effects = cell_effects(cells, dimensions, kind, plan.alpha)
+    most = _most(len(effects), top)
     pooled = pooled_of(effects, dimensions, plan.alpha)
-    return Breakdown.model_validate(
-        {
-            **head,
-            "rows": _rows(effects, dimensions, metric, pooled),
-            "heterogeneity": _heterogeneity(pooled, metric) if isinstance(pooled, Heterogeneity) else None,
-            "not_pooled": pooled.detail if isinstance(pooled, NoEffect) else None,
-        }
+    told = {
+        "cells": len(effects),
+        "heterogeneity": _heterogeneity(pooled, metric) if isinstance(pooled, Heterogeneity) else None,
+        "not_pooled": pooled.detail if isinstance(pooled, NoEffect) else None,
+    }
+    return _json({**head, **told}, _rows(effects, effects.surest(most), dimensions, metric, pooled))
+
+
+def _most(cells: int, top: int | None) -> int:
+    if top is not None or cells <= MOST_ROWS:
+        return top or cells
+    raise Unprocessable(
+        f"These dimensions make {cells} cells; at most {MOST_ROWS} are told at once. Ask for the surest of"
+        " them with `top`, which leaves q-values as they are over all cells, or for fewer dimensions.",
+        errors=[
+            FieldError("/query/by", f"makes {cells} cells"),
+            FieldError("/query/top", "is required then"),
+        ],
     )
+
+
+def _surest(found: list[CellEffect], most: int) -> list[CellEffect]:
+    p_values = [cell.effect.p_value if isinstance(cell.effect, Effect) else inf for cell in found]
+    return [found[i] for i in sorted(sorted(range(len(found)), key=p_values.__getitem__)[:most])]
+
+
+def _json(head: Mapping[str, object], rows: Iterable[dict[str, object]]) -> bytes:
+    """Row by row: thousands of them at once would have the garbage collector look through everything."""
+    told = Breakdown.model_validate({**head, "rows": []}).model_dump(mode="json")
+    written = b",".join(orjson.dumps(row) for row in rows)
+    return orjson.dumps({**told, "rows": orjson.Fragment(b"[" + written + b"]")})
 
 
 def _rows(
     effects: CellEffects,
+    shown: NDArray[np.int64],
     dimensions: Sequence[BreakdownBy],
     metric: MetricCreate,
     pooled: Heterogeneity | NoEffect | None,
-) -> list[dict[str, object]]:
-    """One row a cell, in their order; of a single dimension with the shrunk effects where there are any.
-
-    Plain until all of them are validated at once: a model for each would take most of the time.
-    """
-    shrunk = (
-        dict(zip(_judged(effects), pooled.cells, strict=True)) if isinstance(pooled, Heterogeneity) else {}
-    )
-    values = [[value or NOBODY_SAID for value in effects.columns[name].values()] for name in dimensions]
+) -> Iterator[dict[str, object]]:
+    """One row for each cell that is shown; of a single dimension with the shrunk effects where there are."""
+    names = [[name or NOBODY_SAID for name in effects.columns[key].names] for key in dimensions]
+    codes = [effects.columns[key].codes[shown].tolist() for key in dimensions]
     label = ",".join(dimensions)
-    counts = zip(effects.n.tolist(), effects.n_control.tolist(), strict=True)
-    rows: list[dict[str, object]] = []
-    for i, (of_cell, (n, n_control)) in enumerate(zip(zip(*values, strict=True), counts, strict=True)):
-        row: dict[str, object] = {
+    told = iter(_told(effects, shown[effects.found.judged[shown]], metric, pooled))
+    counts = zip(shown.tolist(), effects.n[shown].tolist(), effects.n_control[shown].tolist(), strict=True)
+    for at, (cell, n, n_control) in enumerate(counts):
+        missing = effects.missing(cell)
+        yield {
             "dimension": label,
-            "values": dict(zip(dimensions, of_cell, strict=True)),
+            "values": {key: of[code[at]] for key, of, code in zip(dimensions, names, codes, strict=True)},
             "n": n,
             "n_hold_out": n_control,
+            **(next(told) if missing is None else _without(missing)),
         }
-        row |= {"error": effects.missing[i].detail} if i in effects.missing else _told(effects, i, metric)
-        if i in shrunk:
-            row["shrunk"] = {
-                "value": number(shrunk[i].value, metric),
-                "ci": ends(shrunk[i].interval, metric),
+
+
+_NOTHING = {
+    name: field.default for name, field in BreakdownRow.model_fields.items() if not field.is_required()
+}
+
+
+def _without(found: NoEffect) -> dict[str, object]:
+    return {**_NOTHING, "error": found.detail, "error_code": found.code}
+
+
+def _told(
+    effects: CellEffects,
+    judged: NDArray[np.int64],
+    metric: MetricCreate,
+    pooled: Heterogeneity | NoEffect | None,
+) -> Iterator[dict[str, object]]:
+    """What is said of cells that have an effect."""
+    found, method = effects.found, _OF_KIND.get(metric.kind)
+    columns = zip(
+        *(
+            numbers(values[judged], metric)
+            for values in (found.mean, found.mean_control, found.difference, found.low, found.high)
+        ),
+        found.p_value[judged].tolist(),
+        effects.q_values[judged].tolist(),
+        fines(found.error[judged]),
+        _cuped(found, judged),
+        _shrunk(effects, judged, metric, pooled),
+        strict=True,
+    )
+    for mean, mean_control, difference, low, high, p_value, q_value, error, cuped, shrunk in columns:
+        yield {
+            "mean": mean,
+            "mean_hold_out": mean_control,
+            "difference": difference,
+            "ci": (low, high),
+            "p_value": p_value,
+            "q_value": q_value,
+            "se": error,
+            "method": method or ("welch+cuped" if cuped and cuped["applied"] else "welch"),
+            "cuped": cuped,
+            "shrunk": shrunk,
+            "error": None,
+            "error_code": None,
+        }
+
+
+def _cuped(found: Contrasts, judged: NDArray[np.int64]) -> Iterator[dict[str, object] | None]:
+    """None where no covariate varies."""
+    columns = (found.theta, found.correlation, found.applied)
+    for theta, correlation, applied in zip(*(column[judged].tolist() for column in columns), strict=True):
+        yield (
+            {
+                "theta": theta,
+                "correlation": correlation,
+                "variance_reduction": correlation**2 if applied else 0.0,
+                "applied": applied,
             }
-        rows.append(row)
-    return rows
+            if correlation
+            else None
+        )
 
 
-def _told(effects: CellEffects, i: int, metric: MetricCreate) -> dict[str, object]:
-    found = effects.found
-    applied, correlation = bool(found.applied[i]), float(found.correlation[i])
-    cuped = {
-        "theta": float(found.theta[i]),
-        "correlation": correlation,
-        "variance_reduction": correlation**2 if applied else 0.0,
-        "applied": applied,
-    }
-    return {
-        "mean": number(float(found.mean[i]), metric),
-        "mean_hold_out": number(float(found.mean_control[i]), metric),
-        "difference": number(float(found.difference[i]), metric),
-        "ci": ends((float(found.low[i]), float(found.high[i])), metric),
-        "p_value": float(found.p_value[i]),
-        "q_value": effects.q_values[i],
-        "se": fine(float(found.error[i])),
-        "method": _OF_KIND.get(metric.kind, "welch+cuped" if applied else "welch"),
-        "cuped": cuped if correlation else None,
-    }
+def _shrunk(
+    effects: CellEffects,
+    judged: NDArray[np.int64],
+    metric: MetricCreate,
+    pooled: Heterogeneity | NoEffect | None,
+) -> Iterable[dict[str, object] | None]:
+    if not isinstance(pooled, Heterogeneity):
+        return repeat(None, judged.size)
+    cells = [pooled.cells[i] for i in np.searchsorted(_judged(effects), judged).tolist()]
+    columns = ([cell.value for cell in cells], *zip(*(cell.interval for cell in cells), strict=True))
+    told = zip(*(numbers(np.array(column), metric) for column in columns), strict=True)
+    return ({"value": value, "ci": (low, high)} for value, low, high in told)
 
 
 def pooled_of(

@@ -6,6 +6,9 @@ they were assigned, '' where nobody told.
 
 Sums are of whole hundredths in 128 bits, products too, and centred before they become floating: exact, the
 same in whatever order rows come, and right on balances of 1e8 that differ by cents.
+
+Exposures are taken a part at a time: memory is bounded by the size of a part and the number of cells, and not
+by how many there are. Only where extreme outcomes are moved all are gathered at once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,44 +20,74 @@ from numpy.typing import NDArray
 
 from services.evaluation.domain.breakdown import Cell, cells_of
 from services.evaluation.domain.cells import MOMENTS, STORED, CellTable, Column
+from services.evaluation.store.cell_sums import added, sums_sql
 from services.evaluation.store.outcomes import IN_SCOPE, KNOWN, Question, named
+from services.evaluation.store.parts import WHOLE, Part, parts_of
 from services.evaluation.store.quantities import HUNDREDTHS, Measure, Quantity
 from shared import clock
 from shared.contracts.metrics import MetricCreate
 
-# The tier that the customer's own file had when assigned, by the scheme of values that took effect first: a
-# later scheme cannot change an earlier result. Asks `known` with `own`, the file itself, and `assigned_at`;
-# makes `exposed` with `tier`.
-TIERED = """
-    scheme AS (
-        SELECT scheme FROM tier WHERE kind = 'value'
-        GROUP BY scheme ORDER BY min(effective_at), scheme LIMIT 1
-    ),
+# The scheme of values that took effect first: a later one cannot change an earlier result.
+_SCHEME = """
+    SELECT scheme FROM tier WHERE kind = 'value' GROUP BY scheme ORDER BY min(effective_at), scheme LIMIT 1
+"""
+# The tier that the customer's own file had by it when assigned. Asks `known` with `own`, the file itself, and
+# `assigned_at`; makes `exposed` with `tier`.
+TIERED = f"""
+    scheme AS ({_SCHEME}),
     standing AS (
         SELECT tier.home, tier.effective_at, tier.tier FROM tier JOIN scheme USING (scheme)
+        WHERE tier.home IN (SELECT own FROM known)
     ),
     exposed AS (
         SELECT u.*, coalesce(t.tier, '') AS tier
         FROM known AS u ASOF LEFT JOIN standing AS t
           ON t.home = u.own AND u.assigned_at >= t.effective_at
     )
-"""
+"""  # noqa: S608 - constants
+
+
+def tier_scheme(cursor: duckdb.DuckDBPyConnection) -> str | None:
+    """Key of the scheme whose tiers cells tell apart; None where no tier has taken effect."""
+    found = cursor.execute(_SCHEME).fetchall()
+    return str(found[0][0]) if found else None
 
 
 def cell_tables(
     cursor: duckdb.DuckDBPyConnection, question: Question, measures: Sequence[Measure]
 ) -> list[CellTable]:
-    """The finest cells of each measure, over exposures whose window has passed. One scan for all of them."""
-    quantities = [Quantity(measure, i) for i, measure in enumerate(measures)]
-    parameters = unit_parameters(question, quantities)
-    sql = units_sql(quantities) + _cells_sql(quantities)
-    found = _table(cursor, sql, parameters)
+    """The finest cells of each measure, over exposures whose window has passed, all gathered together."""
+    # Whose outcomes are extreme is known only of all together.
+    whole = any(measure.metric.winsorise for measure in measures)
+    found = _gathered(
+        cursor,
+        question,
+        [Quantity(measure, i) for i, measure in enumerate(measures)],
+        [WHOLE] if whole else parts_of(cursor, question),
+    )
     keys = {name: _column(found[name]) for name in STORED}
+    order = np.lexsort([keys[name].codes for name in reversed(STORED)])
     tables = (
-        CellTable(keys, np.stack([_floats(found[f"{name}{i}"]) for name in MOMENTS]))
+        CellTable(keys, np.stack([_floats(found[f"{name}{i}"]) for name in MOMENTS])).taken(order)
         for i in range(len(measures))
     )
     return [table.taken(table.moments[0] > 0) for table in tables]
+
+
+def _gathered(
+    cursor: duckdb.DuckDBPyConnection,
+    question: Question,
+    quantities: Sequence[Quantity],
+    parts: Sequence[Part],
+) -> pa.Table:
+    """A row a cell, in no order. Parts that do not split cells have each its own."""
+    parameters = unit_parameters(question, quantities)
+    sums = [sums_sql(units_sql(quantities, part), len(quantities)) for part in parts]
+    if parts[0].splits:
+        return added(cursor, sums, parameters, len(quantities), _cells_sql("cell", len(quantities)))
+    return pa.concat_tables(
+        _table(cursor, _cells_sql(f"({each})", len(quantities)), parameters) for each in sums
+    )
 
 
 def cell_moments(
@@ -92,9 +125,9 @@ def unit_parameters(question: Question, quantities: Sequence[Quantity]) -> dict[
     return parameters
 
 
-def units_sql(quantities: Sequence[Quantity]) -> str:
-    """`unit`: one row per exposure with its cell, whom it is of, its propensity, and of each measure whether
-    it is known, y and x.
+def units_sql(quantities: Sequence[Quantity], part: Part = WHOLE) -> str:
+    """`unit`: one row per exposure of the part with its cell, whom it is of, its propensity, and of each
+    measure whether it is known, y and x.
     """
     known = ", ".join(
         f"u.assigned_at + {q.measure.window} <= $until AS known{q.i}, {q.y} AS y{q.i}, {q.x} AS x{q.i}"
@@ -108,16 +141,17 @@ def units_sql(quantities: Sequence[Quantity]) -> str:
             SELECT customer_id, coalesce(home, customer_id) AS own, arm, segment, branch,
                    coalesce(primary_manager, '') AS manager, propensity, assigned_at,
                    (assigned_at AT TIME ZONE 'UTC' AT TIME ZONE $zone)::DATE AS day
-            FROM exposure WHERE campaign_id = $campaign AND {KNOWN} AND {IN_SCOPE}
+            FROM exposure
+            WHERE campaign_id = $campaign AND {KNOWN} AND {IN_SCOPE}{part.exposures}
         )""",  # noqa: S608 - names come from contracts' literals, values are bound
         TIERED,
     ]
     joins = ""
     if events:
-        parts.append(_outcome(events, widest))
+        parts.append(_outcome(events, widest, part))
         joins += " LEFT JOIN outcome AS o USING (customer_id)"
     if accounts:
-        parts.append(_held(accounts, widest))
+        parts.append(_held(accounts, widest, part))
         joins += " LEFT JOIN held AS b USING (customer_id)"
     keys = ", ".join((*STORED, "customer_id", "propensity"))
     parts.append(f"raw AS (SELECT {keys}, {known} FROM exposed AS u{joins})")  # noqa: S608
@@ -125,18 +159,18 @@ def units_sql(quantities: Sequence[Quantity]) -> str:
     return "WITH " + ", ".join(parts)
 
 
-def _outcome(columns: Sequence[str], widest: int) -> str:
+def _outcome(columns: Sequence[str], widest: int, part: Part) -> str:
     return f"""outcome AS (
         SELECT u.customer_id, {", ".join(columns)}
         FROM event AS e JOIN known AS u USING (customer_id)
-        WHERE list_contains($types, e.type)
+        WHERE list_contains($types, e.type){part.facts("e.customer_id")}
           AND e.time >= u.assigned_at - INTERVAL {widest} DAY
           AND e.time < u.assigned_at + INTERVAL {widest} DAY
         GROUP BY u.customer_id
     )"""  # noqa: S608 - names come from contracts' literals, values are bound
 
 
-def _held(columns: Sequence[str], widest: int) -> str:
+def _held(columns: Sequence[str], widest: int, part: Part) -> str:
     names = [column.rsplit(" AS ", 1)[1] for column in columns]
     sums = ", ".join(f"sum({name}) AS {name}" for name in names)
     return f"""account AS (
@@ -144,7 +178,7 @@ def _held(columns: Sequence[str], widest: int) -> str:
         FROM (
             SELECT *, CASE WHEN closed THEN 0 ELSE (balance * {HUNDREDTHS})::HUGEINT END AS minor FROM holding
         ) AS h JOIN known AS u USING (customer_id)
-        WHERE h.as_of < u.day + {widest}
+        WHERE h.as_of < u.day + {widest}{part.facts("h.customer_id")}
         GROUP BY u.customer_id, h.home, h.account
     ),
     held AS (SELECT customer_id, {sums} FROM account GROUP BY customer_id)"""  # noqa: S608 - as above
@@ -169,19 +203,10 @@ def _capped(quantities: Sequence[Quantity]) -> str:
     )
 
 
-def _cells_sql(quantities: Sequence[Quantity]) -> str:
-    sums = ", ".join(
-        f"count(*) {of} AS n{q.i}, sum({y}) {of} AS sy{q.i}, sum({y} * {y}) {of} AS syy{q.i}, "
-        f"sum({x}) {of} AS sx{q.i}, sum({x} * {x}) {of} AS sxx{q.i}, sum({x} * {y}) {of} AS sxy{q.i}"
-        for q in quantities
-        for of, y, x in [(f"FILTER (known{q.i})", f"y{q.i}", f"x{q.i}")]
-    )
-    moments = ", ".join(_moments(q.i) for q in quantities)
+def _cells_sql(sums: str, measures: int) -> str:
+    moments = ", ".join(_moments(i) for i in range(measures))
     keys = ", ".join(STORED)
-    return (
-        f" SELECT {keys}, {moments} FROM (SELECT {keys}, {sums} FROM unit GROUP BY ALL) "  # noqa: S608
-        f"ORDER BY {keys}"
-    )
+    return f"SELECT {keys}, {moments} FROM {sums}"  # noqa: S608 - names of ours
 
 
 def _moments(i: int) -> str:

@@ -124,9 +124,13 @@ class Store:
 def open_store(file: Path, *, memory: str, threads: int) -> Store:
     """Open or create the store; another process holding the file is an error."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect(
-        str(file), config={"memory_limit": memory, "threads": threads, "preserve_insertion_order": False}
-    )
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory,
+        "threads": threads,
+        "preserve_insertion_order": False,
+    }
+    # Where it expects few rows it would compare each with each, and of one part of many it expects few.
+    connection = duckdb.connect(str(file), config=config | {"asof_loop_join_threshold": 0})
     connection.execute(_SCHEMA)
     connection.execute(_ADDED)
     return Store(connection)

@@ -160,7 +160,9 @@ class BreakdownRow(Schema):
     difference: Number | None = None
     ci: Interval | None = None
     p_value: Probability | None = None
-    q_value: Probability | None = Field(None, description="Benjamini–Hochberg over all cells of the answer")
+    q_value: Probability | None = Field(
+        None, description="Benjamini–Hochberg over all cells, also those that `top` leaves out"
+    )
     se: Number | None = None
     method: EffectMethod | None = None
     cuped: Cuped | None = None
@@ -176,8 +178,11 @@ class Breakdown(Schema):
     by: list[BreakdownBy]
     metric: Key
     data_until: Timestamp
+    cells: int = Field(description="How many the dimensions make; `rows` are fewer where `top` is")
     rows: list[BreakdownRow]
-    heterogeneity: DimensionHeterogeneity | None = Field(None, description="Of a single dimension")
+    heterogeneity: DimensionHeterogeneity | None = Field(
+        None, description="Of all cells of a single dimension"
+    )
     not_pooled: str | None = Field(
         None, description="Why neither heterogeneity nor shrunk effects are given for a single dimension"
     )
