@@ -61,6 +61,12 @@ def sentences(row: MetricAnalysis, alpha: float) -> list[str]:
             f"Of {row.cluster.clusters:,} against {row.cluster.clusters_control:,} clusters, intra-cluster"
             f" correlation {figure(row.cluster.icc)}, design effect {figure(row.cluster.design_effect)}."
         )
+        means = row.cluster.means
+        if means is not None and means.ci is not None:
+            lines.append(
+                f"Every cluster counting once: {figure(means.difference)} {_interval(means.ci)},"
+                f" p = {_p(means.p_value)}."
+            )
     valid = row.always_valid
     if valid is not None:
         lines.append(f"Looked at whenever one likes: {_interval(valid.ci)}, p = {_p(valid.p_value)}.")

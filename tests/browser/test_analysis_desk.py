@@ -32,7 +32,7 @@ def test_a_table_is_uploaded_and_its_answer_read(watched: Watched) -> None:
     page.keyboard.press("Escape")
     page.get_by_role("button", name="分析", exact=True).click()
     page.locator("[data-srm=fine]").wait_for()
-    page.get_by_text("gb18030").wait_for()
+    page.get_by_text("已按 gb18030 读取").wait_for()
     row = page.locator("table.t tr", has_text="实验").first
     assert "50" in row.inner_text()
     with page.expect_download() as download:

@@ -183,6 +183,13 @@ def test_clusters_equal_the_sandwich_written_out(tmp_path: Path) -> None:
     assert row.p_value is not None
     assert row.p_value > naive.pvalue
     assert (answer.srm.counted, answer.srm.observed) == ("clusters", {"a": 12, "b": 12})
+    means = np.array([y[cluster == number].mean() for number in range(24)])
+    welch = stats.ttest_ind(means[1::2], means[::2], equal_var=False)
+    once = row.cluster.means
+    assert once is not None
+    assert once.difference == pytest.approx(means[1::2].mean() - means[::2].mean(), rel=1e-10)
+    assert (once.p_value, once.df) == pytest.approx((welch.pvalue, welch.df), rel=1e-9)
+    assert once.ci == pytest.approx(tuple(welch.confidence_interval()), rel=1e-9)
 
 
 def test_a_ratio_is_of_sums_by_the_delta_method(tmp_path: Path) -> None:
@@ -342,9 +349,11 @@ def test_winsorising_caps_at_quantiles_of_everybody(tmp_path: Path) -> None:
 
 def test_an_answer_keeps_to_its_contract(tmp_path: Path) -> None:
     rng = np.random.default_rng(16)
-    answer = analysed(tmp_path, arms(a=rng.normal(0, 1, 30), b=rng.normal(0, 1, 30)))
+    answer = analysed(tmp_path, arms(a=rng.normal(0, 1, 9), b=rng.normal(0, 1, 9)))
     told = orjson.loads(answer.model_dump_json())
     assert {"metrics", "srm", "dimensions", "warnings"} <= told.keys()
+    assert told["warnings"] == [remark["en"] for remark in told["remarks"]]
+    assert [remark["code"] for remark in told["remarks"]] == ["few", "few"]
     assert {
         "metric", "arm", "control", "n", "n_control", "mean", "mean_control", "difference", "se", "ci", "p_value",
         "relative", "method", "always_valid", "cuped",

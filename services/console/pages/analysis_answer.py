@@ -26,8 +26,8 @@ def draw_answer(view: View, answer: Analysis, name: str) -> None:
                 "outline no-caps"
             )
         html(_split(view, answer))
-        if answer.warnings:
-            lines = Markup().join(Markup("<li>{}</li>").format(line) for line in answer.warnings)
+        if answer.remarks:
+            lines = Markup().join(Markup("<li>{}</li>").format(t.local(each)) for each in answer.remarks)
             html(Markup("<h3>{}</h3><ul>{}</ul>").format(t("analysis.warnings"), lines))
     level = percent(1 - answer.alpha, 0)
     for metric in dict.fromkeys(row.metric for row in answer.metrics):

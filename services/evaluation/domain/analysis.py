@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from services.evaluation.domain.cluster import Clustered, ClusterMoments, compare_clusters
+from services.evaluation.domain.cluster import (
+    Clustered,
+    ClusterMoments,
+    compare_cluster_means,
+    compare_clusters,
+)
 from services.evaluation.domain.comoments import CoMoments, adjusted_effect, weigh
 from services.evaluation.domain.effect import Adjustment, Effect, NoEffect, RelativeEffect, newcombe, welch
 from services.evaluation.domain.ratio import ratio_effect
@@ -105,6 +110,8 @@ class Comparison:
     method: str
     relative: RelativeEffect | None = None
     clustered: Clustered | None = None
+    cluster_means: Clustered | None = None
+    """With `clustered`: the same question of clusters, each counting once."""
     sequential: Sequential | None = None
     adjusted: Effect | NoEffect | None = None
     adjustment: Adjustment | None = None
@@ -145,6 +152,7 @@ def compare_samples(treated: GroupMoments, control: GroupMoments, reading: Readi
         effect,
         _method(reading),
         clustered=clustered if isinstance(clustered, Clustered) else None,
+        cluster_means=_cluster_means(treated, control, reading) if isinstance(clustered, Clustered) else None,
     )
     if isinstance(effect, Effect):
         units = len(treated.n) + len(control.n) if reading.clustered else mine.n + theirs.n
@@ -221,6 +229,11 @@ def _amount(label: str) -> float | None:
     except ValueError:
         return None
     return amount if isfinite(amount) else None
+
+
+def _cluster_means(treated: GroupMoments, control: GroupMoments, reading: Reading) -> Clustered | None:
+    found = compare_cluster_means(treated.clusters(), control.clusters(), reading.alpha)
+    return found if isinstance(found, Clustered) else None
 
 
 def _proportions(treated: CoMoments, control: CoMoments, alpha: float) -> Effect:

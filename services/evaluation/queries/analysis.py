@@ -40,7 +40,8 @@ def analyse(file: Path, options: AnalyseOptions, bounds: Bounds | None = None) -
     """
     with open_table(file, options.format, bounds or Bounds()) as table:
         plan = plan_of(table, options)
-        observations, remarks = Observations(table, plan.layout), Remarks(options, table.notes)
+        observations, remarks = Observations(table, plan.layout), Remarks(options)
+        remarks.encoding(table.encoding)
         remarks.intake(observations.intake, plan.layout.measures)
         arms = observations.arms(MOST_ARMS + 1)
         control = _control(options, arms, observations.intake.rows)
@@ -48,11 +49,14 @@ def analyse(file: Path, options: AnalyseOptions, bounds: Bounds | None = None) -
         srm = _split(survey, remarks)
         remarks.arms(arms)
         metrics = _metrics(survey, remarks)
+        dimensions = look_through(survey, remarks)
+        told = remarks.told()
         return Analysis(
             metrics=metrics,
             srm=srm,
-            dimensions=look_through(survey, remarks),
-            warnings=remarks.told(),
+            dimensions=dimensions,
+            warnings=[remark.en for remark in told],
+            remarks=told,
             alpha=options.alpha,
             rows=observations.intake.rows,
             analysed=sum(arms.values()),

@@ -12,6 +12,7 @@ from services.evaluation.queries.analysis_survey import Survey
 from shared.contracts.evaluation.analyse import (
     AlwaysValid,
     ClusterAnalysis,
+    ClusterMeans,
     CupedAnalysis,
     MetricAnalysis,
     MetricKind,
@@ -113,7 +114,7 @@ def _cuped(found: Comparison, survey: Survey) -> CupedAnalysis | None:
 
 
 def _cluster(found: Comparison) -> ClusterAnalysis | None:
-    clustered = found.clustered
+    clustered, means = found.clustered, found.cluster_means
     if clustered is None:
         return None
     return ClusterAnalysis(
@@ -122,4 +123,13 @@ def _cluster(found: Comparison) -> ClusterAnalysis | None:
         icc=figure(clustered.icc),
         design_effect=figure(clustered.design_effect),
         df=figure(clustered.freedom),
+        means=ClusterMeans(
+            difference=figure(means.difference),
+            se=figure(means.standard_error),
+            ci=ends(means.interval),
+            p_value=figure(means.p_value),
+            df=figure(means.freedom),
+        )
+        if means
+        else None,
     )

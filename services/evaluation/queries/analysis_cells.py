@@ -37,7 +37,7 @@ def _dimension(survey: Survey, at: int, remarks: Remarks) -> Iterator[DimensionA
     values = samples.values(1)
     for metric in survey.plan.metrics:
         if metric.kind == "quantile":
-            remarks.no_cells(name, metric.name, "*", "cells are not compared by quantiles")
+            remarks.no_quantiles(name, metric.name)
             continue
         for arm in survey.treated:
             cells = {value: _cell(survey, samples, metric, arm, value) for value in values}
@@ -67,7 +67,7 @@ def _told(
         survey.options.alpha,
     )
     if isinstance(together, NoEffect):
-        remarks.no_cells(dimension, metric.name, arm, together.detail)
+        remarks.no_cells(dimension, metric.name, arm, together)
     found = together if isinstance(together, Heterogeneity) else None
     shrunk = dict(zip(effects, found.cells, strict=True)) if found else {}
     return DimensionAnalysis(

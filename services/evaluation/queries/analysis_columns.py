@@ -22,7 +22,8 @@ def describe(file: Path, form: TableFormat | None, bounds: Bounds) -> TableDescr
         except BROKEN as error:
             raise UnreadableTable(str(error).splitlines()[0][:400]) from error
         columns = [_described(table, column) for column in table.columns[:_COLUMNS]]
-        return TableDescription(format=table.format, columns=columns, notes=table.notes)
+        notes = [f"The file was read as {table.encoding}: it is not UTF-8."] if table.encoding else []
+        return TableDescription(format=table.format, columns=columns, notes=notes)
 
 
 def _described(table: Table, column: TableColumn) -> ColumnDescription:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.evaluation.domain.analysis import GroupMoments
+from services.evaluation.domain.winsor import caps, winsorised
 from services.evaluation.store.columns import (
     Measure,
     key_of,
@@ -238,20 +239,16 @@ class Observations:
 
     def cap(self, measure: int, share: float) -> tuple[float, float, int]:
         """Cap a measure at its quantiles 1 − `share` and `share`; they and how many values it changed."""
-        low, high = self._one(
-            f"SELECT quantile_cont(v{measure}, {1 - share}), quantile_cont(v{measure}, {share})"
-            " FROM observation"
-        )
-        changed = self._one(
-            f"SELECT count(*) FILTER (v{measure} < ? OR v{measure} > ?) FROM observation", [low, high]
-        )
-        self._caps[measure] = (float(low), float(high))
-        return float(low), float(high), int(changed[0])
+        values = self.values(measure)
+        limits = caps(values, 1 - share, share)
+        self._caps[measure] = limits
+        return *limits, int(np.count_nonzero(winsorised(values, limits) != values))
 
-    def values(self, measure: int, arm: str) -> NDArray[np.float64]:
-        """All values of one arm: for what needs their order."""
+    def values(self, measure: int, arm: str | None = None) -> NDArray[np.float64]:
+        """All values of one arm, or of all: for what needs their order."""
+        where = f"v{measure} IS NOT NULL" + (" AND arm = ?" if arm is not None else "")
         found = self._cursor.execute(
-            f"SELECT v{measure} AS v FROM observation WHERE arm = ? AND v{measure} IS NOT NULL", [arm]
+            f"SELECT v{measure} AS v FROM observation WHERE {where}", [] if arm is None else [arm]
         ).fetchnumpy()
         return np.asarray(found["v"], dtype=np.float64)
 

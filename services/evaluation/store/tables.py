@@ -81,7 +81,8 @@ class Table:
     source: str
     parameters: list[object]
     format: TableFormat
-    notes: list[str]
+    encoding: str | None = None
+    """Of a file that is not UTF-8."""
 
     def column(self, name: str, option: str) -> TableColumn:
         """The one column of this name; 422 naming `option` and the columns there are otherwise."""
@@ -199,7 +200,7 @@ def _parquet(connection: duckdb.DuckDBPyConnection, file: Path) -> Table:
         TableColumn(name, _quoted(str(row[0])), str(row[1]))
         for name, row in zip(names, described, strict=True)
     ]
-    return Table(connection, columns, "read_parquet(?)", [str(file)], "parquet", [])
+    return Table(connection, columns, "read_parquet(?)", [str(file)], "parquet")
 
 
 def _arrow(connection: duckdb.DuckDBPyConnection, file: Path, stack: ExitStack) -> Table:
@@ -214,7 +215,7 @@ def _arrow(connection: duckdb.DuckDBPyConnection, file: Path, stack: ExitStack) 
         TableColumn(field.name, f"c{at}", str(row[1]))
         for at, (field, row) in enumerate(zip(schema, described, strict=True))
     ]
-    return Table(connection, columns, INPUT, [], "arrow", [])
+    return Table(connection, columns, INPUT, [], "arrow")
 
 
 def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -235,11 +236,9 @@ def _batches(mapped: pa.MemoryMappedFile) -> tuple[Iterator[pa.RecordBatch], pa.
 
 def _csv(connection: duckdb.DuckDBPyConnection, link: Path, folder: Path, bounds: Bounds) -> Table:
     packed = _head(link).startswith(_GZIP)
-    notes = []
     encoding = _encoding(link, bounds, packed=packed)
-    if encoding not in {"utf-8", "utf-8-sig"}:
-        notes.append(f"The file was read as {encoding}: it is not UTF-8.")
-    file = link if encoding in {"utf-8", "utf-8-sig"} else _as_utf8(link, folder, encoding, packed=packed)
+    other = None if encoding in {"utf-8", "utf-8-sig"} else encoding
+    file = _as_utf8(link, folder, other, packed=packed) if other else link
     packed = packed and file == link
     with _opened(file, packed=packed) as opened:
         text = opened.read(_BLOCK).decode("utf-8", errors="ignore").removeprefix("\ufeff")
@@ -254,7 +253,7 @@ def _csv(connection: duckdb.DuckDBPyConnection, link: Path, folder: Path, bounds
     )
     parameters: list[object] = [str(file), delimiter, "gzip" if packed else "none"]
     columns = [TableColumn(name, f"c{at}", "VARCHAR") for at, name in enumerate(names)]
-    return Table(connection, columns, source, parameters, "csv", notes)
+    return Table(connection, columns, source, parameters, "csv", other)
 
 
 @contextmanager

@@ -83,12 +83,27 @@ class CupedAnalysis(Schema):
     applied: bool = Field(description="False when the covariates explain too little to be worth it")
 
 
+class ClusterMeans(Schema):
+    """Difference of the means over clusters, each counting once, by Welch: another question than that of
+    units where large clusters respond otherwise than small ones.
+    """
+
+    difference: Figure | None
+    se: Figure | None
+    ci: Range | None
+    p_value: Probability | None
+    df: Figure | None
+
+
 class ClusterAnalysis(Schema):
     clusters: int = Field(description="Of the arm")
     clusters_control: int
     icc: Figure | None = Field(description="Intra-cluster correlation")
     design_effect: Figure | None
     df: Figure | None
+    means: ClusterMeans | None = Field(
+        None, description="The same with every cluster counting once; null where their means do not vary"
+    )
 
 
 class Winsorised(Schema):
@@ -167,13 +182,53 @@ class DimensionAnalysis(Schema):
     cells: list[CellAnalysis]
 
 
+RemarkCode = Literal[
+    "encoding",
+    "left-out",
+    "crossed",
+    "torn",
+    "combined",
+    "not-finite",
+    "arm-named-null",
+    "few",
+    "arms-alike",
+    "clusters-split",
+    "undeclared-arms",
+    "sample-ratio-mismatch",
+    "missing",
+    "missing-unequally",
+    "useless-covariate",
+    "not-winsorised",
+    "no-test",
+    "no-p-value",
+    "no-adjusted-estimate",
+    "not-adjusted",
+    "dominated",
+    "too-many-values",
+    "without-value",
+    "cells-left-out",
+    "no-q",
+]
+
+
+class AnalysisRemark(Schema):
+    """A warning by its kind, and as a sentence for people in Chinese and English."""
+
+    code: RemarkCode
+    zh: str
+    en: str
+
+
 class Analysis(Schema):
     """Everything that was found in a table."""
 
     metrics: list[MetricAnalysis]
     srm: SplitAnalysis
     dimensions: list[DimensionAnalysis]
-    warnings: list[str]
+    warnings: list[str] = Field(description="In English, whoever asks")
+    remarks: list[AnalysisRemark] = Field(
+        default_factory=list, description="The same, in the same order, with a code and in both languages"
+    )
     alpha: float
     rows: int = Field(description="Of the file")
     analysed: int = Field(description="Rows, or units where `unit` was given, that took part")
