@@ -43,13 +43,14 @@ class GroupSequentialStop(Schema):
     spending: Literal["obrien_fleming", "pocock"] = "obrien_fleming"
     looks: Annotated[
         list[Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]],
-        AfterValidator(_ascending),
         Field(
             min_length=2,
             max_length=20,
             description="Shares of the customers with a closed outcome window, ascending, the last 1",
             examples=[[0.25, 0.5, 0.75, 1.0]],
         ),
+        # After the numbers of looks: there have to be some to look at.
+        AfterValidator(_ascending),
     ]
     customers: Annotated[int, Field(ge=10, le=1_000_000_000)] | None = Field(
         None,

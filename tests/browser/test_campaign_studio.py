@@ -70,6 +70,14 @@ def _write_arm(page: Page, arm: dict[str, Any]) -> None:
     _choose(page, page.get_by_label("权益", exact=True), arm["offer"])
 
 
+def _agree_when_to_conclude(page: Page, margin: str) -> None:
+    """Two planned looks, and a guardrail with a margin."""
+    _choose(page, page.get_by_label("护栏"), "complaints_30d")
+    page.get_by_label("最多可变差").fill(margin)
+    _choose(page, page.get_by_label("何时可下结论"), "成组序贯")
+    page.get_by_label("查看时点").fill("50, 100")
+
+
 def _assign(page: Page, told: dict[str, Any]) -> None:
     """People, schedule and responsibility."""
     _step(page, "people").click()
@@ -100,17 +108,21 @@ def test_a_draft_is_written_step_by_step(watched: Watched, campaign: httpx.Clien
     _step(page, "objective").click()
     _choose(page, page.get_by_label("指标", exact=True), told["objective"]["primary_metric"])
     page.get_by_label("目标", exact=True).fill("5,000,000")
+    _agree_when_to_conclude(page, margin="0")
     page.get_by_role("button", name="下一步").locator("visible=true").click()
     _choose(page, page.get_by_label("纳入", exact=True), told["audience"]["include"][0])
     page.locator("[data-audience] [data-count]").wait_for()
     _write_arm(page, arm)
     # Half of a fix is not kept, and says so at its field; everything else is.
     page.keyboard.press("Control+s")
-    page.get_by_text("以下部分有误，未保存：方案").wait_for()
+    page.get_by_text("以下部分有误，未保存：目标、方案").wait_for()
     expect(_step(page, "scheme")).to_contain_text("有误")
     page.locator(".q-field", has=page.get_by_label("话术（版本）")).get_by_text("请填写").wait_for()
-    expect(_step(page, "objective")).to_contain_text("已齐")
     _choose(page, page.get_by_label("话术（版本）"), arm["script"])
+    _step(page, "objective").click()
+    margin = page.locator(".q-field", has=page.get_by_label("最多可变差"))
+    margin.get_by_text("greater than 0").wait_for()
+    margin.locator("input").fill("0.2")
 
     _assign(page, told)
     page.get_by_role("button", name="保存草稿").click()
@@ -118,11 +130,14 @@ def test_a_draft_is_written_step_by_step(watched: Watched, campaign: httpx.Clien
     for name in ("objective", "audience", "scheme", "people", "schedule", "responsibility"):
         expect(_step(page, name)).to_contain_text("已齐")
     page.get_by_role("button", name="试算").click()
-    page.locator(".beside .facts").get_by_text("触达分组").wait_for()
+    page.locator(".beside .facts").get_by_text("按停止规则").wait_for()
 
     written = campaign.get(f"/campaigns/{page.url.partition('campaign=')[2]}").json()
     assert (written["key"], written["missing"], written["status"]) == (key, [], "draft")
     assert written["objective"]["target"] == "5000000"
+    assert written["objective"]["margins"] == {"complaints_30d": "0.002"}
+    looks = {"spending": "obrien_fleming", "looks": [0.5, 1.0], "customers": None}
+    assert written["objective"]["stop"] == {"kind": "group_sequential", **looks}
     made = written["scheme"]["arms"][0]
     assert (made["key"], made["share"], made["offer"], made["script"]) == (
         "call",
@@ -131,6 +146,8 @@ def test_a_draft_is_written_step_by_step(watched: Watched, campaign: httpx.Clien
         arm["script"],
     )
     assert written["people"]["orgs"] == told["people"]["orgs"][:1]
+    watched.open(f"/campaigns/{written['id']}")
+    page.locator(".fix").get_by_text("计划查看（成组序贯）：50%、100%（O'Brien–Fleming）").wait_for()
     assert [each for each in watched.errors if "422" not in each] == []
     assert watched.outside == []
 

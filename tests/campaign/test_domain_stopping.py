@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from pydantic import ValidationError
 
 from services.campaign.domain.fixes import contradictions
 from services.campaign.domain.plan import plan_of
@@ -48,3 +49,11 @@ def test_a_margin_belongs_to_a_guardrail() -> None:
 def test_a_margin_is_above_zero(margin: str) -> None:
     with pytest.raises(ValueError, match="margins"):
         content(margins={"complaints_30d": margin})
+
+
+@pytest.mark.parametrize("looks", [[], [1.0], [0.5, 0.505, 1.0], [0.5, 0.9]])
+def test_looks_that_cannot_be_are_refused_at_their_field(looks: list[float]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        content(stop={"kind": "group_sequential", "looks": looks})
+    (error,) = refused.value.errors()
+    assert error["loc"] == ("objective", "stop", "group_sequential", "looks")

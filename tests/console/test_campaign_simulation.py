@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import httpx
+import pytest
+
 from services.console.api import Api
 from services.console.i18n import Texts
-from services.console.pages.campaign_simulation import _outcome
+from services.console.pages.campaign_simulation import _by_rule, _outcome
 from services.console.session import User
 from services.console.view import View
-from shared.contracts.campaign import Simulation
+from shared.contracts.campaign import CampaignView, Simulation
+from tests.console.test_studio_steps import VIEW
 
 COUNTED = {
     "audience": 9,
@@ -37,9 +41,25 @@ NEED = {
 COST = {"amount": "0.45", "currency": "CNY", "budget": "0.40", "over": "0.05"}
 
 
+SIZE = {
+    "effect": 1.2922,
+    "units": 100,
+    "treated": 90,
+    "hold_out": 10,
+    "design_effect": 1.0,
+    "deviation": 1.0,
+    "alpha": 0.05,
+    "power": 0.8,
+    "method": "t test",
+}
+
+
+def _said_to() -> User:
+    return User(token="t", id="u", name="n", roles=frozenset(), org="hq", staff=None)
+
+
 def _said(**more: Any) -> dict[str, str]:
-    user = User(token="t", id="u", name="n", roles=frozenset(), org="hq", staff=None)
-    view = View(Texts("en"), user, Api({}, "t"))
+    view = View(Texts("en"), _said_to(), Api({}, "t"))
     pairs = _outcome(view, Simulation.model_validate({**COUNTED, **more}))
     return {name: str(cell) for name, cell in pairs}
 
@@ -63,3 +83,43 @@ def test_cost_and_value_are_said_or_why_they_are_not() -> None:
     assert _said()["Expected value"].startswith("unknown")
     value = {"amount": "120.50", "currency": "CNY", "customers": 7}
     assert _said(expected_value=value)["Expected value"] == "¥120.50 from 7 customers the optimisation chose"
+
+
+PLANNED = {"kind": "always_valid", "tuned_for": 100}
+
+
+@pytest.mark.parametrize(
+    ("stop", "asked"),
+    [
+        (
+            PLANNED,
+            {"kind": "mean", "deviation": 1, "units": 100, "hold_out": 0.1, "stop": PLANNED},
+        ),
+        ({"kind": "fixed"}, None),
+    ],
+)
+async def test_the_smallest_effect_is_said_by_the_stop_rule_too(
+    stop: dict[str, Any], asked: dict[str, Any] | None
+) -> None:
+    bodies = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(httpx.Response(200, content=request.content).json())
+        return httpx.Response(200, json=SIZE)
+
+    evaluation = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://x")
+    objective = {"primary_metric": "net_inflow_30d", "stop": stop}
+    campaign = CampaignView.model_validate({**VIEW, "objective": objective})
+    counted = {
+        **COUNTED,
+        "arms": {"sms": 90, "call": 300},
+        "hold_out": 10,
+        "minimum_detectable_effect": 0.934,
+    }
+    found = Simulation.model_validate(counted)
+    view = View(Texts("en"), _said_to(), Api({"evaluation": evaluation}, "t"))
+    effect = await _by_rule(view, campaign, found)
+    said = dict(_outcome(view, found, effect))["Smallest effect it can show"]
+    assert bodies == ([asked] if asked else [])
+    assert "0.93 standard deviations" in str(said)
+    assert ("by the stop rule: 1.29 standard deviations" in str(said)) == (asked is not None)

@@ -1,13 +1,15 @@
 """What the studio's steps write: put together, compared, copied, and told apart afterwards."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import httpx
 import pytest
-from nicegui import Client
+from nicegui import Client, ui
 from nicegui.page import page
+from pydantic import ValidationError
 
 from services.console.api import Api, ApiProblem
 from services.console.i18n import Texts
@@ -26,10 +28,13 @@ from services.console.pages.campaign_studio.scheme import SchemeStep
 from services.console.pages.campaign_studio.step import Step
 from services.console.session import User
 from services.console.view import View
-from services.console.widgets.fields import Parts, Place, text_field
+from services.console.widgets.fields import Parts, Place, show_problems, text_field
 from shared import clock
 from shared.auth import Role
+from shared.contracts.base import LocalText, ProblemItem
 from shared.contracts.campaign import CampaignContent, CampaignView
+from shared.contracts.campaign.fixes import Objective
+from shared.contracts.metrics import EventSource, Metric, MetricKind, MetricSource
 
 VIEW: dict[str, Any] = {
     "id": "0192f0c5-0000-7000-8000-000000000001",
@@ -209,10 +214,14 @@ _OWN_STEPS: tuple[Callable[[View, Choices], Step], ...] = (
 )
 
 
+def _view() -> View:
+    return View(
+        Texts("en"), User("t", "user:x", "X", frozenset({Role.strategist}), "hq", "S9"), Api({}, "token")
+    )
+
+
 def _written(content: CampaignContent) -> dict[str, Any]:
-    user = User("t", "user:x", "X", frozenset({Role.strategist}), "hq", "S9")
-    view = View(Texts("en"), user, Api({}, "token"))
-    steps = [build(view, _NOTHING_KNOWN) for build in _OWN_STEPS]
+    steps = [build(_view(), _NOTHING_KNOWN) for build in _OWN_STEPS]
     for step in steps:
         step.draw(content)
     places = [pointer for step in steps for pointer in step.places()]
@@ -228,6 +237,73 @@ async def test_the_forms_give_back_what_they_were_filled_with(client: Client) ->
     assert written == {part: FULL[part] for part in (*_PARTS, "budget")}
     again = CampaignContent.model_validate(written)
     assert again.model_dump(include=set(_PARTS)) == content.model_dump(include=set(_PARTS))
+
+
+STOPS: list[dict[str, Any]] = [
+    {"kind": "always_valid", "tuned_for": 12000},
+    {
+        "kind": "group_sequential",
+        "spending": "pocock",
+        "looks": [1 / 3, 0.55, 1.0],
+        "customers": None,
+    },
+]
+
+
+COMPLAINTS = Metric(
+    key="complaints_30d",
+    name=LocalText(zh="投诉率", en="Complained"),
+    kind=MetricKind.PROPORTION,
+    window_days=30,
+    source=MetricSource(events=[EventSource(type="complaint.filed")]),
+    built_in=True,
+)
+
+
+@pytest.mark.parametrize("stop", STOPS)
+async def test_a_stop_rule_and_margins_come_back_as_they_were(stop: dict[str, Any], client: Client) -> None:
+    objective = {
+        **FULL["objective"],
+        "guardrails": ["complaints_30d", "txn_count_30d"],
+        "stop": stop,
+        "margins": {"complaints_30d": "0.0021", "txn_count_30d": "1500"},
+    }
+    known = replace(_NOTHING_KNOWN, metrics={"complaints_30d": COMPLAINTS})
+    step = ObjectiveStep(_view(), known)
+    with client:
+        step.draw(CampaignView.model_validate({**FULL, "objective": objective}))
+        assert step.body() == {"objective": objective}
+        fields = step.places()
+        field = fields["/objective/margins/complaints_30d"]
+        assert isinstance(field, ui.input)
+        assert field.value == "0.21"  # in per cent
+        # What was typed stays while guardrails come and go; what is no guardrail has no margin.
+        guards = fields["/objective/guardrails"]
+        assert isinstance(guards, ui.select)
+        guards.set_value(["txn_count_30d"])
+        assert step.body()["objective"]["margins"] == {"txn_count_30d": "1500"}
+        guards.set_value(["complaints_30d"])
+        assert step.body()["objective"]["margins"] == {"complaints_30d": "0.0021"}
+
+
+async def test_what_is_wrong_with_a_stop_rule_stands_at_its_field(client: Client) -> None:
+    step = ObjectiveStep(_view(), _NOTHING_KNOWN)
+    stop = {"kind": "group_sequential", "looks": [0.5, 1.0]}
+    with client:
+        step.draw(CampaignView.model_validate({**FULL, "objective": {**FULL["objective"], "stop": stop}}))
+        places = step.places()
+        looks = places["/objective/stop/group_sequential/looks"]
+        assert isinstance(looks, ui.input)
+        looks.set_value("50，abc, 100%")
+        typed = step.body()["objective"]
+        assert typed["stop"]["looks"] == [0.5, "abc", 1.0]
+        with pytest.raises(ValidationError) as refused:
+            Objective.model_validate(typed)
+        (error,) = refused.value.errors()
+        pointer = "/".join(["/objective", *map(str, error["loc"])])
+        item = ProblemItem(pointer=pointer, detail=error["msg"])
+        assert show_problems(Texts("en"), places, [item]) == []
+        assert looks.error == error["msg"]
 
 
 async def test_empty_forms_write_nothing(client: Client) -> None:

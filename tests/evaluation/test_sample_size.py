@@ -78,6 +78,33 @@ def test_clusters_inflate_and_count() -> None:
     assert drawn.clusters * 200 >= drawn.units
 
 
+LOOKS = {"kind": "group_sequential", "looks": [0.2, 0.4, 0.6, 0.8, 1.0]}
+ALWAYS = {"kind": "always_valid", "tuned_for": 12_000}
+
+
+@pytest.mark.parametrize(
+    ("stop", "bound"),
+    [
+        ({"kind": "fixed"}, 1.95996),
+        # Lan and DeMets with five looks: the bounds of the last ones.
+        (LOOKS, 2.0310),
+        ({**LOOKS, "spending": "pocock"}, 2.3860),
+        # √((w + 1) / w · (ln(w + 1) − 2 ln .05)) with w = −2 ln .05 + ln(1 − 2 ln .05) = 7.936.
+        (ALWAYS, 3.0352),
+    ],
+)
+def test_what_can_be_found_is_by_the_bound_that_the_rule_has_in_the_end(
+    stop: dict[str, Any], bound: float
+) -> None:
+    found = answer(kind="mean", deviation=1, units=12_000, hold_out=0.1, stop=stop)
+    # (bound + z.2) √(1/10800 + 1/1200), by the normal.
+    assert found.effect == pytest.approx((bound + 0.841621) * (1 / 10_800 + 1 / 1_200) ** 0.5, rel=2e-4)
+    assert found.alpha == 0.05
+    if stop != ALWAYS:
+        again = answer(kind="mean", deviation=1, effect=found.effect, hold_out=0.1, stop=stop)
+        assert again.units == pytest.approx(12_000, abs=2)
+
+
 @pytest.mark.parametrize(
     ("asked", "pointer"),
     [
@@ -97,6 +124,9 @@ def test_clusters_inflate_and_count() -> None:
         ({"kind": "ratio", "base": 1, "deviation": 1, "effect": 1}, "/denominator"),
         ({"deviation": 1, "effect": -1, "goal": "non_inferiority"}, "/effect"),
         ({"deviation": 1, "units": 100, "clusters": {"size": 50, "icc": 0.1}}, "/units"),
+        ({"deviation": 1, "effect": 1, "goal": "non_inferiority", "stop": LOOKS}, "/stop"),
+        ({"deviation": 1, "effect": 1, "stop": ALWAYS}, "/units"),
+        ({"deviation": 1, "units": 9000, "stop": ALWAYS, "clusters": {"size": 9, "icc": 0.1}}, "/clusters"),
         (
             {
                 **RATIO,

@@ -1,6 +1,7 @@
 """What has changed in a campaign since somebody decided on it last, line by line."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup
@@ -15,7 +16,7 @@ from services.console.widgets.html import Cell, html, table
 from shared.contracts.campaign import CampaignContent, CampaignView
 from shared.contracts.campaign.decided import DecidedContent
 
-_SHARES = frozenset({"share", "hold_out"})
+_SHARES = frozenset({"share", "hold_out", "looks"})
 _METRICS = frozenset({"primary_metric", "guardrails"})
 _ORGS = frozenset({"org", "orgs"})
 _SEGMENTS = frozenset({"include", "exclude", "segment", "exit_segments"})
@@ -94,14 +95,18 @@ class _Words:
 
     def label(self, way: tuple[str, ...]) -> Cell:
         """`scheme, arms, [call], share` → “方案 · call · 占比”; a field that has no word keeps its name."""
-        part, *rest = way
-        said = [self._t.word("content", part)]
+        said = [self._t.word("content", way[0])]
         said += [
-            self._names.org(step[1:-1]) if step.startswith("[") else self._t.word("content.field", step)
-            for step in rest
+            self._names.org(step[1:-1]) if step.startswith("[") else self._field(step, of)
+            for of, step in pairwise(way)
             if step not in {"arms", "measures"}
         ]
         return " · ".join(said)
+
+    def _field(self, name: str, of: str) -> str:
+        if of == "margins":
+            return metric_name(self._t, self._known, name)
+        return self._t.word("content.field", name)
 
     def value(self, way: tuple[str, ...], value: Any) -> Cell:
         if value is None:
@@ -121,5 +126,6 @@ class _Words:
             **dict.fromkeys(_SEGMENTS, self._names.segment),
             "channel": lambda key: self._t.word("channel", key),
             "unit": lambda key: self._t.word("drawn", key),
+            **dict.fromkeys(("kind", "spending"), lambda key: self._t.word("stop", key)),
         }
         return called[name](str(value)) if name in called else str(value)

@@ -12,6 +12,8 @@ from services.console.pages.words import Metrics, Names, metric_name, quantity
 from services.console.view import View
 from services.console.widgets.html import Cell, facts, html, link, two_lines
 from shared.contracts.campaign import CampaignView
+from shared.contracts.campaign.fixes import Objective
+from shared.contracts.stopping import AlwaysValidStop, FixedStop, GroupSequentialStop
 
 Pairs = list[tuple[str, Cell]]
 
@@ -37,13 +39,35 @@ def _objective(t: Texts, campaign: CampaignView, known: Metrics) -> Pairs | None
     if objective is None:
         return None
     unit = quantity(t, known, objective.primary_metric, _currency(known, objective.primary_metric))
-    guards = t("comma").join(metric_name(t, known, key) for key in objective.guardrails) or NOTHING
+    guards = t("comma").join(_guard(t, objective, known, key) for key in objective.guardrails) or NOTHING
     return [
         (t("fix.metric"), metric_name(t, known, objective.primary_metric)),
         (t("fix.target"), unit.total(objective.target)),
         (t("fix.guardrails"), guards),
         (t("fix.window"), t("days", n=objective.window_days)),
+        (t("fix.stop"), stop_words(t, objective.stop)),
     ]
+
+
+def _guard(t: Texts, objective: Objective, known: Metrics, key: str) -> str:
+    """With the margin by which it may give way, where one is set."""
+    name = metric_name(t, known, key)
+    if key not in objective.margins:
+        return name
+    unit = quantity(t, known, key, _currency(known, key))
+    return t("fix.guardrails.margin", name=name, margin=unit.value(objective.margins[key]))
+
+
+def stop_words(t: Texts, stop: FixedStop | AlwaysValidStop | GroupSequentialStop) -> str:
+    """When the result may be read."""
+    rule = t(f"stop.{stop.kind}")
+    if isinstance(stop, AlwaysValidStop):
+        return t("fix.stop.tuned", rule=rule, n=whole(stop.tuned_for))
+    if isinstance(stop, GroupSequentialStop):
+        looks = t("comma").join(percent(look, 0 if look * 100 % 1 == 0 else 1) for look in stop.looks)
+        planned = t("fix.stop.planned", n=whole(stop.customers)) if stop.customers else ""
+        return t("fix.stop.looks", rule=rule, looks=looks, spending=t(f"stop.{stop.spending}")) + planned
+    return rule
 
 
 def _scheme(t: Texts, campaign: CampaignView) -> Pairs | None:

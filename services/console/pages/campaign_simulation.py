@@ -1,7 +1,6 @@
 """What a launch would do with the audience as it stands: asked for before anybody is contacted."""
 
 from collections.abc import Awaitable, Callable
-from uuid import UUID
 
 from markupsafe import Markup
 from nicegui import ui
@@ -10,25 +9,27 @@ from services.console.api import segment
 from services.console.formats import NOTHING, exact_money, moment, whole
 from services.console.view import View
 from services.console.widgets.fields import Places
-from services.console.widgets.html import Cell, facts, html, tag
+from services.console.widgets.html import Cell, facts, html, tag, two_lines
 from services.console.widgets.states import skeleton
 from shared.auth import Role
 from shared.contracts.campaign import CampaignView, Simulation
 from shared.contracts.campaign.simulation import ChannelNeed, ExpectedCost, ExpectedValue
+from shared.contracts.evaluation.sample_size import SampleSize
+from shared.contracts.stopping import FixedStop
 
 
 def draw_simulation(view: View, campaign: CampaignView) -> None:
     if campaign.missing or not view.user.has(Role.strategist):
         return
 
-    async def asked() -> UUID:
-        return campaign.id
+    async def asked() -> CampaignView:
+        return campaign
 
     simulation_panel(view, asked)
 
 
 def simulation_panel(
-    view: View, asked: Callable[[], Awaitable[UUID | None]], places: Callable[[], Places] = dict
+    view: View, asked: Callable[[], Awaitable[CampaignView | None]], places: Callable[[], Places] = dict
 ) -> None:
     """`asked`: which campaign, or none, having said why. `places`: those of its form, for what is wrong."""
     t = view.t
@@ -39,31 +40,48 @@ def simulation_panel(
         shown = ui.element("div").props('aria-live="polite"')
 
     async def run() -> None:
-        campaign_id = await asked()
-        if campaign_id is None:
+        campaign = await asked()
+        if campaign is None:
             return
         button.disable()
         shown.clear()
         with shown:
             skeleton(80)
-        path = f"/v1/campaigns/{segment(campaign_id)}:simulate"
+        path = f"/v1/campaigns/{segment(campaign.id)}:simulate"
         found = await view.attempt(view.api.post("campaign", path, Simulation), places())
+        by_rule = await _by_rule(view, campaign, found) if found is not None else None
         button.enable()
         shown.clear()
         if found is not None:
             with shown:
-                html(facts(_outcome(view, found)))
+                html(facts(_outcome(view, found, by_rule)))
 
     button.on_click(run)
 
 
-def _outcome(view: View, found: Simulation) -> list[tuple[str, Cell]]:
+async def _by_rule(view: View, campaign: CampaignView, found: Simulation) -> float | None:
+    """What the smallest arm shows by the bound of the campaign's own stop rule, in standard deviations."""
+    stop = campaign.objective.stop if campaign.objective else FixedStop()
+    if stop.kind == "fixed" or found.minimum_detectable_effect is None:
+        return None
+    units = min(found.arms.values()) + found.hold_out
+    asked = {
+        "kind": "mean",
+        "deviation": 1,
+        "units": units,
+        "hold_out": found.hold_out / units,
+        "stop": stop.model_dump(mode="json"),
+    }
+    answer = await view.optional(view.api.post("evaluation", "/v1/sample-size", SampleSize, asked))
+    return answer.effect if answer else None
+
+
+def _outcome(view: View, found: Simulation, by_rule: float | None = None) -> list[tuple[str, Cell]]:
     t = view.t
     kept = [
         f"{t.word('reason', reason)} {whole(count)}" for reason, count in found.suppressed.items() if count
     ]
     arms = [f"{arm} {whole(count)}" for arm, count in found.arms.items()]
-    smallest = found.minimum_detectable_effect
     minutes = found.manager_minutes
     lately = found.trigger
     since = t("trigger.estimate", n=whole(lately.moved), time=moment(lately.since)) if lately else ""
@@ -87,11 +105,16 @@ def _outcome(view: View, found: Simulation) -> list[tuple[str, Cell]]:
         *((t("simulation.channel", name=_name(view, each)), _channel(view, each)) for each in found.channels),
         (t("simulation.cost"), _cost(view, found.cost)),
         (t("simulation.value"), _value(view, found.expected_value)),
-        (
-            t("simulation.smallest"),
-            NOTHING if smallest is None else t("simulation.deviations", n=f"{smallest:.2f}"),
-        ),
+        (t("simulation.smallest"), _smallest(view, found.minimum_detectable_effect, by_rule)),
     ]
+
+
+def _smallest(view: View, smallest: float | None, by_rule: float | None) -> Cell:
+    t = view.t
+    if smallest is None:
+        return NOTHING
+    said = t("simulation.deviations", n=f"{smallest:.2f}")
+    return said if by_rule is None else two_lines(said, t("simulation.deviations.rule", n=f"{by_rule:.2f}"))
 
 
 def _beyond(view: View, contacts: int) -> str:

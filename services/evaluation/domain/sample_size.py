@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import ceil, isfinite, sqrt
 from typing import TYPE_CHECKING
 
+from scipy import stats
+
 from services.evaluation.domain.power import (
     LARGEST,
     design_effect,
@@ -17,7 +19,9 @@ from services.evaluation.domain.power import (
     ratio_deviation,
     units_in_all,
 )
+from services.evaluation.domain.sequential import confidence_sequence, spending_bounds
 from shared.contracts.evaluation.sample_size import SampleSize, SampleSizeRequest
+from shared.contracts.stopping import AlwaysValidStop, GroupSequentialStop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +35,11 @@ _METHODS = {
     ("ratio", False): "ratio of means by the delta method, t test by the non-central t",
     ("ratio", True): "ratio of means by the delta method, non-inferiority by the one-sided non-central t",
 }
+_READ = {
+    "fixed": "",
+    "always_valid": "; at the end, by the always-valid interval",
+    "group_sequential": "; at the last look, by its bound",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,8 @@ class Unanswerable:
 
 def question_errors(asked: SampleSizeRequest) -> list[Unanswerable]:
     """Everything that does not fit together in the question."""
-    return [*_of_goal(asked), *(_of_proportion(asked) if asked.kind == "proportion" else _of_mean(asked))]
+    of_kind = _of_proportion(asked) if asked.kind == "proportion" else _of_mean(asked)
+    return [*_of_goal(asked), *_of_stop(asked), *of_kind]
 
 
 def _of_goal(asked: SampleSizeRequest) -> Iterator[Unanswerable]:
@@ -59,6 +69,16 @@ def _of_goal(asked: SampleSizeRequest) -> Iterator[Unanswerable]:
         yield Unanswerable("/explained", "only means are adjusted by what was before")
     if asked.clusters and asked.units is not None and asked.units / asked.clusters.size < FEWEST_CLUSTERS:
         yield Unanswerable("/units", f"make fewer than {FEWEST_CLUSTERS} clusters")
+
+
+def _of_stop(asked: SampleSizeRequest) -> Iterator[Unanswerable]:
+    if asked.stop.kind != "fixed" and asked.goal == "non_inferiority":
+        yield Unanswerable("/stop", "has no say: margins are judged when all windows have closed")
+    if isinstance(asked.stop, AlwaysValidStop):
+        if asked.units is None and asked.effect is not None:
+            yield Unanswerable("/units", "are needed: how wide an always-valid interval is depends on them")
+        if asked.clusters:
+            yield Unanswerable("/clusters", "do not go with an always-valid rule, which counts customers")
 
 
 def _of_proportion(asked: SampleSizeRequest) -> Iterator[Unanswerable]:
@@ -88,15 +108,29 @@ def _of_mean(asked: SampleSizeRequest) -> Iterator[Unanswerable]:
 def sample_size(asked: SampleSizeRequest) -> SampleSize | Unanswerable:
     """The answer to a question without errors; `Unanswerable` where no number of customers would do."""
     inflated = _inflated(asked)
+    read = asked.model_copy(update={"alpha": _last_level(asked)})
     if asked.units is not None:
-        effect = _effect(asked, asked.units, inflated)
+        effect = _effect(read, asked.units, inflated)
         if effect is None:
             return Unanswerable("/units", "are too few: not even everybody could be told from the base")
         return _answer(asked, effect, float(asked.units), inflated)
-    units = _units(asked, asked.effect or 0.0, inflated)
+    units = _units(read, asked.effect or 0.0, inflated)
     if not isfinite(units) or units > LARGEST:
         return Unanswerable("/effect", f"is too small: it needs more than {LARGEST:g} customers")
     return _answer(asked, asked.effect or 0.0, units, inflated)
+
+
+def _last_level(asked: SampleSizeRequest) -> float:
+    """Level of a plain two-sided test with the bound that the stop rule has in the end. What may be found at
+    an earlier look comes on top: the power is no less than asked for.
+    """
+    if isinstance(asked.stop, GroupSequentialStop):
+        bound = spending_bounds(asked.stop.looks, asked.alpha, asked.stop.spending)[-1]
+    elif isinstance(asked.stop, AlwaysValidStop) and asked.units is not None:
+        bound = confidence_sequence(0.0, 1.0, asked.units, asked.alpha, asked.stop.tuned_for)[1]
+    else:
+        return asked.alpha
+    return float(2 * stats.norm.sf(bound))
 
 
 def _inflated(asked: SampleSizeRequest) -> float:
@@ -173,5 +207,5 @@ def _answer(asked: SampleSizeRequest, effect: float, units: float, inflated: flo
         deviation=_deviation(asked),
         alpha=asked.alpha,
         power=asked.power,
-        method=_METHODS[asked.kind, asked.goal == "non_inferiority"],
+        method=_METHODS[asked.kind, asked.goal == "non_inferiority"] + _READ[asked.stop.kind],
     )

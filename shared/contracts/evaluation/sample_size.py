@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.contracts.base import Schema
+from shared.contracts.stopping import FixedStop, StopRule
 
 Positive = Annotated[float, Field(gt=0, le=1e15, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -78,6 +79,11 @@ class SampleSizeRequest(Schema):
     ] = 0.0
     goal: Literal["difference", "non_inferiority"] = "difference"
     clusters: Clustering | None = None
+    stop: StopRule = Field(
+        default_factory=FixedStop,
+        description="The answer is by the bound that this rule has when the last window has closed. An"
+        " always-valid rule asks for `units`",
+    )
     alpha: Annotated[float, Field(ge=1e-6, le=0.5, allow_inf_nan=False)] = 0.05
     power: Annotated[float, Field(ge=0.5, le=0.9999, allow_inf_nan=False)] = 0.8
 

@@ -1,4 +1,4 @@
-"""First fix: what shall change, by how much, without harming what."""
+"""First fix: what shall change, by how much, without harming what, and when that may be said."""
 
 from typing import Any
 
@@ -6,10 +6,12 @@ from nicegui import ui
 
 from services.console.pages.campaign_studio.choices import Choices, kpis
 from services.console.pages.campaign_studio.step import kept, many, one
+from services.console.pages.campaign_studio.stopping import MarginFields, StopFields
 from services.console.view import View
 from services.console.widgets.fields import Place, number_field, rounded, text_field
 from services.console.widgets.numbers import number
 from shared.contracts.campaign import CampaignContent
+from shared.contracts.stopping import FixedStop
 
 _USUAL_DAYS = 30
 
@@ -23,7 +25,7 @@ class ObjectiveStep:
 
     def draw(self, content: CampaignContent) -> None:
         t, objective = self._t, content.objective
-        self._kept = kept(objective)
+        self._kept = kept(objective, without=("stop", "margins"))
         target = objective.target if objective else None
         with ui.element("div").classes("grid cols-2").style("gap: 10px"):
             self._metric = one(t("fix.metric"), self._kpis, objective.primary_metric if objective else None)
@@ -34,6 +36,9 @@ class ObjectiveStep:
             )
             days = objective.window_days if objective else _USUAL_DAYS
             self._window = number_field(t("campaign_studio.window"), days)
+        margins = objective.margins if objective else {}
+        self._margins = MarginFields(t, self._known.metrics, self._guards, margins)
+        self._stop = StopFields(t, objective.stop if objective else FixedStop())
 
     def body(self) -> dict[str, Any]:
         target = number(self._target.value) or None
@@ -46,7 +51,7 @@ class ObjectiveStep:
             "key_tiers": list(self._tiers.value),
             "window_days": rounded(self._window),
         }
-        return {"objective": {**self._kept, **written}}
+        return {"objective": {**self._kept, **written, **self._stop.body(), **self._margins.body()}}
 
     def places(self) -> dict[str, Place]:
         return {
@@ -56,4 +61,6 @@ class ObjectiveStep:
             "/objective/guardrails": self._guards,
             "/objective/key_tiers": self._tiers,
             "/objective/window_days": self._window,
+            **self._margins.places(),
+            **self._stop.places(),
         }

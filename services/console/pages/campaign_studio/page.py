@@ -1,7 +1,6 @@
 """Campaign studio: create and change a campaign step by step, with a simulation beside it."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from markupsafe import Markup
 from nicegui import ui
@@ -101,7 +100,7 @@ def _actions(view: View, studio: Studio) -> None:
     show()
 
 
-async def _simulated(view: View, studio: Studio) -> UUID | None:
+async def _simulated(view: View, studio: Studio) -> CampaignView | None:
     """The campaign to simulate: it is simulated as it is stored."""
     t, stored = view.t, studio.stored
     if stored is None or studio.changes():
@@ -110,4 +109,4 @@ async def _simulated(view: View, studio: Studio) -> UUID | None:
     if stored.missing:
         ui.notify(t("campaign_studio.simulate.missing"), type="warning")
         return None
-    return stored.id
+    return stored
