@@ -21,6 +21,7 @@ from services.evaluation.usecases import (
     evaluations,
     registrations,
     response_models,
+    scorecard_publication,
     scorecards,
     service_quality,
 )
@@ -111,7 +112,10 @@ async def draw_scorecard(job: JobRun) -> dict[str, Any]:
     if publish:
         await job.progress(0.9, "publishing")
         async with job.runtime.db.transaction(actor=job.principal) as session:
-            await scorecards.publish(session, principal, scorecard_id)
+            former = UUID(job.args["supersedes"]) if "supersedes" in job.args else None
+            await scorecard_publication.publish(
+                session, principal, scorecard_id, former, job.args.get("reason")
+            )
     return {"bulletin": f"/v1/ranking-bulletins/{scorecard_id}", "scorecard_id": str(scorecard_id)}
 
 

@@ -42,6 +42,12 @@ class Found:
     heads: Sequence[ScorecardHead]
     bulletin: RankingBulletin | None
 
+    def holds(self, like: ScorecardHead) -> ScorecardHead | None:
+        """What is published of the same period, level and organisation."""
+        kind = (like.period, like.level, like.depth, like.org)
+        alike = (head for head in self.heads if (head.period, head.level, head.depth, head.org) == kind)
+        return next((head for head in alike if head.state == "published"), None)
+
 
 @page("/scorecards", title="scorecards.title", nav="scorecards")
 async def scorecards_page(view: View) -> None:
@@ -94,7 +100,7 @@ class _Desk:
             with ui.element("section").classes("panel"):
                 empty_state(t("scorecards.empty"), t("scorecards.empty.do"))
             return
-        self._head(found.bulletin)
+        self._head(found.bulletin, found.holds(found.bulletin))
         if found.bulletin.subjects:
             self._plot(found.bulletin)
         else:
@@ -116,7 +122,7 @@ class _Desk:
         select.props("outlined dense options-dense").style("min-width: 180px")
         select.on_value_change(lambda event: choose(str(event.value)))
 
-    def _head(self, bulletin: RankingBulletin) -> None:
+    def _head(self, bulletin: RankingBulletin, holds: ScorecardHead | None) -> None:
         t = self._view.t
         said = [
             t("scorecards.as_of", at=moment(bulletin.as_of)),
@@ -137,9 +143,11 @@ class _Desk:
             )
             mine = self._view.user.has(*WRITERS) and self._view.user.covers(bulletin.org)
             if bulletin.state == "draft" and mine:
-                ui.button(t("scorecards.publish"), on_click=lambda: self._publish(bulletin)).props(
+                ui.button(t("scorecards.publish"), on_click=lambda: self._publish(bulletin, holds)).props(
                     "unelevated no-caps"
                 )
+        for line in corrections(self._view, bulletin):
+            html(Markup('<p class="small">{}</p>').format(line))
 
     def _plot(self, bulletin: RankingBulletin) -> None:
         t = self._view.t
@@ -162,12 +170,22 @@ class _Desk:
             job, self._level = asked
             self._watch(job, "scorecards.computed")
 
-    async def _publish(self, bulletin: RankingBulletin) -> None:
+    async def _publish(self, bulletin: RankingBulletin, holds: ScorecardHead | None) -> None:
+        """In the place of what holds, if anything does; whoever does that says why."""
         t = self._view.t
         text = t("scorecards.publish.confirm", title=_title(self._view, bulletin))
-        if await confirm(t, title=t("scorecards.publish"), text=text) is None:
+        field = None
+        if holds:
+            text += " " + t("scorecards.supersede.confirm", title=_title(self._view, holds))
+            field = t("scorecards.supersede.reason")
+        reason = await confirm(
+            t, title=t("scorecards.publish"), text=text, field=field, required=holds is not None
+        )
+        if reason is None:
             return
         body = {"scorecard_id": str(bulletin.id)}
+        if holds:
+            body |= {"supersedes": str(holds.id), "reason": reason}
         job = await self._view.attempt(
             self._view.api.post("evaluation", "/v1/scorecards:publish", JobView, body)
         )
@@ -210,8 +228,23 @@ class _Desk:
         await self._again()
 
 
+def corrections(view: View, head: ScorecardHead) -> list[str]:
+    """What it took the place of, and what took its place."""
+    t, said = view.t, []
+    if head.reason:
+        said.append(t("scorecards.supersedes", n=whole((head.number or 2) - 1), reason=head.reason))
+    if head.superseded_at:
+        number = whole((head.number or 1) + 1)
+        said.append(t("scorecards.superseded", at=moment(head.superseded_at), n=number))
+    elif head.state == "published":
+        said.append(t("scorecards.correct"))
+    return said
+
+
 def _title(view: View, head: ScorecardHead) -> str:
     parts = [head.period, head.org, view.t.word("state", head.state)]
+    if head.number and (head.number > 1 or head.state == "superseded"):
+        parts.append(view.t("scorecards.number", n=whole(head.number)))
     if head.depth is not None:
         parts.insert(2, view.t("scorecards.at_depth", n=head.depth))
     return " · ".join(parts)

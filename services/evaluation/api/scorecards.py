@@ -7,7 +7,8 @@ from fastapi import Body, Path, Query, Response
 
 from services.evaluation.api.access import ScorecardRead, ScorecardWrite
 from services.evaluation.queries.scorecards import bulletin, head_page, history
-from services.evaluation.usecases.scorecards import request_draft, request_publication
+from services.evaluation.usecases.scorecard_publication import request_publication
+from services.evaluation.usecases.scorecards import request_draft
 from shared.contracts.base import JobView, OrgPath, Page
 from shared.contracts.evaluation.scorecards import (
     RankingBulletin,
@@ -34,6 +35,8 @@ Subject = Annotated[
     ),
 ]
 
+ScorecardId = Annotated[UUID, Path(description="Id of a draft or a published scorecard")]
+
 
 @router.get("/scorecards")
 async def list_scorecards(
@@ -43,9 +46,11 @@ async def list_scorecards(
     level: Annotated[ScorecardLevel | None, Query(description="Only of branches, or only of staff")] = None,
     period: Annotated[ScorecardPeriod | None, Query(description="Only of this month or quarter")] = None,
     org: Annotated[OrgPath | None, Query(description="Only those that compare this organisation's")] = None,
-    state: Annotated[ScorecardState | None, Query(description="Only drafts, or only published ones")] = None,
+    state: Annotated[
+        ScorecardState | None, Query(description="Only those that hold, drafts, or superseded ones")
+    ] = None,
 ) -> Page[ScorecardHead]:
-    """Drafts and published ones, newest first, without their subjects. Managers see published ones."""
+    """Drafts and published ones, newest first, without their subjects. Managers see no drafts."""
     return await head_page(session, principal, page, level, period, org, state)
 
 
@@ -69,8 +74,10 @@ async def publish_scorecard(
     body: Annotated[ScorecardPublish, Body()],
     response: Response,
 ) -> JobView:
-    """Freeze a draft as it stands, or compute and freeze what is asked for. There is one for each period,
-    level and organisation, and it never changes; 409 while outcomes of the period are still open.
+    """Freeze a draft as it stands, or compute and freeze what is asked for. One holds for each period, level
+    and organisation, and it never changes; 409 while outcomes of the period are still open.
+
+    One that does not hold is superseded: name it with the reason. It stays readable and says by what.
     """
     job = await request_publication(session, principal, body)
     response.headers["Location"] = location_of(job)
@@ -81,7 +88,7 @@ async def publish_scorecard(
 async def get_ranking_bulletin(
     session: Session,
     principal: ScorecardRead,
-    scorecard_id: Annotated[UUID, Path(description="Id of a draft or a published scorecard")],
+    scorecard_id: Annotated[UUID, Path(description="Id of a draft, or of what was ever published")],
 ) -> RankingBulletin:
     """Who is where, with intervals: the reader's own organisation and below; managers see themselves."""
     return await bulletin(session, principal, scorecard_id)

@@ -23,12 +23,22 @@ from shared.pagination import PageRequest, paginate
 
 _OVERSEERS = (Role.strategist, Role.approver, Role.branch_head, Role.auditor, Role.integrator)
 _RECORDS = 24
+_SINCE = (
+    "state",
+    "number",
+    "supersedes",
+    "reason",
+    "published_at",
+    "published_by",
+    "superseded_by",
+    "superseded_at",
+)
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
 
 def head_of(row: ScorecardRow) -> ScorecardHead:
-    since = {"state": row.state, "published_at": row.published_at, "published_by": row.published_by}
-    return ScorecardHead.model_validate(row.document | since)
+    """As it was computed, and what became of it since."""
+    return ScorecardHead.model_validate(row.document | {name: getattr(row, name) for name in _SINCE})
 
 
 async def head_page(
@@ -67,12 +77,12 @@ async def bulletin(session: AsyncSession, principal: Principal, scorecard_id: UU
 
 
 async def history(session: AsyncSession, principal: Principal, subject: str) -> SubjectHistory:
-    """The newest period first; NotFound also of subjects of other organisations."""
+    """What holds, the newest period first; NotFound also of subjects of other organisations."""
     last_day = ScorecardRow.document["last_day"].astext
     statement = (
         select(ScorecardRow, ScorecardSubject)
         .join(ScorecardSubject, ScorecardSubject.scorecard_id == ScorecardRow.id)
-        .where(ScorecardSubject.subject == subject)
+        .where(ScorecardSubject.subject == subject, ScorecardRow.state != "superseded")
         .order_by(last_day.desc(), ScorecardRow.computed_at.desc(), ScorecardRow.id.desc())
         .limit(_RECORDS)
     )
@@ -91,7 +101,7 @@ def _open_to(principal: Principal, statement: AnySelect) -> AnySelect:
     """Drafts are for who oversees others."""
     if principal.has(*_OVERSEERS):
         return statement
-    return statement.where(ScorecardRow.state == "published")
+    return statement.where(ScorecardRow.state != "draft")
 
 
 def _own(principal: Principal, statement: AnySelect) -> AnySelect:

@@ -1,4 +1,4 @@
-"""Scorecards: computed as drafts, looked at, then frozen and told of."""
+"""Scorecards: asked for, computed on one reading of the store, and kept as drafts."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -12,33 +12,28 @@ import pyarrow as pa
 from sqlalchemy import ColumnElement, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.evaluation.domain.indicators import INDICATORS, Indicator, closes_on, days_of
+from services.evaluation.domain.indicators import INDICATORS, Indicator, days_of
 from services.evaluation.domain.scorecard import ALPHA, DRAWS, Observed, beside, compare, of_customers
 from services.evaluation.models import ScorecardRow, ScorecardSubject
 from services.evaluation.queries import scorecard_cards as documents
-from services.evaluation.queries.scorecards import head_of
 from services.evaluation.store import Store
 from services.evaluation.store.scorecards import SHARES, Given, Outcomes, ScorecardQuestion, given
 from shared import clock
-from shared.audit import audit
 from shared.auth import Principal
 from shared.columnar import ARROW
 from shared.contracts.base import JobView
 from shared.contracts.evaluation.scorecards import (
     ScorecardHead,
     ScorecardMethod,
-    ScorecardPublish,
     ScorecardWanted,
     SubjectCard,
 )
-from shared.contracts.events import ComparedIndicator, ScorecardPublished
-from shared.errors import Conflict, FieldError, Forbidden, NotFound, Unavailable, Unprocessable
+from shared.errors import FieldError, Forbidden, Unavailable, Unprocessable
 from shared.jobs import defer
-from shared.outbox import emit
 
 TASK = "scorecard"
 _METHOD = "additive case-mix model, hierarchical shrinkage, ranks of posterior draws"
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('huanying.scorecard'))")
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('huanying.scorecard'))")
 
 
 # ── asking ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -46,67 +41,30 @@ _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('huanying.scorecard
 
 async def request_draft(session: AsyncSession, principal: Principal, wanted: ScorecardWanted) -> JobView:
     """Queue the computation; it replaces an earlier draft of the same."""
-    _check(principal, wanted)
-    return await defer(session, principal, TASK, _args(principal, wanted=wanted, publish=False))
+    check(principal, wanted)
+    return await defer(session, principal, TASK, arguments(principal, wanted=wanted, publish=False))
 
 
-async def request_publication(
-    session: AsyncSession, principal: Principal, asked: ScorecardPublish
-) -> JobView:
-    """Queue the publication of a draft, or of what is computed then. Conflict when it cannot be published."""
-    if asked.wanted is not None:
-        _check(principal, asked.wanted)
-        wanted, scorecard_id = asked.wanted, None
-    else:
-        scorecard_id = asked.scorecard_id
-        row = await session.get(ScorecardRow, scorecard_id)
-        if row is None:
-            raise NotFound("There is no such draft in your organisation: a newer one may have replaced it.")
-        _require_org(principal, row.org_path)
-        if row.state == "published":
-            raise Conflict("This scorecard is published already.", slug="already-published")
-        wanted = _wanted_of(head_of(row))
-    _require_closed(wanted)
-    await _require_unpublished(session, wanted)
-    args = _args(principal, wanted=wanted, publish=True)
-    return await defer(
-        session, principal, TASK, args | ({"scorecard_id": str(scorecard_id)} if scorecard_id else {})
-    )
-
-
-def _args(principal: Principal, *, wanted: ScorecardWanted, publish: bool) -> dict[str, object]:
+def arguments(principal: Principal, *, wanted: ScorecardWanted, publish: bool) -> dict[str, object]:
+    """Of the job."""
     return {"wanted": wanted.model_dump(mode="json"), "publish": publish, "org": principal.org}
 
 
-def _check(principal: Principal, wanted: ScorecardWanted) -> None:
-    _require_org(principal, wanted.org)
+def check(principal: Principal, wanted: ScorecardWanted) -> None:
+    """Forbidden outside the principal's organisation; 422 when the period has not begun."""
+    require_org(principal, wanted.org)
     if days_of(wanted.period)[0] > clock.today():
         raise Unprocessable("The period has not begun.", errors=[FieldError("/period", "lies in the future")])
 
 
-def _require_org(principal: Principal, org: str) -> None:
+def require_org(principal: Principal, org: str) -> None:
+    """Forbidden when it is not of the principal's organisation."""
     if not principal.covers(org):
         raise Forbidden(f"{org} is not of your organisation")
 
 
-def _require_closed(wanted: ScorecardWanted) -> None:
-    closes = closes_on(wanted.period)
-    if clock.today() < closes:
-        raise Conflict(
-            f"Outcomes of {wanted.period} are known from {closes.isoformat()} on: only a draft till then.",
-            slug="period-open",
-        )
-
-
-async def _require_unpublished(session: AsyncSession, wanted: ScorecardWanted) -> None:
-    taken = await session.scalar(
-        select(ScorecardRow.id).where(*_same(wanted), ScorecardRow.state == "published")
-    )
-    if taken is not None:
-        raise Conflict(f"Scorecard {taken} is published for this period.", slug="already-published")
-
-
-def _same(wanted: ScorecardWanted) -> tuple[ColumnElement[bool], ...]:
+def same(wanted: ScorecardWanted) -> tuple[ColumnElement[bool], ...]:
+    """Of the same period, level and organisation."""
     return (
         ScorecardRow.level == wanted.level,
         ScorecardRow.depth == _depth(wanted),
@@ -119,7 +77,8 @@ def _depth(wanted: ScorecardWanted) -> int:
     return wanted.depth if wanted.level == "branch" else 0
 
 
-def _wanted_of(head: ScorecardHead) -> ScorecardWanted:
+def wanted_of(head: ScorecardHead) -> ScorecardWanted:
+    """What was asked for."""
     return ScorecardWanted(
         level=head.level,
         period=head.period,
@@ -231,10 +190,10 @@ async def keep(
     session: AsyncSession, principal: Principal, head: ScorecardHead, cards: list[SubjectCard]
 ) -> None:
     """As the draft of its kind, in place of an earlier one. A repetition of the same job changes nothing."""
-    await session.execute(_ONE_AT_A_TIME)
+    await session.execute(ONE_AT_A_TIME)
     if await session.get(ScorecardRow, head.id) is not None:
         return
-    earlier = select(ScorecardRow.id).where(*_same(_wanted_of(head)), ScorecardRow.state == "draft")
+    earlier = select(ScorecardRow.id).where(*same(wanted_of(head)), ScorecardRow.state == "draft")
     await session.execute(delete(ScorecardSubject).where(ScorecardSubject.scorecard_id.in_(earlier)))
     await session.execute(delete(ScorecardRow).where(ScorecardRow.id.in_(earlier)))
     session.add(
@@ -263,38 +222,3 @@ async def keep(
         for card in cards
     )
     await session.flush()
-
-
-async def publish(session: AsyncSession, principal: Principal, scorecard_id: UUID) -> None:
-    """Freeze a draft and tell of it. Conflict when its period has a published one."""
-    await session.execute(_ONE_AT_A_TIME)
-    row = await session.get(ScorecardRow, scorecard_id, with_for_update=True)
-    if row is None:
-        raise NotFound("The draft is gone: a newer one has replaced it.")
-    if row.state == "published":
-        return
-    await _require_unpublished(session, _wanted_of(head_of(row)))
-    row.state, row.published_at, row.published_by = "published", clock.now(), principal.id
-    await session.flush()
-    head = head_of(row)
-    await emit(session, _published(head, row.subjects, row.published_at, principal.id))
-    detail = {"level": head.level, "period": head.period, "depth": head.depth, "subjects": row.subjects}
-    await audit(session, principal, "scorecard.publish", str(row.id), detail, org_path=row.org_path)
-
-
-def _published(head: ScorecardHead, subjects: int, at: datetime, by: str) -> ScorecardPublished:
-    return ScorecardPublished(
-        scorecard_id=head.id,
-        level=head.level,
-        depth=head.depth,
-        period=head.period,
-        org=head.org,
-        subjects=subjects,
-        indicators=[
-            ComparedIndicator(indicator=each.indicator.key, subjects=each.subjects, groups=each.groups)
-            for each in head.comparisons
-        ],
-        input_hash=head.method.input_hash,
-        published_at=at,
-        published_by=by,
-    )

@@ -13,7 +13,7 @@ from shared.contracts.evaluation.effects import Narrative
 from shared.contracts.metrics import Better
 
 ScorecardLevel = Literal["branch", "staff"]
-ScorecardState = Literal["draft", "published"]
+ScorecardState = Literal["draft", "published", "superseded"]
 Standing = Literal["above", "below", "not_distinguishable"]
 ScorecardPeriod = Annotated[
     str,
@@ -30,6 +30,11 @@ IndicatorName = Literal[
     "referred",
     "opportunity_won",
     "complaints",
+]
+Correction = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$"),
+    Field(description="Why the former did not hold; everybody who reads scorecards reads it: name nobody"),
 ]
 ComparisonGap = Literal["no-data", "too-few-subjects", "too-many-subjects", "no-variance"]
 ScoreGap = Literal["too-few", "not-alike", "not-compared"]
@@ -53,18 +58,27 @@ class ScorecardWanted(Schema):
 
 
 class ScorecardPublish(Schema):
-    """`POST /v1/scorecards:publish`: the draft with this id as it stands, or what is asked for, made now."""
+    """`POST /v1/scorecards:publish`: the draft with this id as it stands, or what is asked for, made now.
+
+    With `supersedes` it takes the place of a published one that does not hold, and says why.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"wanted": {"level": "staff", "period": "2026-Q3"}}]}
     )
     scorecard_id: UUID | None = None
     wanted: ScorecardWanted | None = None
+    supersedes: UUID | None = Field(
+        None, description="The published one of the same period, level and organisation"
+    )
+    reason: Correction | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.scorecard_id is None) == (self.wanted is None):
             raise ValueError("name either a draft or what is wanted")
+        if (self.supersedes is None) != (self.reason is None):
+            raise ValueError("what supersedes another says which and why: `supersedes` and `reason` together")
         return self
 
 
@@ -157,13 +171,22 @@ class ScorecardHead(Schema):
     comparisons: list[Comparison]
     method: ScorecardMethod
     reading: Narrative
+    number: int | None = Field(
+        None,
+        description="1 of the first one published, 2 of the one that superseded it; null of a draft",
+    )
+    supersedes: UUID | None = None
+    reason: str | None = Field(None, description="Why the one it supersedes did not hold")
     published_at: Timestamp | None = None
     published_by: str | None = None
+    superseded_by: UUID | None = Field(None, description="The one that holds in its place")
+    superseded_at: Timestamp | None = None
 
 
 class RankingBulletin(ScorecardHead):
     """简报: who is where, with intervals; the reader's own organisation and all below it. Frozen once it is
-    published. Subjects are in the order of their names: no order says who is best.
+    published; one that was superseded stays as it was, and says by what. Subjects are in the order of their
+    names: no order says who is best.
     """
 
     subjects: list[SubjectCard]
@@ -178,7 +201,7 @@ class SubjectRecord(Schema):
 
 
 class SubjectHistory(Schema):
-    """`GET /v1/scorecards/{subject}`: newest period first."""
+    """`GET /v1/scorecards/{subject}`: newest period first, without what was superseded."""
 
     subject: str
     records: list[SubjectRecord]

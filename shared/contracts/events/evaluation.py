@@ -52,7 +52,10 @@ class ComparedIndicator(Schema):
 
 
 class ScorecardPublished(EventData):
-    """A scorecard was frozen. Who is where, readers ask for: it depends on who they are."""
+    """A scorecard was frozen. Who is where, readers ask for: it depends on who they are.
+
+    With `supersedes` it holds in the place of the one named, which stays readable.
+    """
 
     SUBJECT: ClassVar[str] = "evaluation.scorecard_published"
     scorecard_id: UUID
@@ -65,6 +68,9 @@ class ScorecardPublished(EventData):
     input_hash: str
     published_at: Timestamp
     published_by: str
+    number: int = 1
+    supersedes: UUID | None = None
+    reason: str | None = None
 
     def partition_key(self) -> str:
         return str(self.scorecard_id)
