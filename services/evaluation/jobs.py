@@ -21,6 +21,7 @@ from services.evaluation.usecases import (
     evaluations,
     registrations,
     response_models,
+    scorecard_activity,
     scorecard_publication,
     scorecards,
     service_quality,
@@ -101,12 +102,14 @@ async def draw_scorecard(job: JobRun) -> dict[str, Any]:
         wanted = ScorecardWanted.model_validate(job.args["wanted"])
         store, settings = job.runtime.resource(Store), settings_of(job.runtime)
         shares = await scorecards.branch_shares(job.runtime.client("customer"), wanted)
+        done = await scorecard_activity.activity_of(job.runtime.client("campaign"), wanted)
         await _caught_up(job, store, settings.catch_up_seconds, POSITIONS | _DESKS)
         await job.progress(0.4, "reducing outcomes")
         until = clock.now()
         seen = await scorecards.gather(store, wanted, shares, until)
         await job.progress(0.6, "comparing", {"customers": seen.matured, "subjects": len(seen.customers)})
         head, cards = await asyncio.to_thread(scorecards.compute, job.id, wanted, seen, until)
+        cards = scorecard_activity.with_activity(cards, done)
         async with job.runtime.db.transaction(actor=job.principal) as session:
             await scorecards.keep(session, principal, head, cards)
     if publish:

@@ -7,6 +7,7 @@ import pytest
 
 from services.campaign.domain.activity import attained, days_of
 from shared import clock
+from shared.auth import Role
 from shared.contracts.campaign.activity_targets import ActivityPeriod
 from tests.campaign.board import Board, a_month, board
 from tests.campaign.desk import EVERYBODY, PUDONG, desk, merged
@@ -99,5 +100,27 @@ async def test_what_was_done_is_counted_once_and_beside_its_target(board: Board)
     yesterday = (clock.today() - timedelta(days=1)).isoformat()
     before = (await board.call("S1", "GET", f"/activity-attainment?on={yesterday}")).json()["items"]
     assert [counts(each) for each in before] == [[0] * 5] * 2
-    odd = await board.call("S1", "GET", "/activity-attainment?on=0001-01-01")
-    assert odd.status_code == 400
+    assert (await board.call("S1", "GET", "/activity-attainment?on=0001-01-01")).status_code == 400
+    await every_unit_is_told(board)
+
+
+async def every_unit_is_told(board: Board) -> None:
+    """To whoever compares them, branches with what lies deeper, managers by branch."""
+    path, org = "/v1/activity-attainment", PUDONG.rpartition(".")[0]
+    async with board.desk.bank.client(Role.integrator) as system:
+        branches, above, staff = [
+            (await system.get(f"{path}/{unit}", params={"period": "day", "org": org, **more})).json()
+            for unit, more in (("branch", {}), ("branch", {"depth": 1}), ("staff", {}))
+        ]
+        assert (await system.get(f"{path}/teller")).status_code == 422
+        assert (await system.get(f"{path}/staff", params={"on": "0001-01-01"})).status_code == 400
+    (whole,) = (each for each in branches["items"] if each["org"] == PUDONG)
+    assert (whole["manager"], counts(whole)) == (None, [4, 2, 2, 1, 1])
+    assert [each["target"] for each in whole["activities"]] == [None, 4, None, None, None]
+    (deeper,) = above["items"]
+    assert (deeper["org"], counts(deeper)) == (org, counts(whole))
+    assert deeper["activities"][1]["target"] is None
+    of = {each["manager"]: each for each in staff["items"]}
+    assert (counts(of["A"]), counts(of["B"])) == ([4, 1, 2, 1, 0], [0, 1, 1, 0, 1])
+    assert (of["A"]["org"], of["A"]["activities"][0]["target"]) == (PUDONG, 8)
+    assert (await board.call("A", "GET", "/activity-attainment/staff")).status_code == 403

@@ -16,7 +16,6 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from services.evaluation.domain.indicators import closes_on, days_of
 from services.evaluation.store import DeskFeed, Store, open_store
 from services.evaluation.store.scorecards import SHARES, Given, ScorecardQuestion, given
 from shared import clock
@@ -34,6 +33,7 @@ from shared.ids import new_id
 from tests.evaluation.bank import POSITIONS
 from tests.evaluation.test_desks import made, walked, won
 from tests.evaluation.test_loop import ended
+from tests.evaluation.test_scorecard_activity import attained
 from tests.evaluation.test_store import apply, deliver
 from tests.support import Running
 
@@ -223,13 +223,6 @@ def test_volumes_are_the_branchs_own_referrals_and_sales(store: Store) -> None:
     assert (b.opportunities, b.won_amount) == (1, Decimal("900.00"))
 
 
-def test_periods() -> None:
-    assert days_of("2026-12") == (date(2026, 12, 1), date(2026, 12, 31))
-    assert days_of("2028-02") == (date(2028, 2, 1), date(2028, 2, 29))
-    assert days_of("2026-Q4") == (date(2026, 10, 1), date(2026, 12, 31))
-    assert closes_on("2026-Q1") == date(2026, 5, 1)
-
-
 # ── the service ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -270,9 +263,11 @@ async def desk(evaluation: Running, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         return httpx.Response(200, content=body.getvalue().to_pybytes())
 
     customer = httpx.AsyncClient(transport=httpx.MockTransport(exported), base_url="http://customer")
-    monkeypatch.setattr(evaluation.runtime, "client", {"customer": customer}.__getitem__)
+    campaign = httpx.AsyncClient(transport=httpx.MockTransport(attained), base_url="http://campaign")
+    clients = {"customer": customer, "campaign": campaign}
+    monkeypatch.setattr(evaluation.runtime, "client", clients.__getitem__)
     await evaluation.publish(*book.facts())
-    async with evaluation.client(Role.strategist) as client, customer:
+    async with evaluation.client(Role.strategist) as client, customer, campaign:
         yield Desk(evaluation, client, book, f"{at.astimezone(clock.ZONE):%Y-%m}")
 
 

@@ -22,6 +22,8 @@ WordingKeeper = Annotated[Principal, allow_at_head_office(Role.strategist, Role.
 Overseer = Annotated[Principal, allow(Role.strategist, Role.approver, Role.branch_head, Role.auditor)]
 """Those who may know who is held out; a manager who knew could not treat everybody alike."""
 TaskReader = Annotated[Principal, allow(Role.manager, Role.branch_head, Role.strategist, Role.auditor)]
+ActivityReader = Annotated[Principal, allow(Role.branch_head, Role.strategist, Role.auditor, Role.integrator)]
+"""Of everybody in their organisation, beside the others."""
 TaskWorker = Annotated[Principal, allow(Role.manager)]
 TaskDispatcher = Annotated[Principal, allow(Role.branch_head)]
 AbsenceKeeper = Annotated[Principal, allow(Role.manager, Role.branch_head)]

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
-from services.campaign.api.access import TaskDispatcher, TaskReader
+from services.campaign.api.access import ActivityReader, TaskDispatcher, TaskReader
 from services.campaign.models import ActivityTarget
 from services.campaign.queries import activity as queries
+from services.campaign.queries.activity_units import UnitsWanted, read_units
 from services.campaign.usecases import activity_targets as usecases
 from shared import clock
 from shared.contracts.base import Code, OrgPath, Page
@@ -18,6 +19,7 @@ from shared.contracts.campaign.activity_targets import (
     ActivityTargetPatch,
     ActivityTargetView,
     ActivityTargetWrite,
+    ActivityUnit,
 )
 from shared.errors import BadRequest, FieldError
 from shared.pagination import PageParams
@@ -97,8 +99,34 @@ async def get_attainment(
     The customers of an organisation are counted once, whoever spoke to them. An opportunity counts for whose
     it is now.
     """
+    wanted = queries.ActivityWanted(period, _day(on), org or principal.org, manager, limit)
+    return await queries.read_attainment(session, principal, wanted)
+
+
+@router.get(
+    "/activity-attainment/{unit}",
+    summary="Read what all branches or managers did",
+    responses=problem_responses(400),
+)
+async def get_attainment_of_units(
+    session: Session,
+    principal: ActivityReader,
+    unit: ActivityUnit,
+    period: ActivityPeriod = "month",
+    on: Annotated[date | None, Query(description="A day of the period; default: today")] = None,
+    org: Annotated[OrgPath | None, Query(description="Default: your organisation")] = None,
+    depth: Annotated[
+        int, Query(ge=1, le=7, description="Of branches: steps below head office; deeper counts there")
+    ] = 2,
+) -> ActivityAttainment:
+    """Every branch at a depth with its own target, or every manager in each of the organisations whose
+    customers were contacted: whoever did something or has a target, up to 10,000, by name.
+    """
+    return await read_units(session, UnitsWanted(period, _day(on), org or principal.org, unit, depth))
+
+
+def _day(on: date | None) -> date:
     day = on or clock.today()
     if day.year not in _YEARS:
         raise BadRequest("Nothing was done then.", errors=[FieldError("/query/on", "is out of range")])
-    wanted = queries.ActivityWanted(period, day, org or principal.org, manager, limit)
-    return await queries.read_attainment(session, principal, wanted)
+    return day

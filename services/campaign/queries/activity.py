@@ -27,7 +27,7 @@ from shared.db import fetch
 from shared.errors import NotFound
 from shared.pagination import PageRequest, paginate
 
-_DONE = """
+ACTS = """
 WITH act AS (
   SELECT coalesce(a.manager, c.manager) AS manager, c.org_path, c.customer_id, 'calls' AS kind,
     a.disposition NOT IN ('no_answer', 'wrong_number') AS met
@@ -55,15 +55,19 @@ WITH act AS (
   ) AS existing
   FROM (SELECT DISTINCT person FROM chosen WHERE met) AS met
 )
-SELECT org_path, manager, count(*) FILTER (WHERE kind = 'calls'), count(*) FILTER (WHERE kind = 'visits'),
+"""
+"""What was done, by whom and for whom, as `chosen`; whether a person was a customer before, as `known`."""
+COUNTS = """
+  count(*) FILTER (WHERE kind = 'calls'), count(*) FILTER (WHERE kind = 'visits'),
   count(DISTINCT person) FILTER (WHERE met AND NOT existing),
   count(DISTINCT person) FILTER (WHERE met AND existing),
   count(*) FILTER (WHERE kind = 'opportunities')
 FROM chosen LEFT JOIN known USING (person)
-GROUP BY GROUPING SETS ((org_path, manager), ())
 """
+"""In the order of `ACTIVITIES`."""
+_DONE = f"{ACTS} SELECT org_path, manager, {COUNTS} GROUP BY GROUPING SETS ((org_path, manager), ())"
 
-_Key = tuple[str, str | None]
+Key = tuple[str, str | None]
 """Organisation and manager; null: all of the organisation."""
 
 
@@ -82,15 +86,9 @@ async def read_attainment(
     """Of a manager their own; of whoever oversees others the organisation's, and each of its managers'."""
     first, last = days_of(wanted.period, wanted.on)
     manager = whose(principal, wanted.manager)
-    parameters = {
-        "since": datetime.combine(first, time(), clock.ZONE),
-        "until": datetime.combine(last + timedelta(days=1), time(), clock.ZONE),
-        "month": first.replace(day=1),
-        "org": wanted.org,
-        "manager": manager,
-    }
-    whole: _Key = (wanted.org, None)
-    done: dict[_Key, tuple[int, ...]] = {}
+    parameters = between(first, last) | {"org": wanted.org, "manager": manager}
+    whole: Key = (wanted.org, None)
+    done: dict[Key, tuple[int, ...]] = {}
     for org, staff, *counts in await fetch(session, _DONE, parameters):
         done[(org, staff) if staff else whole] = tuple(counts)
     targets = await _targets(session, wanted, first, manager)
@@ -101,12 +99,22 @@ async def read_attainment(
         period=wanted.period,
         first_day=first,
         last_day=last,
-        items=[_item(key, done.get(key, nothing), targets.get(key, {})) for key in shown[: wanted.limit]],
+        items=[item(key, done.get(key, nothing), targets.get(key, {})) for key in shown[: wanted.limit]],
         left_off=max(0, len(shown) - wanted.limit),
     )
 
 
-def _item(key: _Key, done: tuple[int, ...], targets: Mapping[str, int | None]) -> ManagerActivity:
+def between(first: date, last: date) -> dict[str, object]:
+    """What `ACTS` asks for of the days."""
+    return {
+        "since": datetime.combine(first, time(), clock.ZONE),
+        "until": datetime.combine(last + timedelta(days=1), time(), clock.ZONE),
+        "month": first.replace(day=1),
+    }
+
+
+def item(key: Key, done: tuple[int, ...], targets: Mapping[str, int | None]) -> ManagerActivity:
+    """Of an organisation, or of its manager."""
     return ManagerActivity(
         org=key[0],
         manager=key[1],
@@ -119,7 +127,7 @@ def _item(key: _Key, done: tuple[int, ...], targets: Mapping[str, int | None]) -
 
 async def _targets(
     session: AsyncSession, wanted: ActivityWanted, first: date, manager: str | None
-) -> dict[_Key, dict[str, int | None]]:
+) -> dict[Key, dict[str, int | None]]:
     """The newest of each that holds on the period's first day: the organisation's own, and its managers'."""
     named = ActivityTarget.manager.is_not(None)
     query = select(ActivityTarget).where(

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from shared.contracts.evaluation.scorecards import IndicatorName
 
 WINDOW_DAYS = 30
 """Days after assignment in which an outcome counts; customers whose days are not over yet are left out."""
 
 Unit = Literal["money", "share"]
 Role = Literal["outcome", "effect", "activity", "guardrail"]
-IndicatorKey = Literal[
-    "net_inflow",
-    "net_inflow_effect",
-    "conversion",
-    "contacted",
-    "reached",
-    "responded",
-    "referred",
-    "opportunity_won",
-    "complaints",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +22,7 @@ class Indicator:
     `column` of the store's reading holds its outcome, one value a customer and campaign.
     """
 
-    key: IndicatorKey
+    key: IndicatorName
     name: tuple[str, str]
     counted: tuple[str, str]
     unit: Unit
@@ -130,6 +122,12 @@ def days_of(period: str) -> tuple[date, date]:
     first = date(year, 3 * int(part[1:]) - 2 if months == 3 else int(part), 1)
     following = date(year + (first.month + months > 12), (first.month + months - 1) % 12 + 1, 1)
     return first, following - timedelta(days=1)
+
+
+def months_of(period: str) -> list[date]:
+    """First days of its months."""
+    first, last = days_of(period)
+    return [first.replace(month=month) for month in range(first.month, last.month + 1)]
 
 
 def closes_on(period: str) -> date:

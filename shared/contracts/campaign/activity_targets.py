@@ -10,6 +10,7 @@ from shared.contracts.base import Code, OrgPath, Schema, Timestamp
 
 ActivityPeriod = Literal["day", "week", "month"]
 Activity = Literal["calls", "visits", "new_customers", "existing_customers", "opportunities"]
+ActivityUnit = Literal["branch", "staff"]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
@@ -92,5 +93,7 @@ class ActivityAttainment(Schema):
     period: ActivityPeriod
     first_day: date
     last_day: date
-    items: list[ManagerActivity] = Field(description="The organisation, then its managers")
-    left_off: int = Field(description="Managers beyond the limit")
+    items: list[ManagerActivity] = Field(
+        description="The organisation, then its managers; or the branches or managers that were asked for"
+    )
+    left_off: int = Field(description="Beyond the limit")

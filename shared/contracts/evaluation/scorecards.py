@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from shared.contracts.base import Code, LocalText, Money, Number, OrgPath, Schema, Share, Timestamp
+from shared.contracts.campaign.activity_targets import Attained
 from shared.contracts.evaluation.effects import Narrative
 from shared.contracts.metrics import Better
 
@@ -136,6 +137,16 @@ class Volumes(Schema):
     won_amount: Money = Field(description="CNY")
 
 
+class SubjectActivity(Schema):
+    """What was done in a month beside the target, as the campaign service counted it when the scorecard was
+    computed. Said with the rest and frozen with it; nobody is compared by it.
+    """
+
+    month: Annotated[str, Field(examples=["2026-09"])]
+    org: OrgPath = Field(description="Whose customers were contacted; of a manager, one or several branches")
+    activities: list[Attained]
+
+
 class SubjectCard(Schema):
     subject: Annotated[str, Field(description="Path of a branch, or a staff code")]
     org: OrgPath
@@ -143,6 +154,9 @@ class SubjectCard(Schema):
     customers: Number = Field(description="Given in the period, by shares")
     scores: list[Score]
     volumes: Volumes | None = Field(None, description="Of branches")
+    activity: list[SubjectActivity] = Field(
+        default_factory=list, description="By month; empty of what was computed before it was kept"
+    )
 
 
 class ScorecardMethod(Schema):
@@ -150,7 +164,7 @@ class ScorecardMethod(Schema):
     alpha: float
     draws: int
     code_version: str
-    input_hash: str = Field(description="Of all figures that went in; the draws' seed comes of it")
+    input_hash: str = Field(description="Of all figures that are compared; the draws' seed comes of it")
 
 
 class ScorecardHead(Schema):
