@@ -49,8 +49,11 @@ class CaterpillarShape:
     height: float
 
 
-def caterpillar_shape(rows: Sequence[CaterpillarRow], width: float) -> CaterpillarShape:
-    low, high = room([end for row in rows if row.found for end in row.found])
+def caterpillar_shape(
+    rows: Sequence[CaterpillarRow], width: float, ends: Sequence[float] = ()
+) -> CaterpillarShape:
+    """The axis holds all intervals, and `ends` of those in other pictures on the same scale."""
+    low, high = room([*ends, *(end for row in rows if row.found for end in row.found)])
     left, right = _columns(rows, width)
     places = [_TOP + _ROW * (number + 0.5) for number in range(len(rows))]
     cuts = [
@@ -68,10 +71,11 @@ def caterpillar(
     palette: Palette,
     *,
     higher_is_better: bool = True,
+    ends: Sequence[float] = (),
     width: float = 1180,
 ) -> Markup:
     """In the order of `rows`; the upright line is zero, what is typical."""
-    shape = caterpillar_shape(rows, width)
+    shape = caterpillar_shape(rows, width, ends)
     bottom, (left, right) = shape.height - _BOTTOM, (shape.x.start, shape.x.end)
     parts = [
         label(left - 14, _TOP - 10, words.size, palette.muted, anchor="end"),

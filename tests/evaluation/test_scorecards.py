@@ -259,6 +259,8 @@ async def desk(evaluation: Running, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         writer.write_table(table)
 
     def exported(request: httpx.Request) -> httpx.Response:
+        if request.url.path in {"/v1/orgs", "/v1/staff"}:
+            return httpx.Response(503)
         assert request.url.path == "/v1/exports/shares"
         return httpx.Response(200, content=body.getvalue().to_pybytes())
 
@@ -355,6 +357,12 @@ async def test_each_sees_themselves_and_what_is_below(desk: Desk) -> None:
         history = (await manager.get(f"/v1/scorecards/{own}")).json()
         assert [record["card"]["staff"] for record in history["records"]] == [own]
         other = own[:-1] + "c"
+        report = path.replace("/v1/", "/v1/reports/")
+        printed = await manager.get(report, params={"lang": "en"})
+        assert (printed.status_code, own in printed.text, other in printed.text) == (200, True, False)
+        kept = {"If-None-Match": printed.headers["etag"]}
+        assert (await manager.get(report, params={"lang": "en"}, headers=kept)).status_code == 304
+        assert (await stranger.get(report)).status_code == 404
         assert (await manager.get(f"/v1/scorecards/{other}")).status_code == 404
         assert (await head.get(f"/v1/scorecards/{other}")).status_code == 404
         assert (await stranger.get(path)).status_code == 404

@@ -1,7 +1,7 @@
 """One branch or manager: every indicator with its interval, counts of the period, and earlier periods."""
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
 from nicegui import ui
@@ -9,21 +9,22 @@ from nicegui import ui
 from services.console.api import segment
 from services.console.formats import NOTHING, exact_money, percent, whole
 from services.console.frame import heading
-from services.console.pages.words import state_tag
+from services.console.pages.words import Names, names, state_tag
 from services.console.view import View, page
-from services.console.widgets.caterpillar import place_of, unit_of
 from services.console.widgets.html import Cell, facts, html, link, table, tag, two_lines
 from services.console.widgets.states import empty_state
-from shared.contracts.campaign.activity_targets import ActivityAttainment, Attained
-from shared.contracts.evaluation.scorecards import Comparison, Score, SubjectHistory, SubjectRecord, Volumes
+from shared.contracts.evaluation.scorecards import (
+    Comparison,
+    Score,
+    SubjectActivity,
+    SubjectCard,
+    SubjectHistory,
+    SubjectRecord,
+    Volumes,
+)
+from shared.scorecard_words import place_of, score_word, unit_of
 
 _TONES = {"above": "good", "below": "bad"}
-
-
-@dataclass(frozen=True)
-class Found:
-    history: SubjectHistory
-    activity: Sequence[Attained]
 
 
 @page("/scorecards/{subject}", title="scorecards.title", nav="scorecards")
@@ -31,41 +32,24 @@ async def scorecard_page(view: View, subject: str) -> None:
     t = view.t
     with heading(subject, crumb=link(t("scorecards.title"), "/scorecards")):
         pass
-    view.section(lambda: _fetch(view, subject), lambda found: _draw(view, found), height=460)
+    view.section(lambda: _fetch(view, subject), lambda found: _draw(view, *found), height=460)
 
 
-async def _fetch(view: View, subject: str) -> Found:
+async def _fetch(view: View, subject: str) -> tuple[SubjectHistory, Names]:
     path = f"/v1/scorecards/{segment(subject)}"
-    history = await view.api.get("evaluation", path, SubjectHistory)
-    return Found(history, await _activity(view, history.records[0]))
-
-
-async def _activity(view: View, record: SubjectRecord) -> Sequence[Attained]:
-    """Targets are the campaign service's, by month: of a quarter there is none."""
-    head = record.head
-    if "Q" in head.period:
-        return []
-    params = {
-        "period": "month",
-        "on": head.first_day.isoformat(),
-        "org": record.card.org,
-        "manager": record.card.staff,
-    }
-    found = await view.optional(
-        view.api.get("campaign", "/v1/activity-attainment", ActivityAttainment, params)
+    return await asyncio.gather(
+        view.api.get("evaluation", path, SubjectHistory), names(view, staff="." not in subject)
     )
-    items = [each for each in found.items if each.manager == record.card.staff] if found else []
-    return items[0].activities if items else []
 
 
-def _draw(view: View, found: Found) -> None:
+def _draw(view: View, history: SubjectHistory, called: Names) -> None:
     t = view.t
-    if not found.history.records:
+    if not history.records:
         empty_state(t("scorecards.empty"), t("scorecards.empty.do"))
         return
-    newest = found.history.records[0]
+    newest = history.records[0]
     with ui.element("section").classes("panel"):
-        title = f"{newest.head.period} · {newest.card.org}"
+        title = f"{newest.head.period} · {_called(called, newest.card)}"
         head = Markup('<div class="panel-head"><h2>{}</h2><div>{}</div></div>')
         html(head.format(title, state_tag(t, newest.head.state)))
         html(Markup("<p>{}</p>").format(t("scorecards.given", n=whole(newest.card.customers))))
@@ -75,10 +59,16 @@ def _draw(view: View, found: Found) -> None:
     with ui.element("div").classes("grid cols-2"):
         if newest.card.volumes is not None:
             _volumes(view, newest.card.volumes)
-        if found.activity:
-            _attainment(view, found.activity)
-    if len(found.history.records) > 1:
-        _earlier(view, found.history.records)
+        if newest.card.activity:
+            _activity(view, newest.card.activity)
+    if len(history.records) > 1:
+        _earlier(view, history.records)
+
+
+def _called(names: Names, card: SubjectCard) -> str:
+    if card.staff is None:
+        return names.value("branch", card.subject)
+    return f"{names.value('manager', card.staff)} · {names.value('branch', card.org)}"
 
 
 def _rows(view: View, record: SubjectRecord) -> list[list[Cell]]:
@@ -87,10 +77,10 @@ def _rows(view: View, record: SubjectRecord) -> list[list[Cell]]:
 
 
 def _row(view: View, comparison: Comparison, score: Score) -> list[Cell]:
-    t, unit = view.t, unit_of(view.t, comparison)
+    t, unit = view.t, unit_of(comparison, view.t.language)
     name = two_lines(t.local(comparison.indicator.name), t("scorecards.of", n=whole(score.customers)))
     if score.shrunk is None:
-        why = t.word("scorecards.why", score.error or "")
+        why = score_word(score.error or "not-compared", t.language)
         return [name, unit.value(score.observed), unit.value(score.expected), NOTHING, why, NOTHING]
     standing = score.standing or "not_distinguishable"
     return [
@@ -98,8 +88,8 @@ def _row(view: View, comparison: Comparison, score: Score) -> list[Cell]:
         unit.value(score.observed),
         unit.value(score.expected),
         two_lines(unit.signed(score.shrunk), unit.interval(score.ci)),
-        tag(t.word("standing", standing), _TONES.get(standing, "")),
-        place_of(t, score),
+        tag(score_word(standing, t.language), _TONES.get(standing, "")),
+        place_of(score, t.language),
     ]
 
 
@@ -122,20 +112,25 @@ def _volumes(view: View, found: Volumes) -> None:
         html(facts(pairs))
 
 
-def _attainment(view: View, activities: Sequence[Attained]) -> None:
+def _activity(view: View, told: Sequence[SubjectActivity]) -> None:
     t = view.t
     rows: list[list[Cell]] = [
         [
-            t.word("activity", each.activity),
+            two_lines(t.word("activity", each.activity), f"{month.month} · {month.org}"),
             whole(each.done),
             whole(each.target),
             NOTHING if each.attainment is None else percent(each.attainment, 0),
         ]
-        for each in activities
+        for month in told
+        for each in month.activities
     ]
     columns = [t(f"scorecards.{name}") for name in ("activity", "done", "target", "attained")]
     with ui.element("section").classes("panel"):
-        html(Markup("<h2>{}</h2>").format(t("scorecards.targets")))
+        html(
+            Markup("<h2>{}</h2><p class='muted small'>{}</p>").format(
+                t("scorecards.targets"), t("scorecards.targets.note")
+            )
+        )
         html(table(columns, rows, right=(1, 2, 3)))
 
 
@@ -152,7 +147,9 @@ def _earlier(view: View, records: Sequence[SubjectRecord]) -> None:
         ]
         for key in names:
             standing = standings.get(key)
-            cells.append(tag(t.word("standing", standing), _TONES.get(standing, "")) if standing else NOTHING)
+            cells.append(
+                tag(score_word(standing, t.language), _TONES.get(standing, "")) if standing else NOTHING
+            )
         rows.append(cells)
     with ui.element("section").classes("panel"):
         html(Markup("<h2>{}</h2>").format(t("scorecards.history")))

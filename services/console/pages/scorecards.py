@@ -1,5 +1,6 @@
 """Scorecards 得分卡: branches and managers beside a typical one with the same customers, with intervals."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +13,17 @@ from services.console.api import Params, segment
 from services.console.formats import NOTHING, moment, percent, whole
 from services.console.frame import heading
 from services.console.navigation import OVERSEERS
-from services.console.pages.words import state_tag
+from services.console.pages.report_button import report_button
+from services.console.pages.words import Names, names, state_tag
 from services.console.view import View, page
-from services.console.widgets.caterpillar import scores_plot, unit_of
 from services.console.widgets.dialogs import confirm, form
 from services.console.widgets.fields import Places, number_field, rounded, text_field
 from services.console.widgets.html import Cell, html, link, table, two_lines
 from services.console.widgets.states import empty_state
 from shared import clock
 from shared.auth import Role
+from shared.charts.palette import SCREEN
+from shared.charts.scores import in_order, scores_plot
 from shared.contracts.base import JobView, Page
 from shared.contracts.evaluation.scorecards import (
     Comparison,
@@ -28,6 +31,7 @@ from shared.contracts.evaluation.scorecards import (
     ScorecardHead,
     SubjectCard,
 )
+from shared.scorecard_words import order_of, unit_of
 
 _SECONDS = 0.7
 _LIVE = frozenset({"queued", "running"})
@@ -41,6 +45,7 @@ Reload = Callable[[], Coroutine[Any, Any, None]]
 class Found:
     heads: Sequence[ScorecardHead]
     bulletin: RankingBulletin | None
+    names: Names
 
     def holds(self, like: ScorecardHead) -> ScorecardHead | None:
         """What is published of the same period, level and organisation."""
@@ -76,14 +81,17 @@ class _Desk:
 
     async def _fetch(self) -> Found:
         params: Params = {"limit": _MOST, "level": self._level}
-        listed = await self._view.api.get("evaluation", "/v1/scorecards", Page[ScorecardHead], params)
+        listed, called = await asyncio.gather(
+            self._view.api.get("evaluation", "/v1/scorecards", Page[ScorecardHead], params),
+            names(self._view, staff=self._level == "staff"),
+        )
         heads = sorted(listed.items, key=lambda head: (head.last_day, head.as_of), reverse=True)
         ids = [head.id for head in heads]
         if not ids:
-            return Found([], None)
+            return Found([], None, called)
         self._chosen = self._chosen if self._chosen in ids else ids[0]
         path = f"/v1/ranking-bulletins/{self._chosen}"
-        return Found(heads, await self._view.api.get("evaluation", path, RankingBulletin))
+        return Found(heads, await self._view.api.get("evaluation", path, RankingBulletin), called)
 
     def _draw(self, found: Found) -> None:
         t = self._view.t
@@ -102,7 +110,7 @@ class _Desk:
             return
         self._head(found.bulletin, found.holds(found.bulletin))
         if found.bulletin.subjects:
-            self._plot(found.bulletin)
+            self._plot(found.bulletin, found.names)
         else:
             with ui.element("section").classes("panel"):
                 empty_state(t("scorecards.not_yours"), t("scorecards.not_yours.do"))
@@ -141,6 +149,11 @@ class _Desk:
             html(
                 Markup("<p>{} {}</p>").format(state_tag(t, bulletin.state), " · ".join(said)),
             )
+            report_button(
+                self._view,
+                f"/v1/reports/ranking-bulletins/{segment(bulletin.id)}",
+                f"{bulletin.level}-{bulletin.period}.pdf",
+            )
             mine = self._view.user.has(*WRITERS) and self._view.user.covers(bulletin.org)
             if bulletin.state == "draft" and mine:
                 ui.button(t("scorecards.publish"), on_click=lambda: self._publish(bulletin, holds)).props(
@@ -149,7 +162,7 @@ class _Desk:
         for line in corrections(self._view, bulletin):
             html(Markup('<p class="small">{}</p>').format(line))
 
-    def _plot(self, bulletin: RankingBulletin) -> None:
+    def _plot(self, bulletin: RankingBulletin, called: Names) -> None:
         t = self._view.t
         (shown,) = (each for each in bulletin.comparisons if each.indicator.key == self._indicator)
         with ui.element("section").classes("panel"):
@@ -158,11 +171,21 @@ class _Desk:
                     t.local(shown.indicator.name), t.local(shown.indicator.counted)
                 )
             )
-            html(Markup("<p>{}</p>").format(_order(self._view, shown)))
-            if shown.error is None:
-                html(scores_plot(t, shown, bulletin.subjects, _address))
-            else:
-                _observed(self._view, shown, bulletin)
+            html(Markup("<p>{}</p>").format(order_of(shown, t.language)))
+            if shown.error is not None:
+                _observed(self._view, shown, bulletin, called)
+                return
+            scored = in_order(shown, bulletin.subjects)
+            html(
+                scores_plot(
+                    shown,
+                    scored,
+                    t.language,
+                    SCREEN,
+                    lambda card: subject_name(called, card),
+                    address=_address,
+                )
+            )
 
     async def _compute(self) -> None:
         asked = await _ask(self._view, self._level)
@@ -250,29 +273,19 @@ def _title(view: View, head: ScorecardHead) -> str:
     return " · ".join(parts)
 
 
-def _why(view: View, shown: Comparison) -> str:
-    return view.t.word("scorecards.gap", shown.error or "no-data")
-
-
-def _order(view: View, shown: Comparison) -> str:
-    """What may be said of the order of all."""
-    t = view.t
-    if shown.error is not None:
-        return _why(view, shown)
-    if shown.groups <= 1:
-        return t("scorecards.no_table", n=whole(shown.subjects))
-    return t("scorecards.groups", n=whole(shown.subjects), groups=whole(shown.groups))
+def subject_name(names: Names, card: SubjectCard) -> str:
+    return names.value("manager" if card.staff else "branch", card.subject)
 
 
 def _address(card: SubjectCard) -> str:
     return f"/scorecards/{segment(card.subject)}"
 
 
-def _observed(view: View, shown: Comparison, bulletin: RankingBulletin) -> None:
+def _observed(view: View, shown: Comparison, bulletin: RankingBulletin, names: Names) -> None:
     """What was seen of each, where nothing can be compared."""
-    t, unit = view.t, unit_of(view.t, shown)
+    t, unit = view.t, unit_of(shown, view.t.language)
     rows: list[list[Cell]] = [
-        [link(card.subject, _address(card)), whole(score.customers), unit.value(score.observed)]
+        [link(subject_name(names, card), _address(card)), whole(score.customers), unit.value(score.observed)]
         for card in bulletin.subjects
         for score in card.scores
         if score.indicator == shown.indicator.key
@@ -287,10 +300,10 @@ def _overview(view: View, bulletin: RankingBulletin) -> None:
     columns = [t(f"scorecards.{name}") for name in ("indicator", "typical", "spread", "compared", "order")]
     rows: list[list[Cell]] = []
     for each in bulletin.comparisons:
-        unit = unit_of(t, each)
+        unit = unit_of(each, t.language)
         name = two_lines(t.local(each.indicator.name), t.local(each.indicator.counted))
         figures: list[Cell] = [unit.value(each.typical), unit.value(each.spread), whole(each.subjects)]
-        rows.append([name, *(figures if each.error is None else [NOTHING] * 3), _order(view, each)])
+        rows.append([name, *(figures if each.error is None else [NOTHING] * 3), order_of(each, t.language)])
     with ui.element("section").classes("panel"):
         html(Markup("<h2>{}</h2>").format(t("scorecards.overview")))
         html(table(columns, rows, right=(1, 2, 3)))

@@ -1,5 +1,6 @@
 """Reports to print, send and keep."""
 
+import asyncio
 import hashlib
 from collections import defaultdict
 from typing import Annotated, Any, Literal
@@ -7,20 +8,23 @@ from uuid import UUID
 
 from fastapi import Header, Query, Response
 
-from services.evaluation.api.access import CampaignId, CurrentLimits, CurrentStore, ReviewRead
+from services.evaluation.api.access import CampaignId, CurrentLimits, CurrentStore, ReviewRead, ScorecardRead
 from services.evaluation.api.boards import campaign_board
 from services.evaluation.api.recommendations import OwnCredentials
+from services.evaluation.api.scorecards import ScorecardId
 from services.evaluation.api.series import campaign_series
 from services.evaluation.api.visible import visible_result
 from services.evaluation.models import Registration
 from services.evaluation.queries import campaigns, results
 from services.evaluation.queries.board_report import board_html
 from services.evaluation.queries.boards import strategy_board
+from services.evaluation.queries.bulletin_report import bulletin_html
 from services.evaluation.queries.documents import NOBODY_SAID
 from services.evaluation.queries.metrics import definitions, frozen
 from services.evaluation.queries.names import Credentials, Names, names_of
 from services.evaluation.queries.paper import printed
 from services.evaluation.queries.report import Report, campaign_html
+from services.evaluation.queries.scorecards import bulletin
 from services.evaluation.store.contacts import efforts
 from shared import clock
 from shared.charts.palette import PRINT, SCREEN
@@ -81,6 +85,38 @@ async def get_campaign_report(
     report = Report(board, result, frozen(registration), series, names)
     html = campaign_html(report, lang, SCREEN if format_ == "html" else PRINT)
     return await _kept(html, format_, f"{registration.key}.{format_}", result.id, if_none_match)
+
+
+@router.get(
+    "/reports/ranking-bulletins/{scorecard_id}",
+    response_class=Response,
+    responses={**_DOCUMENT, **problem_responses(404, 422, 503)},
+)
+async def get_bulletin_report(
+    session: Session,
+    principal: ScorecardRead,
+    rest: Rest,
+    runtime: CurrentRuntime,
+    credentials: OwnCredentials,
+    scorecard_id: ScorecardId,
+    format_: As = "html",
+    lang: In = "zh",
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """The ranking bulletin as a document: every indicator with rank intervals, of the
+    reader's organisation.
+    """
+    found = await bulletin(session, principal, scorecard_id)
+    await rest()
+    names = await names_of(
+        runtime,
+        credentials,
+        branches={found.org, *(card.subject for card in found.subjects if card.staff is None)},
+        managers=[card.subject for card in found.subjects if card.staff],
+    )
+    html = await asyncio.to_thread(bulletin_html, found, names, lang, SCREEN if format_ == "html" else PRINT)
+    key = f"bulletin-{found.level}-{found.period}"
+    return await _kept(html, format_, f"{key}.{format_}", found.id, if_none_match)
 
 
 @router.get(

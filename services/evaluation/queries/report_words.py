@@ -184,6 +184,85 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "welch": ("均值之差（Welch）", "Difference in means (Welch)"),
     "welch+cuped": ("均值之差（Welch，CUPED）", "Difference in means (Welch, CUPED)"),
     "newcombe": ("比例之差（Newcombe）", "Difference in proportions (Newcombe)"),
+    "bulletin_title": ("排名简报", "Ranking bulletin"),
+    "of_branch": ("各机构", "Branches"),
+    "of_staff": ("客户经理", "Managers"),
+    "draft": ("草稿", "Draft"),
+    "draft_note": (
+        "尚未发布：重新计算后内容可能不同。",
+        "Not published yet: computed again, it may say something else.",
+    ),
+    "published": ("已发布", "Published"),
+    "published_at": ("发布于", "published"),
+    "number": ("第 {n} 号", "No. {n}"),
+    "superseded_note": (
+        "{at} 起由更正后的一期取代；本期内容保持原样。",
+        "A corrected one holds since {at}; this one stays as it was.",
+    ),
+    "correction": ("更正原因", "Why it was corrected"),
+    "bulletin_note": (
+        "{share} 的客户观察期已满；客户少于 {minimum} 的对象不参与比较。",
+        (
+            "Outcome windows of {share} of customers have closed; with fewer than {minimum} customers"
+            " nobody is compared."
+        ),
+    ),
+    "shared_note": (
+        "{n} 位共管客户按份额计入多家机构。",
+        "{n} shared customers count in several branches by their shares.",
+    ),
+    "others_note": ("另有 {n} 个其他机构的对象参与比较。", "{n} more are of other organisations."),
+    "overview": ("各指标", "Indicators"),
+    "indicator": ("指标", "Indicator"),
+    "typical": ("一般水平", "Typical"),
+    "spread": ("差异幅度", "Spread"),
+    "compared": ("参与比较", "Compared"),
+    "order": ("能否区分", "Can they be told apart?"),
+    "not_yours": (
+        "其中没有您的机构或您本人。",
+        "Neither your organisation nor you yourself are among them.",
+    ),
+    "observed": ("实际", "Observed"),
+    "expected": ("应有结果", "Expected"),
+    "difference": ("差异（收缩后）", "Difference (shrunk)"),
+    "standing": ("判断", "Standing"),
+    "unlisted": (
+        "只列出与应有结果相差最大者，另有 {n} 个对象未列出。",
+        "Listed are those furthest from what was to be expected; {n} more are not.",
+    ),
+    "volumes": ("业务量", "Volumes"),
+    "volumes_note": (
+        "计数，未按客户结构校正，不作比较。",
+        "Counts: not adjusted for customers, not compared.",
+    ),
+    "referrals_made": ("发出转介", "Referrals made"),
+    "referrals_received": ("收到转介", "Received"),
+    "referrals_won": ("转介成交", "Won"),
+    "credit": ("转介业绩归属", "Credit for referrals"),
+    "opportunities_won": ("赢单商机", "Opportunities won"),
+    "won_amount": ("赢单金额", "Amount won"),
+    "activity": ("活动量", "Activity"),
+    "activity_note": (
+        "实际 / 目标，由联系、拜访和商机的记录计算，不据此比较。",
+        "Done / target, counted from calls, visits and opportunities; nobody is compared by it.",
+    ),
+    "uncounted": ("另有 {n} 个对象未列出。", "{n} more are not listed."),
+    "month": ("月份", "Month"),
+    "calls": ("联系", "Calls"),
+    "visits": ("拜访", "Visits"),
+    "new_customers": ("新客户", "New customers"),
+    "existing_customers": ("存量客户", "Existing customers"),
+    "opportunities": ("新建商机", "Opportunities"),
+    "bulletin_method": (
+        (
+            "按活动 × 客群 × 层级 × 渠道校正客户结构，按偶然性收缩；"
+            "位次区间来自 {draws} 次后验抽样，水平为 {level}。"
+        ),
+        (
+            "Adjusted for campaign × segment × tier × channel and shrunk by as much as chance explains; rank"
+            " intervals come of {draws} draws from the posterior, at {level}."
+        ),
+    ),
     "board_title": ("策略管理看板", "Strategy board"),
     "campaign": ("活动", "Campaign"),
     "contacted": ("已接触 / 已分配", "Contacted / assigned"),
