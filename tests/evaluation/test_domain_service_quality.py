@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from services.evaluation.domain.pls import percentiles
 from services.evaluation.domain.quality_results import NoIndex, Options, Quality, Units, shares
 from services.evaluation.domain.quality_samples import (
     FEWEST,
@@ -230,23 +231,23 @@ def test_the_same_seed_gives_the_same_result() -> None:
 
 @pytest.mark.slow
 def test_intervals_cover_what_very_many_answers_say() -> None:
-    """Sixty banks with twenty answers a cell, beside one with eight thousand of the same branches."""
+    """Two hundred banks with twenty answers a cell, beside one with eight thousand of the same branches."""
     truth = assessed(*bank(1, per_unit=8_000), Options(replicates=4))
     index = {row.unit: row.index.value for row in truth.branches}
     weights = [path.weight.value for fit in truth.businesses for path in fit.paths]
     covered: list[bool] = []
     weighed: list[bool] = []
-    for seed in range(60):
+    for seed in range(200):
         found = assessed(*bank(100 + seed, per_unit=20), Options(replicates=200, seed=seed))
         covered += [row.index.low <= index[row.unit] <= row.index.high for row in found.branches]
         paths = [path.weight for fit in found.businesses for path in fit.paths]
         weighed += [
             one.low <= true <= one.high for one, true in zip(paths, weights, strict=True) if 0 < true < 1
         ]
-    # 2,160 branch-months that share their bank's weights; and three standard errors of 120 businesses, whose
+    # 7,200 branch-months that share their bank's weights; and two standard errors of 400 businesses, whose
     # weights are right or wrong together because they sum to 1.
-    assert np.mean(covered) == pytest.approx(0.95, abs=0.03)
-    assert np.mean(weighed) == pytest.approx(0.95, abs=0.06)
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.02)
+    assert np.mean(weighed) == pytest.approx(0.95, abs=0.022)
 
 
 def refused(samples: list[Sample], units: Units) -> tuple[str, str]:
@@ -288,6 +289,23 @@ def test_draws_keep_to_their_branch_months() -> None:
     drawn = next(draws(values, cells, 5, np.random.default_rng(1), 0.05))
     assert drawn.means[:, :, 0] == pytest.approx(np.tile([-1.0, 1.0], (5, 1)))
     assert drawn.sound.all()
+
+
+def test_samples_of_few_rows_vary_as_much_as_others_would() -> None:
+    """Correlations of independent columns in cells of three: their standard error is 1/√n, where three drawn
+    of three have it by √(2/3) too small.
+    """
+    rng = np.random.default_rng(6)
+    values = standardised(rng.normal(size=(1_500, 2)))
+    cells = Sample("a", ("x", "y"), (), values, np.repeat(np.arange(500), 3)).cells()
+    found = np.concatenate([part.correlations[:, 0, 1] for part in draws(values, cells, 400, rng, 0.05)])
+    assert found.std() * np.sqrt(len(values)) == pytest.approx(1, abs=0.1)
+
+
+def test_ends_of_intervals_are_ordered_values_of_the_samples() -> None:
+    """Of 39 samples at 95 %, the (39 + 1) · 0.025-th from either end: the first and the last."""
+    low, high = percentiles(np.arange(1.0, 40.0), 0.05)
+    assert (low, high) == (1, 39)
 
 
 def test_a_run_can_be_stopped() -> None:

@@ -199,8 +199,10 @@ def bootstrap(
 
 
 def percentiles(values: Floats, alpha: float) -> tuple[Floats, Floats]:
-    """Lower and upper ends over the first axis."""
-    low, high = np.quantile(values, [alpha / 2, 1 - alpha / 2], axis=0)
+    """Lower and upper ends over the first axis: of R values the (R + 1) · α / 2-th from either end (Davison
+    and Hinkley 1997, §5.2), so that few samples make no interval too short.
+    """
+    low, high = np.quantile(values, [alpha / 2, 1 - alpha / 2], axis=0, method="weibull")
     return low, high
 
 

@@ -95,8 +95,7 @@ def cell_means(values: Floats, cells: Cells) -> Floats:
 
 def _widening(sizes: NDArray[np.intp], alpha: float) -> Floats:
     freedom = np.maximum(sizes, FEWEST) - 1
-    quantile = stats.t.ppf(1 - alpha / 2, freedom) / stats.norm.ppf(1 - alpha / 2)
-    return np.asarray(quantile * np.sqrt(sizes / np.maximum(sizes - 1, 1)))
+    return np.asarray(stats.t.ppf(1 - alpha / 2, freedom) / stats.norm.ppf(1 - alpha / 2))
 
 
 def draws(
@@ -104,22 +103,26 @@ def draws(
 ) -> Iterator[Draws]:
     """Samples of standardised `values` drawn with replacement within each branch-month, some at a time.
 
-    The bank's branches are what they are; who answered there is chance. Means of few rows are spread so far
-    that their percentile interval at level 1 − α is that of Student's t (Hesterberg 2015): drawing alone
-    makes them too steady.
+    The bank's branches are what they are; who answered there is chance. Of n rows n − 1 are drawn, and count
+    for n: so many vary as much as n others would, where n drawn from n vary by a factor n − 1 over n too
+    little (McCarthy and Snowden 1985; Rao and Wu 1988). Means of few rows are besides spread so far that
+    their percentile interval at level 1 − α is that of Student's t (Hesterberg 2015).
     """
     widen = _widening(cells.sizes, alpha)[:, None]
     seen = cell_means(values, cells)
-    starts, sizes = np.repeat(cells.starts, cells.sizes), np.repeat(cells.sizes, cells.sizes)
+    few = np.maximum(cells.sizes - 1, 1)
+    chosen = Cells(cells.units, np.concatenate([[0], np.cumsum(few)[:-1]]), few)
+    starts, sizes = np.repeat(cells.starts, few), np.repeat(cells.sizes, few)
+    counts = (sizes / np.repeat(few, few))[:, None]
     for begin in range(0, replicates, _CHUNK):
         count, width = min(_CHUNK, replicates - begin), values.shape[1]
         correlations, means = np.empty((count, width, width)), np.empty((count, len(seen), width))
         sound = np.ones(count, dtype=bool)
         for number in range(count):
-            rows = values[starts + (rng.random(len(values)) * sizes).astype(np.intp)]
-            drawn = cell_means(rows, cells)
+            rows = values[starts + (rng.random(len(sizes)) * sizes).astype(np.intp)]
+            drawn = cell_means(rows, chosen)
             centre = drawn.T @ cells.sizes / len(values)
-            covariance = rows.T @ rows / len(values) - np.outer(centre, centre)
+            covariance = rows.T @ (counts * rows) / len(values) - np.outer(centre, centre)
             spread = np.sqrt(np.maximum(np.diag(covariance), 0.0))
             sound[number] = (spread > 1e-9).all()
             spread[spread <= 1e-9] = 1.0
