@@ -75,7 +75,9 @@ class Api:
     ) -> T:
         return await self._call(service, "PATCH", path, model, body=body, if_match=if_match)
 
-    async def delete(self, service: ServiceName, path: str, model: type[T], *, if_match: int) -> T:
+    async def delete(
+        self, service: ServiceName, path: str, model: type[T], *, if_match: int | None = None
+    ) -> T:
         """Of what the service answers a deletion with, as it is afterwards."""
         return await self._call(service, "DELETE", path, model, if_match=if_match)
 

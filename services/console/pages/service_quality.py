@@ -1,6 +1,7 @@
 """Service quality 服务质量: the index of branches, what moves it, what it rests on, and how it is fed."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -11,6 +12,8 @@ from services.console.formats import moment, whole
 from services.console.frame import heading
 from services.console.pages.service_quality_branches import draw_branches
 from services.console.pages.service_quality_feed import FeedPanel
+from services.console.pages.service_quality_form import declare
+from services.console.pages.words import Names, names
 from services.console.view import View, page
 from services.console.widgets.html import Cell, facts, html, table, tag
 from services.console.widgets.quality_charts import Arrow, Branching, path_diagram, reliability_bar
@@ -28,6 +31,7 @@ from shared.contracts.evaluation.service_quality import (
 )
 
 RELIABLE = 0.7
+Another = Callable[[QualityModel], Awaitable[None]]
 
 
 @dataclass
@@ -54,14 +58,36 @@ class Found:
     index: QualityIndex | None
     run: QualityRun | None
     observed: ObservedPeriods
+    names: Names
+
+
+class _Wanted:
+    """The model that was declared last, which is shown then."""
+
+    key: str | None = None
 
 
 @page("/service-quality", title="service_quality.title", nav="service-quality")
 async def service_quality_page(view: View) -> None:
-    t = view.t
+    t, wanted = view.t, _Wanted()
+
+    async def another(model: QualityModel | None) -> None:
+        declared = await declare(view, model)
+        if declared is not None:
+            view.done(t("service_quality.declared", name=declared.key, version=declared.version))
+            wanted.key = declared.key
+            await reload()
+
+    async def first() -> None:
+        await another(None)
+
     with heading(t("service_quality.title"), t("service_quality.note")):
-        pass
-    view.section(lambda: _models(view), lambda models: _chosen(view, models), height=320)
+        if view.user.has(Role.strategist):
+            button = ui.button(t("service_quality.declare"), on_click=first)
+            view.bank_wide(button.props("unelevated no-caps"))
+    reload = view.section(
+        lambda: _models(view), lambda models: _chosen(view, models, wanted.key, another), height=320
+    )
 
 
 async def _models(view: View) -> list[QualityModel]:
@@ -69,14 +95,14 @@ async def _models(view: View) -> list[QualityModel]:
     return (await view.api.get("evaluation", path, Page[QualityModel], {"limit": 200})).items
 
 
-def _chosen(view: View, models: list[QualityModel]) -> None:
+def _chosen(view: View, models: list[QualityModel], wanted: str | None, another: Another) -> None:
     t = view.t
     if not models:
         with ui.element("section").classes("panel"):
             empty_state(t("service_quality.empty"), t("service_quality.empty.do"))
         return
     ran_first = sorted(models, key=lambda model: (model.run_id is None, model.key))
-    chosen = Chosen({model.key: model for model in models}, ran_first[0].key)
+    chosen = Chosen({model.key: model for model in models}, wanted or ran_first[0].key)
     with ui.element("div").classes("filters"):
         names = {model.key: f"{t.local(model.name)} ({model.key}@{model.version})" for model in models}
         picker = ui.select(names, value=chosen.key, label=t("service_quality.model"))
@@ -91,7 +117,7 @@ def _chosen(view: View, models: list[QualityModel]) -> None:
         months.set_visibility(found.index is not None)
         _draw(view, chosen, found)
         if view.user.has(Role.strategist):
-            FeedPanel(view, chosen.model, chosen.path, found.observed, reload).draw()
+            FeedPanel(view, chosen.model, chosen.path, found.observed, reload, another).draw()
 
     reload = view.section(lambda: _fetch(view, chosen), draw, height=420)
 
@@ -111,16 +137,17 @@ def _chosen(view: View, models: list[QualityModel]) -> None:
 
 async def _fetch(view: View, chosen: Chosen) -> Found:
     api, path = view.api, chosen.path
-    model, observed = await asyncio.gather(
+    model, observed, called = await asyncio.gather(
         api.get("evaluation", path, QualityModel),
         api.get("evaluation", f"{path}/observations", ObservedPeriods),
+        names(view),
     )
     chosen.models[chosen.key] = model
     if model.run_id is None:
-        return Found(None, None, observed)
+        return Found(None, None, observed, called)
     index = await api.get("evaluation", f"{path}/index", QualityIndex, {"period": chosen.period})
     run = await api.get("evaluation", f"{path}/runs/{index.run_id}", QualityRun)
-    return Found(index, run, observed)
+    return Found(index, run, observed, called)
 
 
 def _draw(view: View, chosen: Chosen, found: Found) -> None:
@@ -139,7 +166,7 @@ def _draw(view: View, chosen: Chosen, found: Found) -> None:
                     t("service_quality.withheld.why", names=reasons),
                 )
             )
-    draw_branches(view, chosen.model, found.index)
+    draw_branches(view, chosen.model, found.index, found.names)
     _paths(view, chosen.model, found.run)
     _measured(view, chosen.model, found.run)
 

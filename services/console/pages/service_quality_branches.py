@@ -4,6 +4,7 @@ from markupsafe import Markup
 from nicegui import ui
 
 from services.console.formats import NOTHING, Quantity, whole
+from services.console.pages.words import Names
 from services.console.view import View
 from services.console.widgets.charts import Effect, chart, intervals
 from services.console.widgets.html import Cell, html, table, tag, two_lines
@@ -17,7 +18,7 @@ _DRIVERS = 3
 _TONES = {"above": "good", "below": "bad", "as_bank": ""}
 
 
-def draw_branches(view: View, model: QualityModel, index: QualityIndex) -> None:
+def draw_branches(view: View, model: QualityModel, index: QualityIndex, names: Names) -> None:
     t = view.t
     bank = next((one for one in index.bank if one.period == index.period), None)
     with ui.element("div").classes("grid cols-4"):
@@ -38,42 +39,46 @@ def draw_branches(view: View, model: QualityModel, index: QualityIndex) -> None:
             empty_state(t("service_quality.no_branch"), t("service_quality.no_branch.do"))
         else:
             if index.comparable:
-                _chart(view, index)
-            _table(view, model, index)
+                _chart(view, index, names)
+            _table(view, model, index, names)
         for one in index.left_out:
-            html(Markup('<p class="muted small">{} · {}</p>').format(one.branch, one.detail))
+            html(
+                Markup('<p class="muted small">{} · {}</p>').format(
+                    names.value("branch", one.branch), one.detail
+                )
+            )
 
 
-def _chart(view: View, index: QualityIndex) -> None:
+def _chart(view: View, index: QualityIndex, names: Names) -> None:
     """Points above and below 100, the bank's average over the run."""
     t = view.t
     effects = [
-        Effect(one.branch, one.index - 100, one.ci[0] - 100, one.ci[1] - 100)
+        Effect(names.value("branch", one.branch), one.index - 100, one.ci[0] - 100, one.ci[1] - 100)
         for one in index.branches[:_DRAWN]
     ]
     label = t("service_quality.chart")
     chart(intervals(effects, Quantity(t.language)), height=60 + 24 * len(effects), label=label)
 
 
-def _table(view: View, model: QualityModel, index: QualityIndex) -> None:
+def _table(view: View, model: QualityModel, index: QualityIndex, names: Names) -> None:
     t = view.t
-    names = ("rank", "branch", "value", "standing", "drivers", "trend", "rows")
-    rows = [_row(view, model, index, one) for one in index.branches]
-    html(table([t(f"service_quality.{name}") for name in names], rows, right=(6,)))
+    columns = ("rank", "branch", "value", "standing", "drivers", "trend", "rows")
+    rows = [_row(view, model, index, one, names.value("branch", one.branch)) for one in index.branches]
+    html(table([t(f"service_quality.{name}") for name in columns], rows, right=(6,)))
 
 
-def _row(view: View, model: QualityModel, index: QualityIndex, one: BranchQuality) -> list[Cell]:
+def _row(view: View, model: QualityModel, index: QualityIndex, one: BranchQuality, branch: str) -> list[Cell]:
     t = view.t
     rank: Cell = NOTHING
     if one.rank is not None and one.rank_ci:
         rank = two_lines(f"{one.rank} / {index.ranked}", f"[{one.rank_ci[0]}–{one.rank_ci[1]}]")
     return [
         rank,
-        one.branch,
+        branch,
         two_lines(f"{one.index:.1f}", f"[{one.ci[0]:.1f}, {one.ci[1]:.1f}]"),
         tag(t(f"quality_standing.{one.standing}"), _TONES[one.standing]) if one.standing else NOTHING,
         t("comma").join(_driver(view, model, driver) for driver in one.drivers[:_DRIVERS]),
-        sparkline([point.index for point in one.trend], f"{one.branch} {t('service_quality.trend')}"),
+        sparkline([point.index for point in one.trend], f"{branch} {t('service_quality.trend')}"),
         whole(one.rows),
     ]
 

@@ -10,6 +10,7 @@ from nicegui.events import UploadEventArguments
 from services.console.api import ApiProblem, segment
 from services.console.formats import NOTHING, whole
 from services.console.view import View, advice
+from services.console.widgets.dialogs import confirm
 from services.console.widgets.html import Cell, html, table
 from shared import clock
 from shared.contracts.base import JobView, ProblemItem
@@ -36,9 +37,10 @@ class FeedPanel:
         path: str,
         observed: ObservedPeriods,
         changed: Callable[[], Awaitable[None]],
+        next_version: Callable[[QualityModel], Awaitable[None]],
     ) -> None:
         self._view, self._model, self._path = view, model, path
-        self._observed, self._changed = observed, changed
+        self._observed, self._changed, self._next_version = observed, changed, next_version
         self._job: JobView | None = None
 
     def draw(self) -> None:
@@ -64,10 +66,15 @@ class FeedPanel:
                     on_upload=self._taken,
                     on_rejected=lambda: ui.notify(t("imports.too_large"), type="warning"),
                 ).props('accept=".csv,.parquet" flat bordered')
+            if self._observed.items:
+                self._removal()
             self._errors = ui.element("div").props('aria-live="polite"')
             with ui.element("div").classes("actions").style("margin-top: 12px"):
                 self._start = ui.button(t("service_quality.run"), on_click=self._run)
                 self._start.props("unelevated no-caps").set_enabled(bool(self._observed.items))
+                ui.button(
+                    t("service_quality.change"), on_click=lambda: self._next_version(self._model)
+                ).props("outline no-caps")
             self._bar = ui.linear_progress(value=0, show_value=False).props("rounded size=8px")
             self._bar.props(f'aria-label="{t("service_quality.run")}"').set_visibility(False)
             self._told = html(Markup())
@@ -91,6 +98,26 @@ class FeedPanel:
         ]
         heads = [t("service_quality.period"), t("service_quality.branches"), *names]
         html(table(heads, rows, right=range(1, len(heads))))
+
+    def _removal(self) -> None:
+        t = self._view.t
+        months = [one.period for one in self._observed.items]
+        with ui.element("div").classes("filters").style("margin-top: 12px"):
+            month = ui.select(months, value=months[0], label=t("service_quality.take_away.month"))
+            month.props("outlined dense options-dense").style("min-width: 140px")
+            ui.button(
+                t("service_quality.take_away"), on_click=lambda: self._take_away(str(month.value))
+            ).props("outline no-caps color=negative")
+
+    async def _take_away(self, month: str) -> None:
+        view, t = self._view, self._view.t
+        text = t("service_quality.take_away.confirm", month=month)
+        if await confirm(t, title=t("service_quality.take_away"), text=text) is None:
+            return
+        path = f"{self._path}/observations/{segment(month)}"
+        if await view.attempt(view.api.delete("evaluation", path, ObservedPeriods)) is not None:
+            view.done(t("service_quality.taken_away", month=month))
+            await self._changed()
 
     async def _taken(self, event: UploadEventArguments) -> None:
         t, view = self._view.t, self._view

@@ -153,6 +153,17 @@ async def list_service_quality_observations(
     return await queries.observed_periods(session, model_key)
 
 
+@router.delete("/service-quality/models/{model_key}/observations/{period}", responses=problem_responses(404))
+async def delete_service_quality_observations(
+    session: Session, principal: QualityFeed, model_key: ModelKey, period: OfPeriod
+) -> ObservedPeriods:
+    """Take away a month that should not have been uploaded; the answer is what remains.
+
+    Runs that rested on it stay as they are, and say so by their months: run the model again without it.
+    """
+    return await usecases.take_away(session, principal, model_key, period)
+
+
 @router.post(
     "/service-quality/models/{model_key}:run", status_code=202, responses=problem_responses(404, 409)
 )

@@ -14,12 +14,13 @@ from shared.auth import Principal
 from shared.contracts.base import JobView
 from shared.contracts.evaluation.service_quality import (
     ObservationsTaken,
+    ObservedPeriods,
     QualityModel,
     QualityModelCreate,
     QualityRunRequest,
 )
 from shared.db import fetch
-from shared.errors import Conflict, FieldError, Unprocessable
+from shared.errors import Conflict, FieldError, NotFound, Unprocessable
 from shared.jobs import defer
 
 RUN = "run-service-quality"
@@ -91,6 +92,22 @@ async def replace_observations(
     detail = {"period": period, "rows": taken.rows, "refused": taken.refused}
     await audit(session, principal, "service-quality.observe", model.key, detail)
     return taken
+
+
+async def take_away(session: AsyncSession, principal: Principal, key: str, period: str) -> ObservedPeriods:
+    """All observations of a month. NotFound when there are none."""
+    await queries.model(session, key)
+    await session.execute(queries.newest_version(key).with_for_update())
+    of = QualityObservation
+    gone = await session.scalars(
+        delete(of).where(of.model_key == key, of.period == period).returning(of.rows)
+    )
+    rows = sum(gone)
+    if not rows:
+        raise NotFound(f"The model {key!r} has no observations of {period}.", slug="no-observations")
+    left = await queries.observed_periods(session, key)
+    await audit(session, principal, "service-quality.take-away", key, {"period": period, "rows": rows})
+    return left
 
 
 def _refused(checked: Checked, detail: str) -> Unprocessable:

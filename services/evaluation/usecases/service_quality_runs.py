@@ -72,7 +72,7 @@ async def run_service_quality(job: JobRun) -> dict[str, Any]:
         if kept is not None:
             return _told(QualityRun.model_validate(kept.document))
         model = await queries.definition(session, key, number)
-        gathered = gather(model, await queries.blocks(session, key, job.args["periods"]))
+        gathered = gather(model, await queries.blocks(session, key, job.args["periods"]), job.args["periods"])
     options = Options(
         scheme=model.scheme, replicates=job.args["replicates"], seed=job.args["seed"], alpha=0.05
     )
@@ -109,9 +109,12 @@ def _estimate(gathered: Gathered, options: Options, beat: Pulse) -> Quality | No
         _TURN.release()
 
 
-def gather(model: QualityModelCreate, blocks: Sequence[QualityObservation]) -> Gathered:
-    """What was observed, as samples; months that lack an indicator of this version are left out."""
-    left_out = _lacking(model, blocks)
+def gather(model: QualityModelCreate, blocks: Sequence[QualityObservation], asked: Sequence[str]) -> Gathered:
+    """What was observed, as samples; months that lack an indicator of this version are left out, and those
+    that were taken away since they were asked for.
+    """
+    gone = dict.fromkeys(sorted(set(asked) - {block.period for block in blocks}), "taken away")
+    left_out = _lacking(model, blocks) | gone
     used = [block for block in blocks if block.period not in left_out]
     units = sorted({(block.org_path, block.period) for block in used})
     place = {unit: number for number, unit in enumerate(units)}
