@@ -17,6 +17,8 @@ def test_recommendations_come_as_cards_with_their_evidence(watched: Watched) -> 
     card.wait_for()
     assert card.locator("h2 a[href^='/campaigns/']").count() == 1
     assert "人数（触达/对照）" in card.inner_text()
+    # Before anybody decides, the newest card says what accepting will do.
+    assert "采纳后" in card.inner_text()
     assert page.locator("h2", has_text="建议兑现记录").is_visible()
     keep_picture(page, "recommendations")
     page.locator(".q-select").click()

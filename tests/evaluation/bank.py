@@ -146,11 +146,14 @@ class Campaign:
 
     def _transactions(self, contact: AssignedContact, rng: np.random.Generator) -> list[RecordedEvent]:
         habit = float(rng.lognormal(7, 0.6))
-        lift = self.effect if contact.arm else 0.0
         return [
             self.event(contact.customer_id, -10, habit + float(rng.normal(0, 100))),
-            self.event(contact.customer_id, 3, habit + lift + float(rng.normal(0, 100))),
+            self.event(contact.customer_id, 3, habit + self.lift(contact) + float(rng.normal(0, 100))),
         ]
+
+    def lift(self, contact: AssignedContact) -> float:
+        """What being treated adds."""
+        return self.effect if contact.arm else 0.0
 
     def event(self, customer: UUID, days: float, amount: float) -> RecordedEvent:
         return RecordedEvent(

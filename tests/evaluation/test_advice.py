@@ -1,23 +1,21 @@
 """From a recommendation to the draft that follows it, and back to what came of it: both services run."""
 
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import httpx
-import numpy as np
 import pytest
 
 from shared import clock
 from shared.auth import Role
 from shared.contracts.events import AssignedContact, CampaignLaunched, RegisteredArm
 from shared.ids import new_id
+from tests.evaluation.advice_desk import Connect, advised, campaigns, connect, strategist, written
 from tests.evaluation.bank import Campaign
-from tests.support import Running, eventually
+from tests.support import Running
 
-Connect = Callable[[httpx.AsyncClient], None]
+__all__ = ["campaigns", "connect", "strategist"]
 KEPT = ("objective", "budget", "strategy")
 
 
@@ -46,9 +44,8 @@ class Followed(Campaign):
             for number, contact in enumerate(super().contacts())
         ]
 
-    def _transactions(self, contact: AssignedContact, rng: np.random.Generator) -> list[Any]:
-        reached = contact if contact.arm == "call" else contact.model_copy(update={"arm": None})
-        return super()._transactions(reached, rng)
+    def lift(self, contact: AssignedContact) -> float:
+        return self.effect if contact.arm == "call" else 0.0
 
 
 class LosesAnswers(httpx.ASGITransport):
@@ -61,75 +58,34 @@ class LosesAnswers(httpx.ASGITransport):
         return answer
 
 
-@pytest.fixture
-async def strategist(evaluation: Running) -> AsyncIterator[httpx.AsyncClient]:
-    async with evaluation.client(Role.strategist, staff="S0001") as client:
-        yield client
-
-
-@pytest.fixture
-def connect(evaluation: Running, monkeypatch: pytest.MonkeyPatch) -> Connect:
-    """Puts something in the campaign service's place."""
-
-    def replaced(client: httpx.AsyncClient) -> None:
-        monkeypatch.setitem(evaluation.runtime._clients, "campaign", client)
-
-    return replaced
-
-
-@pytest.fixture
-async def campaigns(campaign: Running, connect: Connect) -> AsyncIterator[httpx.AsyncClient]:
-    """The running campaign service: where the evaluation service finds it, and for a strategist."""
-    async with campaign.client() as bare, campaign.client(Role.strategist, staff="S0001") as client:
-        connect(bare)
-        yield client
-
-
-async def written(campaigns: httpx.AsyncClient) -> dict[str, Any]:
-    """A campaign as somebody once wrote it."""
-    first = clock.today() - timedelta(days=60)
-    arms = [
-        {"key": key, "share": 0.3, "offer": "wealth", "channel": channel, "script": script}
-        for key, channel, script in (("call", "manager_task", "w@1"), ("sms", "sms", "s@1"))
-    ]
-    body = {
-        "key": f"advised-{new_id().hex[-12:]}",
-        "name": {"zh": "财富客户", "en": "Wealth"},
-        "objective": {"primary_metric": "net_inflow_30d", "target": "100000.00"},
-        "scheme": {"scenario": {"kind": "life_cycle"}, "arms": arms, "hold_out": 0.4},
-        "people": {"owner": "S0001", "orgs": ["hq"]},
-        "schedule": {"start": str(first), "end": str(first + timedelta(days=20)), "waves": 2},
-        "responsibility": {"accountable": "S0001"},
-        "audience": {"include": ["affluent", "young"], "exclude": ["complained"]},
-        "budget": {"amount": "5000.00"},
-    }
-    answer = await campaigns.post("/v1/campaigns", json=body)
-    assert answer.status_code == 201, answer.text
-    return answer.json()
-
-
-async def advised(evaluation: Running, client: httpx.AsyncClient, told: Campaign) -> dict[str, Any]:
-    """Tell a campaign's story and wait for its recommendation."""
-    await evaluation.publish(*told.facts(), told.completed())
-
-    async def there() -> bool:
-        return (await client.get(f"/v1/campaigns/{told.id}/result")).status_code == 200
-
-    await eventually(there, what="a result")
-    page = (await client.get("/v1/recommendations", params={"campaign_id": str(told.id)})).json()
-    (found,) = page["items"]
-    return found
+async def shares_are_told(strategist: httpx.AsyncClient, told: Followed) -> None:
+    """Of its next round, before anybody decides."""
+    path = f"/v1/campaigns/{told.id}/allocation"
+    shares = (await strategist.get(path)).json()
+    assert (shares["hold_out"], shares["floor"]) == (0.4, 0.1)
+    call, sms = shares["arms"]
+    assert (call["arm"], sms["arm"], call["n"] + sms["n"]) == ("call", "sms", 300)
+    assert call["share"] + sms["share"] == pytest.approx(0.6)
+    assert (sms["share"], call["best"]) == (pytest.approx(0.06, abs=1e-3), pytest.approx(1, abs=1e-3))
+    assert float(sms["expected_loss"]) == pytest.approx(900, rel=0.1)
+    equal = (await strategist.get(path, params={"floor": 0.5})).json()
+    assert [arm["share"] for arm in equal["arms"]] == [pytest.approx(0.3), pytest.approx(0.3)]
+    refused = await strategist.get(path, params={"floor": 0.6})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/query/floor")
+    assert (await strategist.get(f"/v1/campaigns/{new_id()}/allocation")).status_code == 404
 
 
 async def test_accepting_drafts_the_next_campaign_once_and_its_outcome_is_kept_beside_the_prediction(
     evaluation: Running, strategist: httpx.AsyncClient, campaigns: httpx.AsyncClient
 ) -> None:
     original = await written(campaigns)
-    advice = await advised(evaluation, strategist, Followed(effect=900, id=UUID(original["id"])))
+    advice = await advised(
+        evaluation, strategist, Followed(effect=900, treated=300, held_out=200, id=UUID(original["id"]))
+    )
     assert (advice["action"], advice["outcome"]) == ("re_channel", "act")
     assert (advice["evidence"]["rule"], advice["follow_up"]) == ("channel-better", "draft_campaign")
     (channel,) = [each for each in advice["policies"] if each["action"] == "re_channel"]
-    assert (channel["shares"], channel["n"]) == ({"call": pytest.approx(0.6)}, 1000)
+    assert (channel["shares"], channel["n"]) == ({"call": pytest.approx(0.6)}, 500)
     low, high = (float(end) for end in channel["ci"])
     assert 0 < low <= 450 <= high  # half of the treated would be called instead of written to
     low, high = (float(end) for end in advice["prediction"]["ci"])
@@ -159,10 +115,17 @@ async def test_accepting_drafts_the_next_campaign_once_and_its_outcome_is_kept_b
     listed = await campaigns.get("/v1/campaigns", params={"recommendation_id": advice["id"]})
     assert [each["id"] for each in listed.json()["items"]] == [created["campaign_id"]]
 
-    waiting = (await strategist.get("/v1/recommendations/track-record")).json()["waiting"]
-    assert waiting >= 1
-    later = Followed(effect=900, seed=5, id=UUID(created["campaign_id"]), follows=UUID(advice["id"]))
-    await advised(evaluation, strategist, later)
+    record = (await strategist.get("/v1/recommendations/track-record")).json()
+    assert record["waiting"] >= record["not_launched"] >= 1
+    later = Followed(
+        effect=900,
+        treated=300,
+        held_out=200,
+        seed=5,
+        id=UUID(created["campaign_id"]),
+        follows=UUID(advice["id"]),
+    )
+    following = await advised(evaluation, strategist, later)
     record = (await strategist.get("/v1/recommendations/track-record")).json()
     (kept,) = [each for each in record["items"] if each["recommendation_id"] == advice["id"]]
     # The follow-up messaged half of its customers again, against the advice: it realised half of it.
@@ -173,6 +136,16 @@ async def test_accepting_drafts_the_next_campaign_once_and_its_outcome_is_kept_b
     assert of_action["n"] >= 1
     assert record["overall"]["n"] == len(record["items"])
 
+    path = f"/v1/recommendations/{following['id']}"
+    rejected = await strategist.post(f"{path}:reject", json={"note": "no"})
+    assert (rejected.json()["state"], rejected.json()["note"], rejected.json()["created"]) == (
+        "rejected",
+        "no",
+        None,
+    )
+    assert (await strategist.post(f"{path}:accept")).status_code == 409
+    assert (await strategist.post(f"/v1/recommendations/{new_id()}:reject")).status_code == 404
+
 
 async def test_a_campaign_service_that_is_away_or_refuses_leaves_the_recommendation_open(
     evaluation: Running,
@@ -182,8 +155,12 @@ async def test_a_campaign_service_that_is_away_or_refuses_leaves_the_recommendat
     connect: Connect,
 ) -> None:
     original = await written(campaigns)
-    advice = await advised(evaluation, strategist, Followed(effect=900, id=UUID(original["id"])))
+    told = Followed(effect=900, treated=300, held_out=200, id=UUID(original["id"]))
+    advice = await advised(evaluation, strategist, told)
+    await shares_are_told(strategist, told)
     path = f"/v1/recommendations/{advice['id']}"
+    async with evaluation.client(Role.branch_head, org="hq.sh") as head:
+        assert (await head.post(f"{path}:accept")).status_code == 403
 
     async def still_open() -> bool:
         page = await strategist.get("/v1/recommendations", params={"campaign_id": original["id"]})
@@ -192,6 +169,15 @@ async def test_a_campaign_service_that_is_away_or_refuses_leaves_the_recommendat
     def away(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
 
+    def unknown(request: httpx.Request) -> httpx.Response:
+        if "recommendation_id" in request.url.params:
+            return httpx.Response(200, json={"items": []})
+        return httpx.Response(404, json={"type": "/problems/not-found", "title": "Not found", "status": 404})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(unknown), base_url="http://other") as other:
+        connect(other)
+        answer = await strategist.post(f"{path}:accept")
+        assert (answer.status_code, await still_open()) == (404, True)
     async with httpx.AsyncClient(transport=httpx.MockTransport(away), base_url="http://away") as nobody:
         connect(nobody)
         answer = await strategist.post(f"{path}:accept")
@@ -219,33 +205,3 @@ async def test_a_campaign_service_that_is_away_or_refuses_leaves_the_recommendat
     listed = await campaigns.get("/v1/campaigns", params={"recommendation_id": advice["id"]})
     (draft,) = listed.json()["items"]
     assert draft["id"] == accepted.json()["created"]["campaign_id"]
-
-
-async def test_shares_of_the_next_round_are_told_and_what_is_rejected_makes_nothing(
-    evaluation: Running, strategist: httpx.AsyncClient, campaigns: httpx.AsyncClient
-) -> None:
-    """The campaign service knows nothing of this campaign."""
-    told = Followed(effect=900, treated=300, held_out=200)
-    advice = await advised(evaluation, strategist, told)
-    path = f"/v1/campaigns/{told.id}/allocation"
-    shares = (await strategist.get(path)).json()
-    assert (shares["hold_out"], shares["floor"]) == (0.4, 0.1)
-    call, sms = shares["arms"]
-    assert (call["arm"], sms["arm"], call["n"] + sms["n"]) == ("call", "sms", 300)
-    assert call["share"] + sms["share"] == pytest.approx(0.6)
-    assert (sms["share"], call["best"]) == (pytest.approx(0.06, abs=1e-3), pytest.approx(1, abs=1e-3))
-    assert float(sms["expected_loss"]) == pytest.approx(900, rel=0.1)
-    equal = (await strategist.get(path, params={"floor": 0.5})).json()
-    assert [arm["share"] for arm in equal["arms"]] == [pytest.approx(0.3), pytest.approx(0.3)]
-    refused = await strategist.get(path, params={"floor": 0.6})
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/query/floor")
-    assert (await strategist.get(f"/v1/campaigns/{new_id()}/allocation")).status_code == 404
-
-    path = f"/v1/recommendations/{advice['id']}"
-    assert (await strategist.post(f"{path}:accept")).status_code == 404
-    async with evaluation.client(Role.branch_head, org="hq.sh") as head:
-        assert (await head.post(f"{path}:accept")).status_code == 403
-    rejected = await strategist.post(f"{path}:reject", json={"note": "no"})
-    assert (rejected.json()["state"], rejected.json()["created"]) == ("rejected", None)
-    assert (await strategist.post(f"{path}:accept")).status_code == 409
-    assert (await strategist.post(f"/v1/recommendations/{new_id()}:reject")).status_code == 404

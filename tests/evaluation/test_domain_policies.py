@@ -1,5 +1,7 @@
 """Policies are valued on customers they were not learned on, and acted on only beyond chance."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -8,8 +10,8 @@ from services.evaluation.domain.comparison import compare
 from services.evaluation.domain.effect import Effect, NoEffect
 from services.evaluation.domain.moments import Moments
 from services.evaluation.domain.policies import Candidate, best, candidates
-from services.evaluation.domain.policy_value import FOLDS, Gain, gain
-from services.evaluation.domain.recommend import Findings, advise, expected
+from services.evaluation.domain.policy_value import FOLDS, Gain, Statistics, gain
+from services.evaluation.domain.recommend import Advice, Findings, advise, expected
 from services.evaluation.domain.scripts import ScriptArm
 from tests.evaluation.policy_world import World, of_customers
 
@@ -101,6 +103,40 @@ def test_cells_that_gain_are_aimed_at_and_the_value_is_that_of_leaving_the_other
     assert isinstance(aimed.lift, Gain)
     assert aimed.lift.interval(0.05)[0] <= 6.0 <= aimed.lift.interval(0.05)[1]
     assert best(found, 1, 0.05) is aimed
+
+
+def in_tiers(of: Statistics, *codes: str) -> Statistics:
+    return replace(of, cells=codes)
+
+
+def test_tiers_are_aimed_at_under_their_scheme_and_whoever_has_none_goes_on_as_he_was() -> None:
+    hurt = world([[-6.0, -6.0, 0.0], [6.0, 6.0, 0.0], [6.0, 6.0, 0.0], [-6.0, -6.0, 0.0]])
+    of = in_tiers(hurt.statistics(np.random.default_rng(1)), "", "gold", "platinum", "standard")
+    found = candidates(replace(hurt.trial({"tier": of}, ARMS[:1]), scheme="value-tiers"))
+    aimed = of_action(found, "re_target")
+    assert (aimed.dimension, aimed.scheme, aimed.outcome) == ("tier", "value-tiers", "act")
+    assert aimed.cells == ("gold", "platinum")
+    low, high = aimed.interval
+    # A quarter of the customers are spared a loss of 6; the quarter without a tier is not.
+    assert low <= 1.5 <= high < 3.0
+    only = in_tiers(world([[-6.0, -6.0, 0.0], [6.0, 6.0, 0.0]]).statistics(np.random.default_rng(1)), "", "x")
+    assert candidates(hurt.trial({"tier": only}, ARMS[:1])) == []
+
+
+@pytest.mark.parametrize(
+    ("dimension", "makes"),
+    [("segment", "draft_campaign"), ("branch", "draft_campaign"), ("tier", "draft_segment")],
+)
+def test_what_accepting_does_follows_from_the_action_and_from_whom_it_aims_at(
+    dimension: str, makes: str
+) -> None:
+    aimed = world([[6.0, 6.0, 0.0], [-6.0, -6.0, 0.0]])
+    of = aimed.statistics(np.random.default_rng(1))
+    policy = of_action(candidates(aimed.trial({dimension: of}, ARMS)), "re_target")
+    assert Advice("re_target", "act", "targeting-better", policy=policy).follow_up == makes
+    assert Advice("continue", "act", "effect-positive").follow_up == "draft_campaign"
+    assert Advice("stop", "no_evidence", "effect-absent").follow_up == "stop_campaign"
+    assert Advice("extend", "no_evidence", "window-open").follow_up == "none"
 
 
 def test_the_better_channel_is_used_alone_and_the_better_script_likewise() -> None:
@@ -195,7 +231,9 @@ def noise(seed: int) -> list[Candidate]:
     rng = np.random.default_rng(seed)
     nothing = World(np.zeros((4, 3)), SHARES, np.array([0.4, 0.3, 0.2, 0.1]))
     branches = World(np.zeros((12, 3)), SHARES, np.full(12, 1 / 12))
-    by = {"segment": nothing.statistics(rng), "branch": branches.statistics(rng)}
+    tiers = World(np.zeros((5, 3)), SHARES, np.array([0.4, 0.25, 0.2, 0.1, 0.05]))
+    worlds = {"segment": nothing, "branch": branches, "tier": tiers}
+    by = {name: each.statistics(rng) for name, each in worlds.items()}
     return candidates(nothing.trial(by, ARMS))
 
 

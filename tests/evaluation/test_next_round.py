@@ -1,17 +1,28 @@
 """The next campaign is the last one with what the recommendation changes, and whether it came true."""
 
 from datetime import UTC, date, datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import httpx
 import pytest
 from scipy import stats
 
+from services.evaluation.domain.aimed_segment import aimed_segment
 from services.evaluation.domain.calibration import Estimate, compared, summarised
 from services.evaluation.domain.next_round import next_round
-from shared.contracts.campaign import CampaignView
+from services.evaluation.usecases.follow_up import stop_campaign
+from services.segmentation.domain.definitions import read_definition
+from services.segmentation.domain.feature_catalogue import BUILT_IN
+from services.segmentation.domain.rules.text import to_sql
+from shared.contracts.campaign import CampaignView, PauseRequest
+from shared.contracts.conditions import AnyOf, SegmentCondition
 from shared.contracts.evaluation import Recommendation
+from shared.contracts.evaluation.recommendations import Stop
+from shared.contracts.segmentation.tiers import TierSchemeView
 from shared.errors import Unprocessable
 from shared.ids import new_id
+from shared.service import Runtime
 
 TODAY = date(2026, 11, 22)
 MOMENT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -103,6 +114,98 @@ def test_cells_are_aimed_at_by_audience_or_by_organisations() -> None:
     assert draft.audience is not None
     assert draft.people is not None
     assert (draft.audience.include, draft.people.orgs) == (["young"], ["hq.sh", "hq.bj"])
+
+
+def scheme(**changes: object) -> TierSchemeView:
+    """Four tiers of assets, from low to high; their names are their codes."""
+    limits = {"basic": None, "silver": 50_000, "gold": 500_000, "private": 6_000_000}
+    tiers = [
+        {"code": code, "name": {"zh": code, "en": code}, "upgrade_at": up} for code, up in limits.items()
+    ]
+    facts = {"id": new_id(), "key": "value-tiers", "kind": "value", "revision": 1, "minimum_stay_days": 30}
+    words = {"name": {"zh": "等级", "en": "Tiers"}, "description": "", "feature": "aum"}
+    when = {"created_at": MOMENT, "updated_at": MOMENT}
+    return TierSchemeView.model_validate(facts | words | when | {"tiers": tiers} | changes)
+
+
+def by_tier(*kept: str) -> Recommendation:
+    policies = [
+        policy("re_target", dimension="segment", cells=["affluent"], gain="9"),
+        policy("re_target", dimension="tier", cells=list(kept), scheme="value-tiers", followed=True),
+    ]
+    return advice("re_target", policies=policies, follow_up="draft_segment")
+
+
+@pytest.mark.parametrize(
+    ("kept", "rule"),
+    [
+        (["gold"], "aum >= 500000 and aum < 6000000"),
+        (["gold", "private"], "aum >= 500000"),
+        (["private", "gold", "silver"], "aum >= 50000"),
+        (["basic"], "aum < 50000"),
+        (["basic", "gold"], "aum < 50000 or (aum >= 500000 and aum < 6000000)"),
+        (["basic", "silver", "private"], "aum < 500000 or aum >= 6000000"),
+    ],
+)
+def test_tiers_are_aimed_at_by_the_thresholds_between_which_they_lie(kept: list[str], rule: str) -> None:
+    following = by_tier(*kept)
+    made = aimed_segment(campaign(), following, scheme())
+    assert made.key == f"wealth-aim-{following.id.hex[-8:]}"
+    assert (str(following.id) in made.description, "value-tiers" in made.description) == (True, True)
+    written = to_sql(read_definition(made.definition, BUILT_IN))
+    among = "(in_segment('young') or in_segment('affluent'))"
+    assert written == f"{among} and {f'({rule})' if ' or ' in rule else rule}"
+    # The next campaign aims at the segment, and at nobody else's.
+    draft = next_round(campaign(), following, TODAY, made.key)
+    assert draft.audience is not None
+    assert (draft.audience.include, draft.audience.exclude) == ([made.key], ["complained"])
+    assert (draft.people, draft.scheme) == (campaign().people, campaign().scheme)
+
+
+def test_a_segment_that_cannot_be_written_says_why() -> None:
+    with pytest.raises(Unprocessable, match="no tier diamond"):
+        aimed_segment(campaign(), by_tier("gold", "diamond"), scheme())
+    with pytest.raises(Unprocessable, match="no audience"):
+        aimed_segment(campaign(audience=None), by_tier("gold"), scheme())
+    with pytest.raises(Unprocessable, match="names no tiers"):
+        aimed_segment(campaign(), advice("re_target"), scheme())
+    everybody = aimed_segment(campaign(), by_tier("basic", "silver", "gold", "private"), scheme())
+    assert everybody.definition == AnyOf(
+        any=[SegmentCondition(segment="young"), SegmentCondition(segment="affluent")]
+    )
+
+
+class TheCampaign(httpx.MockTransport):
+    """The campaign service of one campaign, which counts what is asked of it."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(self._answer)
+        self.view, self.paused = campaign(status=status), []  # type: ignore[var-annotated]
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            self.paused.append(request.content)
+        return httpx.Response(200, content=self.view.model_dump_json())
+
+
+@pytest.mark.parametrize(
+    ("status", "stopped", "pauses"),
+    [
+        ("running", Stop.PAUSED, 1),
+        ("paused", Stop.PAUSED, 0),
+        ("draining", Stop.NOT_REPEATED, 0),
+        ("completed", Stop.NOT_REPEATED, 0),
+        ("aborted", Stop.NOT_REPEATED, 0),
+    ],
+)
+async def test_a_stop_pauses_what_runs_and_nothing_else(status: str, stopped: Stop, pauses: int) -> None:
+    service = TheCampaign(status)
+    async with httpx.AsyncClient(transport=service, base_url="http://campaign") as client:
+        runtime = cast("Runtime", SimpleNamespace(client=lambda _: client))
+        found = await stop_campaign(runtime, {}, advice("stop"), "n" * 4_000)
+    assert (found, len(service.paused)) == (stopped, pauses)
+    if pauses:
+        assert len(PauseRequest.model_validate_json(service.paused[0]).reason) == 4_000
 
 
 def test_more_branches_than_a_campaign_can_name_are_refused() -> None:

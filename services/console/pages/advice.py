@@ -1,6 +1,6 @@
 """A recommendation as a card: what to do, on what evidence, what else was looked at, and what came of it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
 
 from markupsafe import Markup
@@ -8,11 +8,12 @@ from nicegui import ui
 
 from services.console.api import segment
 from services.console.formats import NOTHING, Quantity, moment, p_value, percent, whole
-from services.console.pages.words import Names, advice_tag
+from services.console.pages.words import Names, advice_tag, state_tag
 from services.console.view import View
 from services.console.widgets.dialogs import confirm
 from services.console.widgets.html import Cell, facts, html, link, table, tag
 from shared.auth import Role
+from shared.contracts.campaign import CampaignSummary
 from shared.contracts.evaluation import Recommendation
 from shared.contracts.evaluation.recommendations import CreatedDraft, PolicyValue
 
@@ -28,10 +29,12 @@ def draw_advice(
     again: Reload,
     *,
     with_campaign: bool = False,
+    draft: CampaignSummary | None = None,
 ) -> None:
     """One card. Strategists accept or reject while it is open; `again` draws the page anew afterwards.
 
-    `with_campaign`: says which campaign it is of, where the page does not.
+    `with_campaign`: says which campaign it is of, where the page does not. `draft`: what has become of the
+    campaign that accepting drafted, where that is known.
     """
     t = view.t
     with ui.element("section").classes(f"panel advice {advice.outcome.value}"):
@@ -43,7 +46,7 @@ def draw_advice(
                     _decide(view, advice, "accept", again)
         html(
             Markup('<p class="lead">{}</p>{}').format(
-                t.local(advice.text), facts(_evidence(view, advice, unit))
+                t.local(advice.text), facts([*_evidence(view, advice, unit), *_decision(view, advice, draft)])
             )
         )
         if advice.cells:
@@ -91,14 +94,34 @@ def _evidence(view: View, advice: Recommendation, unit: Quantity) -> list[tuple[
         told = f"{unit.signed(advice.prediction.value)} ({unit.interval(advice.prediction.ci)})"
         pairs.append((t("advice.prediction"), told))
     pairs.append((t("advice.issued"), moment(advice.issued_at)))
+    return pairs
+
+
+def _decision(
+    view: View, advice: Recommendation, draft: CampaignSummary | None
+) -> Iterator[tuple[str, Cell]]:
+    """What accepting would do, or did: also where it stopped half-way."""
+    t, segment_made = view.t, advice.created_segment
     if advice.decided_by:
         decided = f"{advice.decided_by} · {moment(advice.decided_at)} {advice.note or ''}"
-        pairs.append((t("advice.decided"), decided))
+        yield t("advice.decided"), decided
+    elif advice.state.value == "open":
+        yield t("advice.on_accept"), t(f"advice.on_accept.{advice.follow_up.value}")
+    if segment_made is not None:
+        address = f"/segments/{segment(segment_made.segment_id)}"
+        half = advice.created is None and advice.state.value == "open"
+        more = t("advice.created.half") if half else ""
+        yield (
+            t("advice.created_segment"),
+            Markup("{} {}").format(link(segment_made.segment_key, address), more),
+        )
     if advice.created is not None:
-        pairs.append((t("advice.created"), created_link(advice.created)))
+        status = state_tag(t, draft.status) if draft else ""
+        yield t("advice.created"), Markup("{} {}").format(created_link(advice.created), status)
+    elif advice.stopped is not None:
+        yield t("advice.stopped"), t.word("stopped", advice.stopped.value)
     elif advice.state.value == "accepted":
-        pairs.append((t("advice.created"), t("advice.created.none")))
-    return pairs
+        yield t("advice.created"), t("advice.created.none")
 
 
 def _ends(unit: Quantity, ends: tuple[Decimal, Decimal]) -> str:
@@ -161,13 +184,13 @@ def _change(view: View, policy: PolicyValue, names: Names) -> str:
 
 def _decide(view: View, advice: Recommendation, verb: str, again: Reload) -> None:
     t = view.t
-    drafts = verb == "accept" and advice.follow_up == "draft_campaign"
+    effect = f"advice.on_accept.{advice.follow_up.value}"
 
     async def ask() -> None:
         note = await confirm(
             t,
             title=t(f"advice.{verb}"),
-            text=t("advice.accept.draft" if drafts else f"advice.{verb}.confirm"),
+            text=t(f"advice.{verb}.confirm") + (f" {t(effect)}" if verb == "accept" else ""),
             field=t("advice.note"),
             required=verb == "reject",
         )

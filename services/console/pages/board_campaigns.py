@@ -179,6 +179,8 @@ class CampaignTable:
         if advice is None:
             return Markup('<span class="muted">{}</span>').format(NOTHING)
         decision = self.view.t.word("decision", advice.state.value)
+        if advice.stopped is not None:
+            decision = self.view.t.word("stopped", advice.stopped.value)
         return two_lines(
             advice_tag(self.view.t, advice.action.value, advice.outcome.value),
             f"{self.view.t.local(advice.title)} · {decision}",

@@ -1,7 +1,9 @@
 """Recommendations 优化建议: what to do next, and how far earlier advice came true."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from markupsafe import Markup
 from nicegui import ui
@@ -15,13 +17,20 @@ from services.console.view import View, page
 from services.console.widgets.html import Cell, html, link, table, tag, two_lines
 from services.console.widgets.states import empty_state
 from shared.contracts.base import Page
+from shared.contracts.campaign import CampaignSummary
 from shared.contracts.evaluation import Recommendation, RecommendationState
-from shared.contracts.evaluation.recommendations import Calibration, TrackedRecommendation, TrackRecord
+from shared.contracts.evaluation.recommendations import (
+    Calibration,
+    StoppedCampaign,
+    TrackedRecommendation,
+    TrackRecord,
+)
 
 _PAGE = 20
 _ALL = "all"
 _COLUMNS = ("campaign", "action", "predicted", "realised", "inside", "mean_ratio", "follow_up")
 _SUMMARY = ("action", "n", "share_inside", "mean_ratio")
+_STOPS = ("campaign", "reason", "effect", "decided")
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,8 @@ class Facts:
     record: TrackRecord | None
     metrics: Metrics
     names: Names
+    drafts: Mapping[UUID, CampaignSummary]
+    """What became of the campaigns that accepting drafted, by recommendation."""
 
 
 @page("/recommendations", title="recommendations.title", nav="recommendations")
@@ -56,7 +67,19 @@ async def _fetch(view: View, state: str) -> Facts:
         metrics(view),
         names(view),
     )
-    return Facts(found, record, known, named)
+    return Facts(found, record, known, named, await _drafts(view, found.items))
+
+
+async def _drafts(view: View, listed: Sequence[Recommendation]) -> dict[UUID, CampaignSummary]:
+    followed = [advice.id for advice in listed if advice.created is not None]
+    found = await asyncio.gather(*(_draft(view, each) for each in followed))
+    return {key: draft for key, draft in zip(followed, found, strict=True) if draft is not None}
+
+
+async def _draft(view: View, advice: UUID) -> CampaignSummary | None:
+    asked: Params = {"recommendation_id": str(advice), "limit": 1}
+    page = await view.optional(view.api.get("campaign", "/v1/campaigns", Page[CampaignSummary], asked))
+    return next(iter(page.items), None) if page else None
 
 
 def _draw(view: View, facts: Facts, state: str) -> None:
@@ -72,7 +95,15 @@ def _draw(view: View, facts: Facts, state: str) -> None:
             empty_state(t("recommendations.empty"), t("recommendations.empty.do"))
         return
     for advice in facts.found.items:
-        draw_advice(view, advice, _unit(view, facts, advice), facts.names, again, with_campaign=True)
+        draw_advice(
+            view,
+            advice,
+            _unit(view, facts, advice),
+            facts.names,
+            again,
+            with_campaign=True,
+            draft=facts.drafts.get(advice.id),
+        )
     if facts.found.next_cursor:
         html(Markup("<p class='muted small'>{}</p>").format(t("recommendations.more", n=_PAGE)))
 
@@ -112,8 +143,32 @@ def _track(view: View, record: TrackRecord, known: Metrics) -> None:
                 )
             ).style("margin-top: 12px")
         if record.waiting or record.not_comparable:
-            told = t("recommendations.waiting", n=whole(record.waiting), m=whole(record.not_comparable))
+            told = t(
+                "recommendations.waiting",
+                n=whole(record.waiting),
+                k=whole(record.not_launched),
+                m=whole(record.not_comparable),
+            )
             html(Markup("<p class='muted small'>{}</p>").format(told))
+        if record.stopped:
+            html(Markup("<h3>{}</h3>").format(t("recommendations.stopped"))).style("margin-top: 12px")
+            html(
+                table(
+                    [t(f"recommendations.{name}") for name in _STOPS],
+                    [_stop(view, each) for each in record.stopped],
+                )
+            )
+
+
+def _stop(view: View, each: StoppedCampaign) -> list[Cell]:
+    t = view.t
+    named = link(t.local(each.campaign_name), f"/campaigns/{segment(each.campaign_id)}")
+    return [
+        two_lines(named, each.campaign_key),
+        t.local(each.title),
+        t.word("stopped", each.stopped.value) if each.stopped else NOTHING,
+        two_lines(day(each.decided_at), f"{each.decided_by} {each.note or ''}"),
+    ]
 
 
 def _calibration(view: View, found: Calibration) -> list[Cell]:

@@ -10,7 +10,7 @@ from services.evaluation.api.visible import visible_advice
 from services.evaluation.queries.allocation import allocation
 from services.evaluation.queries.recommendations import recommendation_page
 from services.evaluation.queries.track_record import track_record
-from services.evaluation.usecases.follow_up import Credentials
+from services.evaluation.usecases.in_person import Credentials
 from services.evaluation.usecases.recommendations import accept, reject
 from shared.contracts.base import Page
 from shared.contracts.evaluation import Recommendation, RecommendationDecision, RecommendationState
@@ -82,10 +82,10 @@ async def accept_recommendation(
     credentials: OwnCredentials,
     body: Decision = None,
 ) -> Recommendation:
-    """Follow it: where `follow_up` says so, the next campaign is drafted in your name, as `created` tells.
+    """Follow it: what `follow_up` says is done in your name. `created`, `created_segment` and `stopped` tell.
 
-    Accepting again answers the same. 503 while the campaign service does not answer, and its own refusal
-    where it refuses: the recommendation then stays open.
+    Accepting again answers the same. 503 while another service does not answer, and its own refusal where it
+    refuses: the recommendation then stays open, with what was made until then, and may be accepted again.
     """
     note = body.note if body else ""
     return visible_advice(

@@ -29,9 +29,12 @@ _LONGEST_NAME, _LONGEST_KEY = 180, 64
 _TO_SHARES = frozenset({Action.RE_SCRIPT, Action.RE_CHANNEL, Action.RE_ALLOCATE})
 
 
-def next_round(campaign: CampaignView, advice: Recommendation, today: date) -> CampaignWrite:
+def next_round(
+    campaign: CampaignView, advice: Recommendation, today: date, aim: str | None = None
+) -> CampaignWrite:
     """`campaign` once more from tomorrow, as `advice` has it. Whom an optimisation chose is of the old one.
 
+    `aim`: key of the segment that was made for it, which takes the place of those it aimed at.
     The same recommendation makes the same key, so that there is one draft of it, whoever accepts how often.
     Unprocessable where no campaign can say it: beyond 200 organisations, for one.
     """
@@ -45,7 +48,7 @@ def next_round(campaign: CampaignView, advice: Recommendation, today: date) -> C
         "recommendation_id": advice.id,
         "schedule": _schedule(campaign.schedule, today),
         "scheme": _scheme(campaign.scheme, advice),
-        "audience": _audience(campaign, advice),
+        "audience": _audience(campaign, advice, aim),
         "people": _people(campaign.people, advice),
         "responsibility": _responsibility(campaign.responsibility, advice),
     }
@@ -58,8 +61,11 @@ def next_round(campaign: CampaignView, advice: Recommendation, today: date) -> C
         raise Unprocessable(f"No campaign can be drafted of this: {where}: {first['msg']}") from error
 
 
-def _policy(advice: Recommendation) -> PolicyValue | None:
-    """The one it follows."""
+def policy_of(advice: Recommendation) -> PolicyValue | None:
+    """The one that `advice` follows; before that was told, the best of those that say what it says."""
+    followed = next((policy for policy in advice.policies if policy.followed), None)
+    if followed is not None:
+        return followed
     same = (
         policy
         for policy in advice.policies
@@ -72,7 +78,7 @@ def _aim(advice: Recommendation, dimension: str) -> list[str]:
     """Cells of `dimension` to go on with; empty where it aims by another one, or at everybody."""
     if advice.action is not Action.RE_TARGET:
         return []
-    policy = _policy(advice) if advice.outcome is Outcome.ACT else None
+    policy = policy_of(advice) if advice.outcome is Outcome.ACT else None
     if policy is not None:
         return policy.cells if policy.dimension == dimension else []
     if not advice.cells:
@@ -92,7 +98,7 @@ def _schedule(schedule: Schedule | None, today: date) -> Schedule | None:
 def _scheme(scheme: Scheme | None, advice: Recommendation) -> Scheme | None:
     if scheme is None:
         return None
-    policy = _policy(advice)
+    policy = policy_of(advice)
     if policy is not None and advice.action in _TO_SHARES:
         return _shared(scheme, policy.shares, scheme.hold_out)
     if advice.evidence.rule == "no-hold-out":
@@ -113,12 +119,14 @@ def _shared(scheme: Scheme, shares: Mapping[str, float], hold_out: float) -> Sch
     return scheme.model_copy(update={"arms": changed, "hold_out": hold_out})
 
 
-def _audience(campaign: CampaignView, advice: Recommendation) -> Audience | None:
+def _audience(campaign: CampaignView, advice: Recommendation, aim: str | None) -> Audience | None:
     audience = campaign.audience
     if audience is None:
         return None
     segments = _aim(advice, "segment")
     include = [key for key in audience.include if key in segments] or audience.include
+    if aim is not None:
+        include = [aim]
     return audience.model_copy(update={"include": include, "limit": _limit(audience.limit, campaign, advice)})
 
 

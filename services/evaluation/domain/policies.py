@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 
 Action = Literal["re_target", "re_script", "re_channel", "re_allocate"]
 Outcome = Literal["act", "test_next", "no_evidence"]
-Dimension = Literal["segment", "branch"]
-"""Whom the next campaign can aim at by itself: by its audience, or by its organisations."""
+Dimension = Literal["segment", "branch", "tier"]
+"""Whom the next campaign can aim at: by its audience, by its organisations, by a segment made for it."""
 
 REACHABLE = 20
 """How many times the customers of this round a next one is taken to have at most."""
 _FOLD_DRAWS = 4_000
+_UNTOLD = ""
+"""The cell of customers of whom nobody told: no next campaign can aim at them, or leave them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Trial:
     """A campaign as something to learn from.
 
     `by` maps a dimension to its statistics, outcomes centred on the campaign's mean; `shares` are those
-    registered, by arm, the hold-out under ''. `better` is 1 when more is better, −1 when less is.
+    registered, by arm, the hold-out under ''. `better` is 1 when more is better, −1 when less is. `scheme` is
+    the one whose tiers `by` tells apart.
     """
 
     by: Mapping[Dimension, Statistics]
@@ -50,6 +53,7 @@ class Trial:
     shares: Mapping[str, float]
     better: int
     alpha: float
+    scheme: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ class Candidate:
     all customers with the hold-out as it was (the others). `gain` is over doing the same again, per customer
     of the audience; `interval` and `p_value` are corrected for the number of policies looked at (Bonferroni).
     `lift` is over leaving them alone, per customer treated, or says why it is not known. `needed` customers
-    would find the gain seen. `arms` are the outcomes that shares were allocated by (re_allocate).
+    would find the gain seen. `arms` are the outcomes that shares were allocated by (re_allocate). `scheme` is
+    the one whose tiers `cells` are.
     """
 
     action: Action
@@ -74,6 +79,7 @@ class Candidate:
     outcome: Outcome
     needed: int | None
     arms: tuple[ArmMoments, ...] = ()
+    scheme: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +125,20 @@ def _value(trial: Trial, proposal: _Proposal, looked_at: int) -> Candidate | Non
     treated = final[:, _hold_out(of)] < 1 if HOLD_OUT in of.arms else np.ones(len(of.cells), bool)
     interval = found.interval(trial.alpha / looked_at)
     targets = proposal.action == "re_target"
+    aimed = [cell for cell, kept in zip(of.cells, treated, strict=True) if kept and cell != _UNTOLD]
     return Candidate(
         action=proposal.action,
         dimension=proposal.dimension if targets else None,
-        cells=tuple(cell for cell, kept in zip(of.cells, treated, strict=True) if kept) if targets else (),
+        cells=tuple(aimed) if targets else (),
         shares={} if targets else _shares(trial, of, final[0]),
         gain=found,
         interval=interval,
         p_value=min(1.0, looked_at * found.p_value),
         lift=_lift(of, policies),
-        outcome=_outcome(trial, found, interval, looked_at, pointless=targets and not treated.any()),
+        outcome=_outcome(trial, found, interval, looked_at, pointless=targets and not aimed),
         needed=found.needed(trial.better, trial.alpha / looked_at),
         arms=_known(of, of.without(None)) if proposal.action == "re_allocate" else (),
+        scheme=trial.scheme if targets and proposal.dimension == "tier" else None,
     )
 
 
@@ -188,9 +196,12 @@ def _targeting(trial: Trial) -> list[_Proposal]:
 
 
 def _aimed(trial: Trial, of: Statistics, seen: Weighted) -> Numbers:
-    """Leave alone the cells whose shrunken effect is not the better one; small ones go on as they were."""
+    """Leave alone the cells whose shrunken effect is not the better one; small ones go on as they were, and
+    so do those of whom nothing is told.
+    """
     today, alone = _today(trial, of), _hold_out(of)
     effect, error, large = _cell_effects(seen, today, alone)
+    large &= np.array([cell != _UNTOLD for cell in of.cells])
     policy = np.tile(today, (len(of.cells), 1))
     if large.sum() < 2:
         return policy

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Action = Literal["continue", "stop", "re_target", "re_script", "re_channel", "re_allocate", "extend"]
 Outcome = Literal["act", "test_next", "no_evidence"]
+FollowUp = Literal["draft_campaign", "draft_segment", "stop_campaign", "none"]
 Rule = Literal[
     "no-hold-out",
     "verdict-withheld",
@@ -91,6 +92,14 @@ class Advice:
     def makes_a_draft(self) -> bool:
         """Whether there is a next round to prepare: not after a stop, nor while there is only to wait."""
         return self.action != "stop" and self.outcome != "no_evidence"
+
+    @property
+    def follow_up(self) -> FollowUp:
+        """What accepting it does: no campaign can name tiers, so that they take a segment."""
+        if not self.makes_a_draft:
+            return "stop_campaign" if self.action == "stop" else "none"
+        by_tier = self.policy is not None and self.policy.dimension == "tier"
+        return "draft_segment" if by_tier else "draft_campaign"
 
 
 def advise(found: Findings) -> Advice:

@@ -24,7 +24,10 @@ class RecommendationRow(Base):
     decided_by: Mapped[str | None]
     note: Mapped[str | None]
     created: Mapped[dict[str, Any] | None]
-    """What accepting made: a `CreatedDraft`."""
+    """The campaign that accepting drafted: a `CreatedDraft`."""
+    segment: Mapped[dict[str, Any] | None]
+    """The segment that it aims at: a `CreatedSegment`, kept before the campaign is drafted."""
+    stopped: Mapped[str | None]
     __table_args__ = (
         Index(
             "uq_recommendation_open",

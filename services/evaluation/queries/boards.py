@@ -122,7 +122,12 @@ def _effect(result: CampaignResult) -> BoardEffect:
 
 def _advice(advice: Recommendation) -> BoardRecommendation:
     return BoardRecommendation(
-        id=advice.id, action=advice.action, outcome=advice.outcome, state=advice.state, title=advice.title
+        id=advice.id,
+        action=advice.action,
+        outcome=advice.outcome,
+        state=advice.state,
+        title=advice.title,
+        stopped=advice.stopped,
     )
 
 

@@ -55,17 +55,21 @@ def as_contract(row: RecommendationRow) -> Recommendation:
         "decided_by": row.decided_by,
         "note": row.note,
         "created": row.created,
+        "created_segment": row.segment,
+        "stopped": row.stopped,
     }
     return Recommendation.model_validate(row.document | decision)
 
 
-def policy_value(candidate: Candidate, metric: MetricCreate, alpha: float) -> PolicyValue:
+def policy_value(candidate: Candidate, metric: MetricCreate, alpha: float, *, followed: bool) -> PolicyValue:
     lift = candidate.lift
     return PolicyValue(
         action=Action(candidate.action),
         outcome=Outcome(candidate.outcome),
+        followed=followed,
         dimension=candidate.dimension,
         cells=list(candidate.cells),
+        scheme=candidate.scheme,
         shares=dict(candidate.shares),
         arms=[
             ArmRecord(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluation.domain.calibration import Estimate, Outcome, compared, summarised
@@ -12,18 +12,18 @@ from services.evaluation.queries.campaigns import plan_of
 from services.evaluation.queries.recommendations import as_contract
 from services.evaluation.queries.results import newest_of_all
 from shared.contracts.evaluation import Action, CampaignResult, Recommendation, RecommendationState
-from shared.contracts.evaluation.recommendations import Calibration, TrackedRecommendation, TrackRecord
+from shared.contracts.evaluation.recommendations import (
+    Calibration,
+    StoppedCampaign,
+    TrackedRecommendation,
+    TrackRecord,
+)
 
 
 async def track_record(session: AsyncSession) -> TrackRecord:
     """Newest decision first. A follow-up counts once all of its outcome windows have passed."""
-    accepted = RecommendationRow.state == RecommendationState.ACCEPTED.value
-    rows = await session.scalars(
-        select(RecommendationRow)
-        .where(accepted, RecommendationRow.created.is_not(None))
-        .order_by(RecommendationRow.decided_at.desc(), RecommendationRow.id)
-    )
-    followed = [as_contract(row) for row in rows]
+    followed = await _accepted(session, RecommendationRow.created.is_not(None))
+    stops = await _accepted(session, RecommendationRow.document["action"].astext == Action.STOP.value)
     rounds = await _rounds(session, followed)
     results = await newest_of_all(session, [found.campaign_id for found in rounds.values()])
     items: list[tuple[TrackedRecommendation, Outcome]] = []
@@ -45,8 +45,25 @@ async def track_record(session: AsyncSession) -> TrackRecord:
             for action in Action
             if (told := [outcome for item, outcome in items if item.action is action])
         ],
+        stopped=[_stopped(advice) for advice in stops],
         waiting=waiting,
+        not_launched=len(followed) - len(rounds),
         not_comparable=len(followed) - waiting - len(items),
+    )
+
+
+async def _accepted(session: AsyncSession, condition: ColumnElement[bool]) -> list[Recommendation]:
+    rows = await session.scalars(
+        select(RecommendationRow)
+        .where(RecommendationRow.state == RecommendationState.ACCEPTED.value, condition)
+        .order_by(RecommendationRow.decided_at.desc(), RecommendationRow.id)
+    )
+    return [as_contract(row) for row in rows]
+
+
+def _stopped(advice: Recommendation) -> StoppedCampaign:
+    return StoppedCampaign.model_validate(
+        advice.model_dump(include=set(StoppedCampaign.model_fields)) | {"recommendation_id": advice.id}
     )
 
 

@@ -17,8 +17,7 @@ from services.evaluation.domain.cells import CellTable
 from services.evaluation.domain.definitions import OF_BALANCES, kind_of_cells
 from services.evaluation.domain.exposure import Effort, Exposures
 from services.evaluation.domain.health import Limits
-from services.evaluation.domain.policies import Candidate, Dimension, Trial, candidates
-from services.evaluation.domain.policy_value import Statistics
+from services.evaluation.domain.policies import Candidate, Trial, candidates
 from services.evaluation.domain.samples import Quantiles
 from services.evaluation.domain.stopping import Moment
 from services.evaluation.domain.worth import worth
@@ -30,6 +29,7 @@ from services.evaluation.queries.health import Terms, observed
 from services.evaluation.queries.metrics import frozen
 from services.evaluation.queries.scripts import arms_of, script_effects
 from services.evaluation.store import Store
+from services.evaluation.store.cells import tier_scheme
 from services.evaluation.store.contacts import efforts, exposures
 from services.evaluation.store.health import Around, around
 from services.evaluation.store.outcomes import Question
@@ -127,7 +127,7 @@ async def gather(
             last,
             {metric.key: reading.cells(tables.get(metric.key)) for metric in metrics},
             efforts(cursor, "*", question.until).get(question.campaign_id, Effort()),
-            _policies(plan, primary, policy_statistics(cursor, question, primary)) if of_customers else [],
+            _policies(cursor, question, plan, primary) if of_customers else [],
             tables.get(primary.key),
             {each.key: reading.sample(each) for each in metrics if each.kind is MetricKind.QUANTILE},
             reading.windows(primary),
@@ -208,9 +208,13 @@ def _assess(
     )
 
 
-def _policies(plan: Plan, metric: MetricCreate, judged_by: Mapping[Dimension, Statistics]) -> list[Candidate]:
+def _policies(
+    cursor: duckdb.DuckDBPyConnection, question: Question, plan: Plan, metric: MetricCreate
+) -> list[Candidate]:
+    judged_by = policy_statistics(cursor, question, metric)
     shares = {arm.key: arm.share for arm in plan.arms} | {HOLD_OUT: plan.hold_out}
-    return candidates(Trial(judged_by, arms_of(plan), shares, _better(metric), plan.alpha))
+    scheme = tier_scheme(cursor)
+    return candidates(Trial(judged_by, arms_of(plan), shares, _better(metric), plan.alpha, scheme))
 
 
 def _measured(metric: MetricCreate, seen: Gathered) -> Measured:

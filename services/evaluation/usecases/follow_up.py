@@ -1,119 +1,75 @@
-"""Making the next step of a recommendation where it belongs: in the campaign service, by who accepts.
+"""What accepting a recommendation does where it belongs: in the other services, by who accepts.
 
-The caller's own credentials are passed on, so that the draft is his and what he may not do is refused.
+The caller's own credentials are passed on, so that drafts are his and what he may not do is refused. Whatever
+an earlier attempt got done is found again.
 """
 
-from collections.abc import Mapping
-from http import HTTPMethod
-from typing import TypeVar
-from uuid import UUID
-
-import httpx
-from pydantic import BaseModel, ValidationError
-
+from services.evaluation.domain.aimed_segment import aimed_segment, policy_by_tier, segment_key
 from services.evaluation.domain.next_round import next_round
+from services.evaluation.usecases.in_person import Credentials, InPerson
 from shared import clock
-from shared.contracts.base import Page, Problem
-from shared.contracts.campaign import CampaignSummary, CampaignView, CampaignWrite
+from shared.contracts.base import Page
+from shared.contracts.campaign import CampaignSummary, CampaignView, PauseRequest
 from shared.contracts.evaluation import Recommendation
-from shared.contracts.evaluation.recommendations import CreatedDraft
-from shared.errors import (
-    BadRequest,
-    Conflict,
-    FieldError,
-    Forbidden,
-    NotFound,
-    ProblemError,
-    TooManyRequests,
-    Unauthorized,
-    Unavailable,
-    Unprocessable,
-)
+from shared.contracts.evaluation.recommendations import CreatedDraft, CreatedSegment, Stop
+from shared.contracts.segmentation import SegmentState, SegmentView
+from shared.contracts.segmentation.tiers import TierSchemeView
+from shared.errors import Conflict
 from shared.service import Runtime
 
-Answer = TypeVar("Answer", bound=BaseModel)
-Credentials = Mapping[str, str]
-"""Headers by which the caller has proved who he is."""
-
-_PATIENCE_SECONDS = 10.0
-_REFUSALS: Mapping[int, type[ProblemError]] = {
-    each.status: each
-    for each in (BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Unprocessable, TooManyRequests)
-}
+_OVER = frozenset({"draining", "completed", "aborted", "expired"})
+"""Nobody new is contacted by a campaign in these states."""
+_LONGEST_REASON = 4_000
 
 
-async def draft(runtime: Runtime, credentials: Credentials, advice: Recommendation) -> CreatedDraft:
-    """The draft campaign of `advice`; the one there is already, if an earlier attempt got so far.
-
-    Unavailable while the campaign service does not answer; what it refuses is its own problem.
-    """
-    campaigns = _Campaigns(runtime.client("campaign"), credentials)
-    made: CampaignSummary | CampaignView | None = await campaigns.following(advice.id)
+async def draft_campaign(runtime: Runtime, credentials: Credentials, advice: Recommendation) -> CreatedDraft:
+    """The draft campaign of `advice`; the one there is already, if an earlier attempt got so far."""
+    campaigns = InPerson(runtime, "campaign", credentials)
+    path = f"/v1/campaigns?recommendation_id={advice.id}&limit=1"
+    found = await campaigns.get(path, Page[CampaignSummary])
+    made: CampaignSummary | CampaignView | None = next(iter(found.items), None)
     if made is None:
-        original = await campaigns.read(advice.campaign_id)
-        made = await campaigns.write(next_round(original, advice, clock.today()), advice.id)
+        original = await _campaign(campaigns, advice)
+        aim = advice.created_segment.segment_key if advice.created_segment else None
+        wanted = next_round(original, advice, clock.today(), aim)
+        made = await campaigns.post("/v1/campaigns", wanted, CampaignView, f"recommendation-{advice.id}")
     return CreatedDraft(campaign_id=made.id, campaign_key=made.key)
 
 
-class _Campaigns:
-    """What is asked of the campaign service in somebody's name."""
+async def draft_segment(runtime: Runtime, credentials: Credentials, advice: Recommendation) -> CreatedSegment:
+    """The segment that `advice` aims at, never published here; the one there is already, if there is.
 
-    def __init__(self, client: httpx.AsyncClient, credentials: Credentials) -> None:
-        self._client = client
-        self._credentials = credentials
-
-    async def following(self, recommendation_id: UUID) -> CampaignSummary | None:
-        path = f"/v1/campaigns?recommendation_id={recommendation_id}&limit=1"
-        found = await self._ask(HTTPMethod.GET, path, Page[CampaignSummary])
-        return next(iter(found.items), None)
-
-    async def read(self, campaign_id: UUID) -> CampaignView:
-        return await self._ask(HTTPMethod.GET, f"/v1/campaigns/{campaign_id}", CampaignView)
-
-    async def write(self, campaign: CampaignWrite, recommendation_id: UUID) -> CampaignView:
-        body = campaign.model_dump_json(exclude_none=True)
-        key = f"recommendation-{recommendation_id}"
-        headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
-        return await self._ask(HTTPMethod.POST, "/v1/campaigns", CampaignView, body, headers)
-
-    async def _ask(
-        self,
-        method: HTTPMethod,
-        path: str,
-        model: type[Answer],
-        body: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        request = self._client.build_request(
-            method, path, content=body, headers=headers, timeout=_PATIENCE_SECONDS
-        )
-        # The key of this service has no part in what a person asks for.
-        request.headers.pop("X-API-Key", None)
-        request.headers.update(self._credentials)
-        try:
-            answer = await self._client.send(request)
-        except httpx.HTTPError as error:
-            raise _away() from error
-        if answer.is_error:
-            raise _refusal(answer)
-        return model.model_validate_json(answer.content)
+    Conflict where somebody has archived it.
+    """
+    segments = InPerson(runtime, "segmentation", credentials)
+    made = await segments.find(f"/v1/segments/{segment_key(advice.campaign_key, advice)}", SegmentView)
+    if made is None:
+        original = await _campaign(InPerson(runtime, "campaign", credentials), advice)
+        scheme = await segments.get(f"/v1/tier-schemes/{policy_by_tier(advice).scheme}", TierSchemeView)
+        wanted = aimed_segment(original, advice, scheme)
+        made = await segments.post("/v1/segments", wanted, SegmentView, f"recommendation-{advice.id}")
+    if made.state is SegmentState.archived:
+        raise Conflict(f"The segment {made.key} of this recommendation was archived: restore it first.")
+    return CreatedSegment(segment_id=made.id, segment_key=made.key)
 
 
-def _away() -> Unavailable:
-    return Unavailable("The campaign service does not answer: nothing was accepted. Try again later.")
+async def stop_campaign(
+    runtime: Runtime, credentials: Credentials, advice: Recommendation, note: str
+) -> Stop:
+    """A campaign that runs is paused: nothing is begun or sent until somebody resumes it, or its last day
+    has passed. One that is over already stays what it is.
+    """
+    campaigns = InPerson(runtime, "campaign", credentials)
+    campaign = await _campaign(campaigns, advice)
+    if campaign.status in _OVER:
+        return Stop.NOT_REPEATED
+    if campaign.status != "paused":
+        said = "：".join(filter(None, (f"{advice.title.zh} / {advice.title.en}", note.strip())))
+        # Without a key: what an earlier attempt paused, somebody may have resumed since.
+        reason = PauseRequest(reason=said[:_LONGEST_REASON])
+        await campaigns.post(f"/v1/campaigns/{campaign.id}:pause", reason, CampaignView)
+    return Stop.PAUSED
 
 
-def _refusal(answer: httpx.Response) -> ProblemError:
-    """The campaign service's own problem, as this request's answer."""
-    kind = _REFUSALS.get(answer.status_code)
-    if kind is None:
-        return _away()
-    try:
-        problem = Problem.model_validate_json(answer.content)
-    except ValidationError:
-        return kind(f"The campaign service refuses: {answer.reason_phrase}")
-    return kind(
-        f"The campaign service refuses: {problem.detail or problem.title}",
-        slug=problem.type.removeprefix("/problems/"),
-        errors=[FieldError(item.pointer, item.detail) for item in problem.errors or []],
-    )
+async def _campaign(campaigns: InPerson, advice: Recommendation) -> CampaignView:
+    return await campaigns.get(f"/v1/campaigns/{advice.campaign_id}", CampaignView)

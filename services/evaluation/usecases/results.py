@@ -30,6 +30,7 @@ from shared.contracts.evaluation import (
     Recommendation,
     RecommendationState,
 )
+from shared.contracts.evaluation.recommendations import FollowUp
 from shared.contracts.events import ArmEffect, CampaignEvaluated, RecommendationIssued
 from shared.contracts.events import Registration as Plan
 from shared.contracts.metrics import MetricCreate
@@ -123,10 +124,11 @@ def _recommendation(
         evidence=documents.evidence(assessment, metric, assigned),
         cells=documents.target_cells(assessment, metric),
         policies=[
-            policy_value(candidate, metric, assessment.found.alpha) for candidate in assessment.found.policies
+            policy_value(candidate, metric, assessment.found.alpha, followed=candidate is advice.policy)
+            for candidate in assessment.found.policies
         ],
         prediction=prediction(advice, assessment.found, metric),
-        follow_up="draft_campaign" if advice.makes_a_draft else "none",
+        follow_up=FollowUp(advice.follow_up),
         state=RecommendationState.OPEN,
         issued_at=result.evaluated_at,
     )

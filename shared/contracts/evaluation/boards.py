@@ -8,7 +8,13 @@ from pydantic import Field
 
 from shared.contracts.base import Currency, Key, LocalText, Money, Number, OrgPath, Schema, Share, Timestamp
 from shared.contracts.evaluation.effects import Interval, Probability
-from shared.contracts.evaluation.recommendations import Action, Outcome, Recommendation, RecommendationState
+from shared.contracts.evaluation.recommendations import (
+    Action,
+    Outcome,
+    Recommendation,
+    RecommendationState,
+    Stop,
+)
 from shared.contracts.evaluation.results import CampaignRegistration, CampaignResult
 
 
@@ -70,6 +76,7 @@ class BoardRecommendation(Schema):
     outcome: Outcome
     state: RecommendationState
     title: LocalText
+    stopped: Stop | None = Field(None, description="What accepting a stop did")
 
 
 class BoardProgress(Schema):

@@ -1,7 +1,6 @@
 """What to do next, on what evidence, and what people decided."""
 
 from enum import StrEnum
-from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -31,6 +30,24 @@ class RecommendationState(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     SUPERSEDED = "superseded"
+
+
+class FollowUp(StrEnum):
+    """What accepting does, in the name of whoever accepts and by what he may do there himself."""
+
+    DRAFT_CAMPAIGN = "draft_campaign"
+    """The same campaign is drafted once more from tomorrow, with the one change advised; none to continue."""
+    DRAFT_SEGMENT = "draft_segment"
+    """Besides, whom to aim at is drafted as a segment, which somebody has to publish."""
+    STOP_CAMPAIGN = "stop_campaign"
+    """A campaign that runs is paused, which can be taken back; of one that is over nothing is repeated."""
+    NONE = "none"
+    """The decision is recorded."""
+
+
+class Stop(StrEnum):
+    PAUSED = "paused"
+    NOT_REPEATED = "not_repeated"
 
 
 class TargetCell(Schema):
@@ -76,8 +93,10 @@ class PolicyValue(Schema):
 
     action: Action
     outcome: Outcome
+    followed: bool = Field(False, description="The one that the recommendation follows")
     dimension: Dimension | None = Field(None, description="What a re-target chooses by")
     cells: list[str] = Field(default_factory=list, description="Whom a re-target goes on with")
+    scheme: Key | None = Field(None, description="The scheme whose tiers `cells` are")
     shares: dict[Key, Share] = Field(
         default_factory=dict, description="Of the arms in the next round; the hold-out stays as it was"
     )
@@ -112,6 +131,13 @@ class CreatedDraft(Schema):
     campaign_key: Key
 
 
+class CreatedSegment(Schema):
+    """Whom the next campaign aims at: a draft, until somebody publishes it."""
+
+    segment_id: UUID
+    segment_key: Key
+
+
 class Recommendation(Schema):
     id: UUID
     campaign_id: UUID
@@ -131,15 +157,25 @@ class Recommendation(Schema):
     prediction: Prediction | None = Field(
         None, description="Null where nothing can be expected of the next round without flattery"
     )
-    follow_up: Literal["draft_campaign", "none"] = Field(
-        "none", description="What accepting makes. To stop, or to wait, makes nothing"
+    follow_up: FollowUp = Field(
+        FollowUp.NONE,
+        description="What accepting does. `draft_campaign`: drafts the same campaign once more from tomorrow,"
+        " with the one change advised (to continue: with none). `draft_segment`: besides, drafts whom to aim"
+        " at as a segment. `stop_campaign`: pauses a campaign that runs, so that it can be resumed; of one"
+        " that is over, keeps that it is not to be repeated. `none`: keeps the decision",
     )
     state: RecommendationState
     issued_at: Timestamp
     decided_at: Timestamp | None = None
     decided_by: str | None = None
     note: str | None = None
-    created: CreatedDraft | None = Field(None, description="What accepting made")
+    created: CreatedDraft | None = Field(None, description="The campaign that accepting drafted")
+    created_segment: CreatedSegment | None = Field(
+        None,
+        description="The segment that accepting drafted. While the recommendation is open: the campaign could"
+        " not be drafted yet, and accepting again goes on from there",
+    )
+    stopped: Stop | None = Field(None, description="What accepting a stop did")
 
 
 class RecommendationDecision(Schema):
@@ -167,6 +203,20 @@ class TrackedRecommendation(Schema):
     ratio: float | None = Field(description="Realised ÷ predicted; null where nothing was predicted")
 
 
+class StoppedCampaign(Schema):
+    """An accepted stop."""
+
+    recommendation_id: UUID
+    campaign_id: UUID
+    campaign_key: Key
+    campaign_name: LocalText
+    title: LocalText
+    stopped: Stop | None = Field(description="Null where the decision is older than what is kept of it")
+    decided_at: Timestamp
+    decided_by: str
+    note: str | None = None
+
+
 class Calibration(Schema):
     """How far predictions were right; of none, nothing is said."""
 
@@ -182,7 +232,11 @@ class TrackRecord(Schema):
     items: list[TrackedRecommendation]
     overall: Calibration
     by_action: list[Calibration]
+    stopped: list[StoppedCampaign] = Field(description="Campaigns that were stopped on advice")
     waiting: int = Field(description="Accepted, with a follow-up that is not evaluated yet")
+    not_launched: int = Field(
+        description="Of those waiting: drafts that nobody has launched, in preparation or given up"
+    )
     not_comparable: int = Field(
         description="Evaluated, and not counted: another primary metric, a verdict withheld, or no prediction"
     )
