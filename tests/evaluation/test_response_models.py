@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import httpx
+from sqlalchemy import text
 
 from services.evaluation.store.uplift import NAMES
 from tests.evaluation.bank import Campaign
@@ -58,3 +59,14 @@ async def _done(client: httpx.AsyncClient, job_id: str) -> dict[str, object]:
     await eventually(finished, what="the model")
     found: dict[str, object] = (await client.get(f"/v1/jobs/{job_id}")).json()
     return found
+
+
+async def test_what_hangs_on_a_campaign_is_seen_with_it_only(evaluation: Running) -> None:
+    async with evaluation.runtime.db.transaction() as session:
+        open_tables = await session.scalars(
+            text(
+                "SELECT t.relname FROM pg_constraint AS c JOIN pg_class AS t ON t.oid = c.conrelid"
+                " WHERE c.confrelid = 'registration'::regclass AND NOT t.relrowsecurity"
+            )
+        )
+        assert open_tables.all() == []
