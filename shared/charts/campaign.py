@@ -12,13 +12,15 @@ from shared.charts.funnel import FunnelStage, FunnelWords, funnel
 from shared.charts.heat import HeatCell, HeatWords, heat
 from shared.charts.palette import Palette, tone_of
 from shared.charts.strip import StripWords, strip
+from shared.charts.uplift import Reached, UpliftWords, uplift
 from shared.charts.words import word
 from shared.contracts.base import Number
 from shared.contracts.evaluation.boards import Funnel
 from shared.contracts.evaluation.heterogeneity import ShrunkEffect
 from shared.contracts.evaluation.results import BreakdownRow, MoneyResult, PrimaryEffect
 from shared.contracts.evaluation.series import CampaignSeries, SeriesDay, SeriesMarker
-from shared.formats import SHARES, Quantity, whole
+from shared.contracts.evaluation.uplift import ResponseModel
+from shared.formats import SHARES, Quantity, percent, whole
 
 STAGES = ("assigned", "contacted", "reached", "responded", "converted", "retained")
 
@@ -108,6 +110,16 @@ class Pictures:
             higher_is_better=self.higher_is_better,
             width=width,
         )
+
+    def uplift(self, found: ResponseModel, *, width: float = 580) -> Markup:
+        """What contacting by a model's scores is worth, beside contacting by lot."""
+        points = [
+            Reached(point.share, float(point.value), *(float(end) for end in point.ci or ()))
+            for point in found.curve
+        ]
+        names = ("uplift", "uplift_share", "uplift_upward", "uplift_line", "uplift_band", "uplift_lot")
+        words = UpliftWords(*(self.word(name) for name in names))
+        return uplift(points, words, self._signed, lambda share: percent(share, 0), self.palette, width=width)
 
     def money(self, found: MoneyResult, target: Number | None, *, width: float = 560) -> Markup:
         low, high = (float(end) for end in found.ci)

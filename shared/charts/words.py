@@ -43,6 +43,12 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "pause": ("暂停", "Paused"),
     "resume": ("恢复", "Resumed"),
     "complete": ("结束", "Completed"),
+    "uplift": ("按得分由高到低联系的效果", "Effect of contacting by score"),
+    "uplift_share": ("联系的客户占比（得分高者先）", "Share contacted, highest scores first"),
+    "uplift_upward": ("效果（摊到全部客户的户均）", "Effect, per customer of all"),
+    "uplift_line": ("按得分", "By score"),
+    "uplift_band": ("逐点区间", "Interval of each point"),
+    "uplift_lot": ("随机联系同样多", "As many by lot"),
     "all": ("全部触达组", "All treated"),
 }
 

@@ -64,6 +64,23 @@ def test_a_curve_by_hand() -> None:
     assert [curve[at] for at in (0.25, 0.5, 1.0)] == pytest.approx([1.0, 1.5, 1.0])
     assert found.auuc == pytest.approx((35 * 4 + 25 * 2 + 15 * 0 - 5 * 2) / 40 / 4)
     assert found.qini.value == pytest.approx(found.auuc - 1.0 / 2)
+    assert found.band[0] == (0.0, 0.0)
+    assert found.band[-1] == pytest.approx(found.everybody.interval)
+    assert found.band[5] == pytest.approx((1 - 1.96 * 0.277, 1 + 1.96 * 0.277), abs=0.02)
+    assert (found.share, found.over_lot.value) == (1.0, 0.0)
+
+
+def test_choosing_is_compared_with_everybody_nobody_and_a_lot() -> None:
+    """Chosen are the three tens of whom more is expected than nothing: ψ of theirs is 4, 2 and 0, of the rest
+    −2. Per customer of everybody: chosen 1.5, all 1, as many by lot ¾ · 1.
+    """
+    expected, robust = np.repeat([-1.0, 4.0, 3.0, 2.0], 10), np.repeat([-2.0, 4.0, 2.0, 0.0], 10)
+    treated = np.arange(40) % 2 == 0
+    trial = Trial(np.zeros((40, 1)), 1, treated, np.zeros(40), np.full(40, 0.5), proportion=False)
+    found = judge(trial, Scores(expected, robust), 1, ALPHA)
+    told = (found.share, found.chosen.value, found.everybody.value, found.gain.value, found.over_lot.value)
+    assert told == pytest.approx((0.75, 1.5, 1.0, 0.5, 0.75))
+    assert judge(trial, Scores(-expected, -robust), -1, ALPHA).over_lot == found.over_lot
 
 
 def test_too_few_is_no_model() -> None:

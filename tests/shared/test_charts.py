@@ -14,6 +14,7 @@ from shared.charts.heat import HeatCell, HeatWords, heat, strength
 from shared.charts.palette import PRINT, SCREEN, tone_of
 from shared.charts.scale import Scale, room, shortened, step_of, text_width, ticks
 from shared.charts.strip import StripWords, common_room, small_strip, strip
+from shared.charts.uplift import Reached, UpliftWords, uplift, uplift_shape
 
 EVIL = '<script>alert("x")</script>&'
 COURSE = CourseWords("累计差异", "天", "元", "差异", "始终有效区间", "未成熟")
@@ -180,6 +181,27 @@ def test_a_burn_down_that_is_slow_ends_with_the_campaign() -> None:
     days = [Left(date(2026, 3, 1), 100), Left(date(2026, 3, 6), 90)]
     shape = burn_shape(days, 100, Forecast(2, -1, 3), date(2026, 3, 11), 600, 250)
     assert shape.fan == [(shape.x(5), shape.y(90)), (shape.x(10), shape.y(90)), (shape.x(10), shape.y(75))]
+
+
+def test_a_curve_of_uplift_runs_beside_the_straight_line_of_a_lot() -> None:
+    points = [Reached(0, 0.0, 0, 0), Reached(0.5, 30.0, 10, 50), Reached(1, 20.0, -10, 50)]
+    shape = uplift_shape(points, 690, 300)
+    assert [x for x, _ in shape.line] == [84, 376, 668]
+    assert shape.lot == [(84, shape.y(0)), (668, shape.y(20))]
+    assert shape.band == [
+        (84, shape.y(0)),
+        (376, shape.y(50)),
+        (668, shape.y(50)),
+        (668, shape.y(-10)),
+        (376, shape.y(10)),
+        (84, shape.y(0)),
+    ]
+    words = UpliftWords("增量", "占比", "元", "按得分", "区间", "随机")
+    root = parsed(uplift(points, words, whole, lambda share: f"{share:.0%}", PRINT))
+    assert cells(root)[1] == ["50%", "30", "10 ~ 50", "10"]
+    earlier = [Reached(each.share, each.value) for each in points]
+    assert uplift_shape(earlier, 690, 300).band == []
+    assert cells(parsed(uplift(earlier, words, whole, str, PRINT)))[1][2] == "–"
 
 
 def test_strips_share_a_scale() -> None:

@@ -19,6 +19,7 @@ from services.console.pages.review_breakdown import (
 from services.console.pages.review_burn import draw_burn
 from services.console.pages.review_desks import draw_desks
 from services.console.pages.review_facts import ReviewFacts, fetch_review
+from services.console.pages.review_response import draw_response
 from services.console.pages.review_verdict import draw_verdict, evaluate_button
 from services.console.pages.words import metric_name, quantity, state_tag
 from services.console.view import View, page
@@ -54,6 +55,7 @@ def _draw(view: View, seen: ReviewFacts, again: Reload) -> None:
             draw_scripts_by_channel(view, seen)
             draw_arms(view, seen)
         draw_people(view, seen)
+        draw_response(view, seen)
     draw_burn(view, seen)
     _guardrails(view, seen)
     if seen.board.recommendation is not None:

@@ -1,6 +1,5 @@
 """The first line of a review: what may be said, how sure it is, and what to do where nothing may be said."""
 
-import asyncio
 from datetime import date, timedelta
 
 from markupsafe import Markup
@@ -10,18 +9,16 @@ from services.console.api import segment
 from services.console.formats import Quantity, day, moment, p_value, percent, whole
 from services.console.i18n import Texts
 from services.console.pages.advice import Reload
+from services.console.pages.evaluation_job import run_job
 from services.console.pages.review_facts import ReviewFacts
 from services.console.view import View
 from services.console.widgets.html import html, tag
 from shared.auth import Role
-from shared.contracts.base import JobView
 from shared.contracts.drawing import DrawnUnit
 from shared.contracts.evaluation import CampaignBoard, CampaignResult, HealthCheck
 from shared.contracts.evaluation.effects import Clustering
 from shared.verdict_words import check_name, headline, meaning, what_to_do
 from shared.verdicts import TONES, failed_checks, verdict_of
-
-_POLL_SECONDS = 0.7
 
 
 def draw_verdict(view: View, seen: ReviewFacts) -> None:
@@ -136,30 +133,6 @@ def evaluate_button(view: View, campaign_id: str, again: Reload) -> None:
 
     async def evaluate() -> None:
         path = f"/v1/campaigns/{segment(campaign_id)}:evaluate"
-        job = await view.attempt(view.api.post("evaluation", path, JobView))
-        if job is None:
-            return
-        button.disable()
-        ended = await view.attempt(_follow(view, job))
-        button.enable()
-        if ended is not None:
-            await again()
+        await run_job(view, path, "verdict.", button, again)
 
     button = ui.button(view.t("verdict.evaluate"), on_click=evaluate).props("outline no-caps")
-
-
-async def _follow(view: View, job: JobView) -> JobView:
-    """Show the evaluation until it ends."""
-    t = view.t
-    notice = ui.notification(t("job.running"), spinner=True, timeout=None)
-    while job.state in {"queued", "running"}:
-        await asyncio.sleep(_POLL_SECONDS)
-        job = await view.api.get("evaluation", f"/v1/jobs/{segment(job.id)}", JobView)
-        notice.message = f"{t('job.running')} {percent(job.progress, 0)} {job.step or ''}"
-    notice.dismiss()
-    if job.state == "succeeded":
-        view.done(t("job.done"))
-    else:
-        detail = job.problem.detail if job.problem else ""
-        ui.notify(f"{t('job.failed')} {detail}", type="negative", multi_line=True)
-    return job

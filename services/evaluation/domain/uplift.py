@@ -90,14 +90,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Uplift:
-    """`curve` of (share contacted, effect per customer of everybody). `everybody` is the effect per customer
-    when all are contacted; `chosen` when only those are of whom an effect in the wanted direction is
-    expected, `share` of all; `gain` is what choosing adds, on the same customers: more is better.
+    """`curve` of (share contacted, effect per customer of everybody), and the interval of each of its points
+    by itself. `everybody` is the effect per customer when all are contacted; `chosen` when only those are of
+    whom an effect in the wanted direction is expected, `share` of all. On the same customers, more is better:
+    `gain` is what choosing adds to contacting all, `over_lot` to contacting as many by lot.
     """
 
     n: int
     n_control: int
     curve: list[tuple[float, float]]
+    band: list[Interval]
     auuc: float
     qini: Estimate
     groups: list[Group]
@@ -105,6 +107,7 @@ class Uplift:
     everybody: Estimate
     chosen: Estimate
     gain: Estimate
+    over_lot: Estimate
     verdict: Literal["differs", "no_evidence"]
 
 
@@ -184,10 +187,13 @@ def judge(trial: Trial, found: Scores, better: int, alpha: float) -> Uplift:
     qini = _mean((after - 0.5) * robust, alpha)
     chosen, everybody = np.where(wanted, found.robust, 0.0), found.robust
     gain = _mean(better * (chosen - everybody), alpha)
+    # The covariance of being chosen and ψ: the effect of the chosen less that of as many of everybody.
+    over_lot = _mean(better * (wanted - wanted.mean()) * (everybody - everybody.mean()), alpha)
     return Uplift(
         n=int(trial.treated.sum()),
         n_control=int((~trial.treated).sum()),
         curve=[(float(i / n), float(curve[i])) for i in at],
+        band=[_mean(np.where(np.arange(n) < i, robust, 0.0), alpha).interval for i in at],
         auuc=float(np.mean(after * robust)),
         qini=qini,
         groups=[_group(found, part, alpha) for part in np.array_split(order, GROUPS)],
@@ -195,6 +201,7 @@ def judge(trial: Trial, found: Scores, better: int, alpha: float) -> Uplift:
         everybody=_mean(everybody, alpha),
         chosen=_mean(chosen, alpha),
         gain=gain,
+        over_lot=over_lot,
         verdict="differs" if min(end * better for end in qini.interval) > 0 else "no_evidence",
     )
 

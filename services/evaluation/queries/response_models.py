@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.evaluation.domain.uplift import Estimate, Uplift
 from services.evaluation.models import ResponseModelRow
-from services.evaluation.queries.documents import number
+from services.evaluation.queries.documents import ends, number
 from services.evaluation.store.uplift import NAMES
 from shared import clock
 from shared.contracts.base import LocalText
@@ -49,10 +49,9 @@ def document(
     model_id: UUID, campaign_id: UUID, metric: MetricCreate, found: Uplift, data_until: datetime, seed: int
 ) -> ResponseModel:
     def told(estimate: Estimate) -> UpliftEstimate:
-        low, high = estimate.interval
         return UpliftEstimate(
             value=number(estimate.value, metric),
-            ci=(number(low, metric), number(high, metric)),
+            ci=ends(estimate.interval, metric),
             p_value=estimate.p_value,
         )
 
@@ -67,7 +66,10 @@ def document(
         n_hold_out=found.n_control,
         features=list(NAMES),
         verdict=found.verdict,
-        curve=[UpliftPoint(share=share, value=number(value, metric)) for share, value in found.curve],
+        curve=[
+            UpliftPoint(share=share, value=number(value, metric), ci=ends(each, metric))
+            for (share, value), each in zip(found.curve, found.band, strict=True)
+        ],
         auuc=Decimal(number(found.auuc, metric)),
         qini=told(found.qini),
         groups=[
@@ -78,6 +80,7 @@ def document(
         everybody=told(found.everybody),
         chosen=told(found.chosen),
         gain=told(found.gain),
+        over_lot=told(found.over_lot),
         reading=_READING[found.verdict],
         code_version=version("huanying"),
         seed=seed,

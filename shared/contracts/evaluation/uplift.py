@@ -18,6 +18,7 @@ class UpliftEstimate(Schema):
 class UpliftPoint(Schema):
     share: Share = Field(description="Of the customers, those with the highest expected effect first")
     value: Number = Field(description="Effect per customer of everybody when just these are contacted")
+    ci: Interval | None = Field(None, description="Of this point by itself; null of models fitted earlier")
 
 
 class UpliftGroup(Schema):
@@ -57,6 +58,11 @@ class ResponseModel(Schema):
     everybody: UpliftEstimate = Field(description="Per customer, when all are contacted")
     chosen: UpliftEstimate = Field(description="Per customer of everybody, when only those are contacted")
     gain: UpliftEstimate = Field(description="What choosing adds to contacting all; more is better")
+    over_lot: UpliftEstimate | None = Field(
+        None,
+        description="What choosing adds to contacting as many by lot; more is better. Null of models fitted"
+        " earlier",
+    )
     reading: LocalText
     code_version: str
     seed: int
