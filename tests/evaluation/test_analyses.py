@@ -305,6 +305,11 @@ def test_what_transactions_do_not_explain_of_a_balance_is_told(store: Store) -> 
     assert _told(found["2026-06"].categories[0]) == ("137.05", "0.00", "0.00", "7.00", "-130.05", "0.00")
     (usd,) = funds(store, Months(APRIL, APRIL), "USD")["2026-04"].categories
     assert _told(usd) == ("0.00", "5.00", "0.00", "5.00", "0.00", "5.00")
+    named = [
+        read(store, lambda cursor, of=months: funds_analysis(cursor, of, "EUR", AT)).currencies
+        for months in (SPRING, Months(date(2025, 1, 1), date(2025, 1, 1)))
+    ]
+    assert named == [["CNY", "USD"], []]
 
 
 # ── the service ───────────────────────────────────────────────────────────────────────────────────────────

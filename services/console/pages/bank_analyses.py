@@ -28,18 +28,23 @@ from shared.contracts.evaluation.analyses import (
 _PATH = "/v1/analyses"
 _MONTHS_BACK = 24
 _SPANS = (3, 6, 12, 24)
+Asked = str | int | Sequence[str] | None
+_CURRENCY = "CNY"
+_MINIMUM, _MOST_MINIMUM = 30, 100_000
 _LABELS, _COLUMN, _WIDE_COLUMN, _LEAST = 190, 62, 112, 620
 
 
 @dataclass
 class Chosen:
-    """`until`: the last month; `span`: how many up to it."""
+    """`until`: the last month; `span`: how many up to it; `minimum`: holders a cross-sell share needs."""
 
     until: str
     span: int = 12
+    currency: str = _CURRENCY
+    minimum: int = _MINIMUM
 
     @property
-    def months(self) -> dict[str, str | int | Sequence[str] | None]:
+    def months(self) -> dict[str, Asked]:
         return {"from": _month(date.fromisoformat(f"{self.until}-01"), self.span - 1), "until": self.until}
 
 
@@ -57,38 +62,69 @@ async def bank_analyses_page(view: View) -> None:
         with ui.element("section").classes("panel"):
             empty_state(t("bank_analyses.head_office"), t("bank_analyses.head_office.do"))
         return
-    over = [_month(clock.today(), back) for back in range(1, _MONTHS_BACK + 1)]
-    chosen = Chosen(over[0])
-    with ui.element("div").classes("filters"):
-        until = ui.select(over, value=chosen.until, label=t("bank_analyses.until"))
+    _Analyses(view).draw()
+
+
+class _Analyses:
+    """The filters, and the parts that each of them loads again."""
+
+    def __init__(self, view: View) -> None:
+        self._view, t = view, view.t
+        over = [_month(clock.today(), back) for back in range(1, _MONTHS_BACK + 1)]
+        self._chosen = Chosen(over[0])
         spans = {count: t("bank_analyses.months", n=count) for count in _SPANS}
-        span = ui.select(spans, value=chosen.span, label=t("bank_analyses.span"))
-        for select in (until, span):
-            select.props("outlined dense options-dense").style("min-width: 160px")
+        with ui.element("div").classes("filters"):
+            self._until = ui.select(over, value=over[0], label=t("bank_analyses.until"))
+            self._span = ui.select(spans, value=self._chosen.span, label=t("bank_analyses.span"))
+            self._currency = ui.select([_CURRENCY], value=_CURRENCY, label=t("bank_analyses.currency"))
+            self._minimum = ui.number(
+                t("bank_analyses.minimum"), value=_MINIMUM, min=1, max=_MOST_MINIMUM, precision=0
+            )
+            for field in (self._until, self._span, self._currency, self._minimum):
+                field.props("outlined dense options-dense").style("min-width: 160px")
+            self._minimum.props("debounce=600")
 
-    async def channels() -> ChannelAnalysis:
-        return await view.api.get("evaluation", f"{_PATH}/channels", ChannelAnalysis, chosen.months)
+    def draw(self) -> None:
+        view = self._view
+        self._load_channels = view.section(self._channels, lambda found: _channels(view, found), height=320)
+        self._load_products = view.section(self._products, lambda found: _products(view, found), height=320)
+        self._load_funds = view.section(self._funds, lambda found: _funds(view, found), height=320)
+        self._until.on_value_change(self._choose_months)
+        self._span.on_value_change(self._choose_months)
+        self._currency.on_value_change(self._choose_currency)
+        self._minimum.on_value_change(self._choose_minimum)
 
-    async def products() -> ProductAnalysis:
-        asked = {"month": chosen.until}
-        return await view.api.get("evaluation", f"{_PATH}/products", ProductAnalysis, asked)
+    async def _channels(self) -> ChannelAnalysis:
+        asked = self._chosen.months
+        return await self._view.api.get("evaluation", f"{_PATH}/channels", ChannelAnalysis, asked)
 
-    async def funds() -> FundsAnalysis:
-        return await view.api.get("evaluation", f"{_PATH}/funds", FundsAnalysis, chosen.months)
+    async def _products(self) -> ProductAnalysis:
+        asked: dict[str, Asked] = {"month": self._chosen.until, "minimum": self._chosen.minimum}
+        return await self._view.api.get("evaluation", f"{_PATH}/products", ProductAnalysis, asked)
 
-    sections = [
-        view.section(channels, lambda found: _channels(view, found), height=320),
-        view.section(products, lambda found: _products(view, found), height=320),
-        view.section(funds, lambda found: _funds(view, found), height=320),
-    ]
+    async def _funds(self) -> FundsAnalysis:
+        asked = {**self._chosen.months, "currency": self._chosen.currency}
+        found = await self._view.api.get("evaluation", f"{_PATH}/funds", FundsAnalysis, asked)
+        self._currency.set_options(sorted({_CURRENCY, self._chosen.currency, *found.currencies}))
+        return found
 
-    async def choose() -> None:
-        chosen.until, chosen.span = str(until.value), int(span.value or chosen.span)
-        for load in sections:
+    async def _choose_months(self) -> None:
+        self._chosen.until = str(self._until.value)
+        self._chosen.span = int(self._span.value or self._chosen.span)
+        for load in (self._load_channels, self._load_products, self._load_funds):
             await load()
 
-    until.on_value_change(choose)
-    span.on_value_change(choose)
+    async def _choose_currency(self) -> None:
+        if self._currency.value and self._currency.value != self._chosen.currency:
+            self._chosen.currency = str(self._currency.value)
+            await self._load_funds()
+
+    async def _choose_minimum(self) -> None:
+        asked = self._minimum.value
+        # An empty field, or one out of bounds, is still being written.
+        if asked and 1 <= asked <= _MOST_MINIMUM and int(asked) != self._chosen.minimum:
+            self._chosen.minimum = int(asked)
+            await self._load_products()
 
 
 def _empty(view: View, title: str) -> None:
@@ -230,10 +266,11 @@ def _funds(view: View, found: FundsAnalysis) -> None:
     t, currency = view.t, found.currency
     last = found.months[-1]
     if not any(month.transactions or month.categories for month in found.months):
-        _empty(view, t("bank_analyses.funds"))
+        with panel(t("bank_analyses.funds")):
+            empty_state(t("bank_analyses.no_currency", currency=currency), t("bank_analyses.no_currency.do"))
         return
     amounts = ("inflow", "outflow", "net", "undirected", "salaries", "card_spending")
-    with panel(t("bank_analyses.funds"), t("bank_analyses.funds.note")):
+    with panel(f"{t('bank_analyses.funds')} · {currency}", t("bank_analyses.funds.note")):
         rows = [
             [month.month, *(exact_money(getattr(month, name), currency) for name in amounts)]
             for month in reversed(found.months)

@@ -182,6 +182,7 @@ def funds_analysis(
         first=_name(months.first),
         last=_name(months.last),
         currency=currency,
+        currencies=store.currencies(cursor, months),
         months=[
             _funds_month(month, flows[month], stand[store.next_month(month, -1)], stand[month])
             for month in months.each()

@@ -285,6 +285,22 @@ def flows(cursor: duckdb.DuckDBPyConnection, months: Months, currency: str) -> l
     ]
 
 
+def currencies(cursor: duckdb.DuckDBPyConnection, months: Months) -> list[str]:
+    """Of what `flows` and `balances` tell of; a source's own words in the place of a code are none."""
+    rows = select(
+        cursor,
+        f"""
+        WITH {_STANDING}
+        SELECT coalesce(currency, 'CNY') AS code FROM event
+        WHERE list_contains($flows, type) AND {_WITHIN} AND regexp_full_match(code, '[A-Z]{{3}}')
+        UNION SELECT currency FROM standing WHERE regexp_full_match(currency, '[A-Z]{{3}}')
+        ORDER BY code
+        """,  # noqa: S608 - as above
+        months.parameters(),
+    )
+    return [code for (code,) in rows]
+
+
 def balances(cursor: duckdb.DuckDBPyConnection, months: Months, currency: str) -> list[Balance]:
     """Of open accounts at the close of each month; those of the first month are all told first in it."""
     rows = select(

@@ -167,4 +167,5 @@ class FundsAnalysis(Schema):
     first: Month
     last: Month
     currency: Currency
+    currencies: list[Currency] = Field(description="In which anything was told of these months")
     months: list[FundsMonth] = Field(description="Every month asked for, oldest first")
