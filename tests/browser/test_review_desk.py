@@ -1,14 +1,18 @@
 """The review of a campaign in a real browser: what it says, draws and hands out, on a desk and on a phone."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pypdfium2
 import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Watched
+from tests.browser.review_states import States, review_states
 from tests.browser.test_strategy_board import keep_picture
+from tests.conftest import Demonstration
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 
@@ -21,11 +25,19 @@ SECTIONS = (
     "话术 × 渠道",
     "各方案效果",
     "机构与客户经理",
+    "谁会因联系而改变",
     "护栏指标",
 )
 SPILLING = """() => [...document.querySelectorAll('.main *')].filter(each =>
   each.getBoundingClientRect().right > innerWidth + 1 &&
   !each.closest('.scroll, .figure-scroll, .unseen, .q-tabs')).map(each => each.className).slice(0, 5)"""
+
+
+@pytest.fixture(scope="module")
+def states(demonstration: Demonstration) -> Iterator[States]:
+    """Campaigns in other states than the demonstration's own."""
+    with review_states(demonstration.stack, UUID(demonstration.story["plan_campaign"]["id"])) as found:
+        yield found
 
 
 def open_review(watched: Watched) -> Page:
@@ -74,6 +86,64 @@ def test_a_review_answers_in_the_order_of_the_questions(watched: Watched) -> Non
     assert page.evaluate(SPILLING) == []
     assert watched.errors == []
     assert watched.outside == []
+
+
+def test_a_review_says_why_it_says_nothing(watched: Watched, states: States) -> None:
+    page = watched.page
+    watched.sign_in("Strategist")
+    verdict, main = page.locator("section.verdict"), page.locator(".main")
+    for state, headline, reasons in (
+        ("no_hold_out", "没有对照组，无法得出效果", ["对照组"]),
+        ("not_evaluated", "尚未评估", ["观察期"]),
+        ("withheld", "结论暂缓", ["对照组污染", "全局对照组污染"]),
+    ):
+        watched.open(f"/campaigns/{getattr(states, state)}/review")
+        assert verdict.locator(".verdict-head b").inner_text() == headline
+        assert verdict.locator(".verdict-reason b").all_inner_texts() == reasons
+        assert page.locator(".verdict-figures, .state[role=alert]").count() == 0
+        for name in ("分维度效果", "各方案效果", "谁会因联系而改变"):
+            assert page.locator(f"section[aria-label='{name}']").count() == 0, (state, name)
+        refused = "增量|提升|活动有效" if state == "no_hold_out" else "提升|活动有效"
+        assert re.search(refused, main.inner_text()) is None, state
+        keep_picture(page, f"review-{state.replace('_', '-')}")
+    assert "存量唤醒：90 位" in verdict.inner_text()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(SPILLING) == []
+    page.set_viewport_size({"width": 1440, "height": 940})
+    page.get_by_text("English", exact=True).click()
+    page.wait_for_selector(".verdict-head b:has-text('Verdict withheld')")
+    assert re.search(r"[一-鿿]", verdict.inner_text()) is None
+    assert watched.errors == []
+    assert watched.outside == []
+
+
+def test_a_review_tells_whom_contacting_changes_or_that_nobody_knows(
+    watched: Watched, states: States
+) -> None:
+    page = watched.page
+    watched.sign_in("Strategist")
+    section = page.locator("section[aria-label='谁会因联系而改变']")
+    for state, said in (("modelled", "客户之间有差异"), ("unsure", "没有证据")):
+        watched.open(f"/campaigns/{getattr(states, state)}/review")
+        section.locator(".tag", has_text=said).wait_for()
+        assert section.locator("svg[role=img]").get_attribute("aria-label")
+        assert section.locator("table.t").nth(1).locator("tbody tr").count() == 10
+        for text in ("Qini 系数", "随机联系同样多相比", "与联系全部客户相比"):
+            assert section.get_by_text(text).first.is_visible(), text
+        section.scroll_into_view_if_needed()
+        keep_picture(page, f"review-response-{state}")
+    assert "不要据此挑选客户" in section.inner_text()
+
+
+def test_a_model_that_cannot_be_fitted_says_so(watched: Watched) -> None:
+    page = open_review(watched)
+    section = page.locator("section[aria-label='谁会因联系而改变']")
+    section.get_by_text("尚未拟合模型").wait_for()
+    section.get_by_role("button", name="拟合模型").click()
+    page.locator(".q-notification", has_text="模型未能拟合").wait_for()
+    assert "held out" in page.locator(".q-notification", has_text="模型未能拟合").inner_text()
+    assert watched.errors == []
 
 
 def test_a_review_is_handed_out_on_paper(watched: Watched, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from services.console.widgets.html import Cell, facts, html, link, table, tag, t
 from services.console.widgets.states import empty_state
 from shared.contracts.evaluation import GuardrailEffect
 from shared.contracts.evaluation.results import MoneyPart
+from shared.verdicts import Verdict, verdict_of
 
 
 @page("/campaigns/{campaign_id}/review", title="review.title", nav="campaigns")
@@ -92,7 +93,10 @@ def _money(view: View, seen: ReviewFacts) -> None:
     t, result, unit = view.t, seen.board.result, seen.unit
     with panel(t("money.title")):
         if result is None or result.money is None:
-            empty_state(t("money.empty"), t("money.empty.do"))
+            if verdict_of(result) is Verdict.NO_HOLD_OUT:
+                empty_state(t("money.no_hold_out"), t("money.no_hold_out.do"))
+            else:
+                empty_state(t("money.empty"), t("money.empty.do"))
             return
         money = result.money
         ends = f"{unit.signed_total(money.ci[0])} ~ {unit.signed_total(money.ci[1])}"
@@ -139,7 +143,10 @@ def _course(view: View, seen: ReviewFacts) -> None:
     t = view.t
     with panel(t("series.title"), t("series.note")):
         if seen.series is None or not seen.pictures.drawable(seen.series):
-            empty_state(t("series.empty"), t("series.empty.do"))
+            if seen.series is not None and seen.series.days and seen.series.verdict == "withheld":
+                empty_state(t("series.withheld"), t("series.withheld.do"))
+            else:
+                empty_state(t("series.empty"), t("series.empty.do"))
             return
         html(seen.pictures.course(seen.series))
 
