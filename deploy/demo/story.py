@@ -22,6 +22,7 @@ from deploy.demo.posting import load_events, wait_for_evaluation, wait_for_segme
 from deploy.demo.review import evaluate_campaign, let_time_pass
 from deploy.demo.scene import CAMPAIGN_DAYS_AGO, Scene
 from deploy.demo.segment import find_clusters, publish_segments
+from deploy.demo.service_quality import ask_about_service
 from deploy.demo.standing import declare_target, place_key_accounts, set_tiers, test_belief
 from deploy.demo.telling import tell
 from deploy.demo.world import BerkaWorld, SyntheticWorld, World
@@ -38,6 +39,7 @@ CHAPTERS: tuple[tuple[str, tuple[Step, ...]], ...] = (
     ("Strategy", (bind_the_bank, plan_campaign, limit_sales, approve_campaign, launch_campaign)),
     ("Execution", (make_contacts,)),
     ("Review", (let_time_pass, wait_for_evaluation, evaluate_campaign)),
+    ("Service quality", (ask_about_service,)),
 )
 
 

@@ -23,6 +23,7 @@ def tell(narrator: Narrator, memory: Memory) -> None:
     narrator.show(_breakdown(steps["evaluate_campaign"]))
     for line in _recommendation(steps["evaluate_campaign"]["recommendation"]):
         narrator.say(line)
+    narrator.say(_service(steps["ask_about_service"]))
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -134,6 +135,11 @@ def _effect(steps: Json) -> Table:
             f"in total, {unit}", f"{_number(money['incremental'])} ({_number(low)} … {_number(high)})"
         )
     return table
+
+
+def _service(found: Json) -> str:
+    said = f"service quality of {found['branches']} branches by {found['answers']:,} invented answers"
+    return f"{said}: {found['best']} leads with {found['index']:.1f}" if found["comparable"] else said
 
 
 def _probability(check: Json) -> str:
