@@ -1,11 +1,15 @@
 """Absences, feedback and coaching in a real browser: manager, branch head and strategist talk to each other."""
 
+import contextlib
+
 import httpx
 import pytest
 from playwright.sync_api import Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from shared.ids import new_id
 from tests.browser.conftest import Watched
+from tests.support import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 
@@ -59,8 +63,16 @@ def test_who_is_away_what_they_think_and_what_they_are_told(
     page.get_by_text("谢谢，已提交").wait_for()
 
     watched.sign_in("Strategist")
-    watched.open("/feedback")
     said = page.locator(".feedback", has_text=mark)
+
+    def listed() -> bool:
+        # A page that says that a service did not answer in time is opened again, as people do.
+        watched.open("/feedback")
+        with contextlib.suppress(PlaywrightTimeoutError):
+            said.wait_for(timeout=10_000)
+        return said.count() > 0
+
+    wait_until(listed, what="the feedback in the list")
     said.get_by_role("button", name="答复").click()
     page.locator(".dialog textarea").fill("已缩短")
     page.locator(".dialog").get_by_role("button", name="答复").click()

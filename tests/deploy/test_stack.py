@@ -127,6 +127,7 @@ def test_up_serves_and_stops_cleanly(tmp_path: Path, run: Run) -> None:
     assert "Traceback" not in program.text
 
 
+@pytest.mark.slow
 def test_killed_supervisor_leaves_nothing_and_up_works_again(tmp_path: Path, run: Run) -> None:
     port = free_port()
     first = run("up", "--port", str(port), "--data-dir", tmp_path)

@@ -32,6 +32,7 @@ def _client(place: Workplace, url: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=url, headers=headers, timeout=60)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_the_next_worker_goes_on(tmp_path: Path) -> None:
     with workplace(tmp_path) as place:
