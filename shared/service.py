@@ -51,8 +51,6 @@ class Feed:
     stream: str
     events: Sequence[type[EventData]]
     target: Callable[["Runtime"], FeedTarget]
-    begins: Callable[["Runtime"], Awaitable[None]] | None = None
-    """Waited for before the stream is asked: a store may have to be filled first."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,10 @@ class Service:
     """Opens what the process holds besides database and broker, e.g. its DuckDB store."""
     feeds: Sequence[Feed] = ()
     """Followed in API and worker processes alike: each has its own store."""
+    filled: Callable[["Runtime"], Awaitable[None]] | None = None
+    """Waited for before streams are followed and before jobs and background work begin: a process whose store
+    is still being filled would answer from nothing, and keep others from the job.
+    """
     keeps: Kept | None = None
     """What it told, for stores that are made anew when the streams have forgotten it."""
     background: Sequence[Callable[["Runtime"], Awaitable[None]]] = ()

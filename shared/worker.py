@@ -47,31 +47,40 @@ def _feed_tasks(runtime: Runtime) -> dict[str, Callable[[], Awaitable[None]]]:
         feed = runtime.service.feeds[index]
         subjects = [f"{event.SUBJECT}.>" for event in feed.events]
 
-        async def run() -> None:
-            if feed.begins:
-                await feed.begins(runtime)
-            await runtime.bus.feed(feed.name, feed.stream, subjects, feed.target(runtime))
+        return lambda: runtime.bus.feed(feed.name, feed.stream, subjects, feed.target(runtime))
 
-        return run
-
-    return {f"feed {feed.name} {feed.stream}": follow(i) for i, feed in enumerate(runtime.service.feeds)}
+    return {
+        f"feed {feed.name} {feed.stream}": _once_filled(follow(i), runtime)
+        for i, feed in enumerate(runtime.service.feeds)
+    }
 
 
 def _worker_tasks(runtime: Runtime) -> dict[str, Callable[[], Awaitable[None]]]:
     tasks: dict[str, Callable[[], Awaitable[None]]] = {
         "relay": Relay(runtime.db.conninfo, runtime.bus, runtime.service.keeps).run,
-        _JOBS: lambda: run_jobs(runtime),
+        _JOBS: _once_filled(lambda: run_jobs(runtime), runtime),
     }
     for durable in runtime.service.handlers:
         tasks[f"consumer {durable}"] = consumer(runtime, durable)
     tasks |= Deliverer(runtime).tasks()
     for number, work in enumerate(runtime.service.background):
-        tasks[f"background {number}"] = _bound(work, runtime)
+        tasks[f"background {number}"] = _once_filled(_bound(work, runtime), runtime)
     return tasks
 
 
 def _bound(work: Callable[[Runtime], Awaitable[None]], runtime: Runtime) -> Callable[[], Awaitable[None]]:
     return lambda: work(runtime)
+
+
+def _once_filled(work: Callable[[], Awaitable[None]], runtime: Runtime) -> Callable[[], Awaitable[None]]:
+    """`work`, when this process's store is."""
+
+    async def run() -> None:
+        if runtime.service.filled is not None:
+            await runtime.service.filled(runtime)
+        await work()
+
+    return run
 
 
 async def _endless(name: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -113,11 +113,12 @@ service = Service(
     tasks=TASKS,
     resources=resources,
     feeds=[
-        Feed("evaluation", "CUSTOMER", CUSTOMER_EVENTS, _target, _filled),
-        Feed("evaluation", "CAMPAIGN", CONTACT_KINDS, _target, _filled),
-        Feed("evaluation-desks", "CAMPAIGN", DeskFeed.KINDS, _desks, _filled),
-        Feed("evaluation-tiers", "SEGMENTATION", TierFeed.KINDS, _tiers, _filled),
+        Feed("evaluation", "CUSTOMER", CUSTOMER_EVENTS, _target),
+        Feed("evaluation", "CAMPAIGN", CONTACT_KINDS, _target),
+        Feed("evaluation-desks", "CAMPAIGN", DeskFeed.KINDS, _desks),
+        Feed("evaluation-tiers", "SEGMENTATION", TierFeed.KINDS, _tiers),
     ],
+    filled=_filled,
     background=[evaluate_when_due, confirm_erasures, know_balances],
 )
 app = create_app(service)

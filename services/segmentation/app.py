@@ -21,7 +21,7 @@ from services.segmentation.api import (
     tier_lists,
     tiers,
 )
-from services.segmentation.consumers import FEEDS, HANDLERS
+from services.segmentation.consumers import FEEDS, HANDLERS, filled
 from services.segmentation.jobs import TASKS
 from services.segmentation.queries.told import KEPT
 from services.segmentation.settings import SegmentationSettings
@@ -65,6 +65,7 @@ service = Service(
     resources=open_engine,
     keeps=KEPT,
     feeds=FEEDS,
+    filled=filled,
     background=[keep_evaluated, keep_audited, keep_confirming, keep_checking, keep_tiers],
 )
 app = create_app(service)

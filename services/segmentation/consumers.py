@@ -50,3 +50,8 @@ FEEDS = (
         lambda runtime: runtime.resource(CampaignFeed),
     ),
 )
+
+
+async def filled(runtime: Runtime) -> None:
+    """The feature store knows all that the streams have forgotten."""
+    await runtime.resource(CampaignFeed).wait_begun()

@@ -1,16 +1,20 @@
 """A store filled from exports equals the one that followed the stream; a restart resumes."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import text
 
+from services.segmentation.app import service
 from services.segmentation.store.store import Store
 from services.segmentation.usecases.bootstrap import bootstrap
 from services.segmentation.usecases.feed import STREAM, CustomerFeed
 from shared.auth import Role
-from tests.support import Running, eventually
+from shared.worker import running
+from tests.segmentation.conftest import Bank, Live
+from tests.support import Running, environment, eventually
 
 MADE = {200, 201, 428}
 """Created, the same as before, or made differently by another test of the session."""
@@ -195,6 +199,26 @@ async def test_rebuilt_from_exports_equals_the_streamed_store(
         assert rebuilt.watermark(STREAM) == sequence
     finally:
         rebuilt.close()
+
+
+async def test_a_process_whose_store_is_not_filled_leaves_jobs_to_others(
+    segmentation: Running, bank: Bank, live: Live
+) -> None:
+    await bank.tell(customers=[bank.customer(occupation="idler")])
+    await live("idlers", "occupation = 'idler'")
+    async with AsyncExitStack() as stack:
+        with environment(segmentation.servers.environment("segmentation") | {"HUANYING_STORE_FILE": "never"}):
+            other = await stack.enter_async_context(running(service, feeds=True, worker=True))
+        client = await stack.enter_async_context(segmentation.client(Role.strategist))
+        # More than one process takes up at a time.
+        started = [await client.post("/v1/segments/idlers:refresh") for _ in range(12)]
+
+        async def done() -> bool:
+            jobs = [(await client.get(each.headers["Location"])).json() for each in started]
+            return all(each["state"] == "succeeded" for each in jobs)
+
+        await eventually(done, what="every job")
+        assert other.resource(CustomerFeed).watermark(STREAM) == 0
 
 
 async def test_a_failed_export_leaves_the_store_as_it_was(segmentation: Running, tmp_path: Path) -> None:

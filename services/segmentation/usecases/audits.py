@@ -131,7 +131,6 @@ async def keep_audited(runtime: Runtime) -> None:
     settings = runtime.settings
     if not isinstance(settings, SegmentationSettings):
         raise TypeError(f"not the settings of this service: {type(settings)}")
-    await runtime.resource(CustomerFeed).wait_filled()
     while True:
         await asyncio.sleep(settings.audit_every_seconds)
         found = await audit_members(runtime, "hq")

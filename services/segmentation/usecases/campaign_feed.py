@@ -12,14 +12,12 @@ from services.segmentation.store.store import Store, set_watermark
 from services.segmentation.usecases.feed import CustomerFeed
 from shared.bus import Delivery
 from shared.contracts.events import CampaignCompleted, CampaignLaunched, ContactRecorded, EventData
-from shared.errors import Unavailable
 from shared.service import Runtime
 
 logger = structlog.get_logger()
 
 STREAM = "CAMPAIGN"
 EVENTS = (CampaignLaunched, CampaignCompleted, ContactRecorded)
-_BEGIN_SECONDS = 10.0
 
 
 class CampaignFeed:
@@ -33,6 +31,10 @@ class CampaignFeed:
 
     def watermark(self, stream: str) -> int:  # noqa: ARG002 - there is one stream
         return self._applied
+
+    async def wait_begun(self) -> None:
+        """Customers and campaigns are both there."""
+        await self._begun.wait()
 
     async def begin(self) -> None:
         """After the customers are there: of those erased before, nothing may be taken."""
@@ -56,11 +58,7 @@ class CampaignFeed:
         self._begun.set()
 
     async def apply(self, stream: str, deliveries: Sequence[Delivery], last_seq: int) -> None:
-        """Rows and watermark in one transaction. Raises `Unavailable` before `begin` is through."""
-        try:
-            await asyncio.wait_for(self._begun.wait(), _BEGIN_SECONDS)
-        except TimeoutError:
-            raise Unavailable("The feature store waits for the customer service's exports.") from None
+        """Rows and watermark in one transaction."""
         fresh = [delivery.data for delivery in deliveries if delivery.seq > self._applied]
         if last_seq <= self._applied:
             return

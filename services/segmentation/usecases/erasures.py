@@ -50,7 +50,6 @@ async def keep_confirming(runtime: Runtime) -> None:
     settings = runtime.settings
     if not isinstance(settings, SegmentationSettings):
         raise TypeError(f"not the settings of this service: {type(settings)}")
-    await runtime.resource(CustomerFeed).wait_filled()
     while True:
         await confirm_open(runtime)
         await asyncio.sleep(settings.confirm_every_seconds)

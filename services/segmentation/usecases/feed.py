@@ -30,7 +30,6 @@ from shared.contracts.events import (
     RelationState,
     ValuesCalculated,
 )
-from shared.errors import Unavailable
 from shared.service import Runtime
 
 logger = structlog.get_logger()
@@ -46,7 +45,6 @@ EVENTS = (
     CustomersUnmerged,
     CustomerErased,
 )
-_FILL_SECONDS = 10.0
 
 
 class CustomerFeed:
@@ -60,12 +58,8 @@ class CustomerFeed:
         self._applied = 0
 
     def watermark(self, stream: str) -> int:  # noqa: ARG002 - there is one stream
-        """0 until the store is filled: the feed then starts at the beginning, and `apply` skips."""
+        """0 until the store is filled."""
         return self._applied
-
-    @property
-    def filled(self) -> bool:
-        return self._filled.is_set()
 
     async def wait_filled(self) -> None:
         await self._filled.wait()
@@ -101,11 +95,7 @@ class CustomerFeed:
             set_watermark(cursor, STREAM, sequence)
 
     async def apply(self, stream: str, deliveries: Sequence[Delivery], last_seq: int) -> None:
-        """Rows and watermark in one transaction. Raises `Unavailable` while the store is not filled."""
-        try:
-            await asyncio.wait_for(self._filled.wait(), _FILL_SECONDS)
-        except TimeoutError:
-            raise Unavailable("The feature store waits for the customer service's exports.") from None
+        """Rows and watermark in one transaction."""
         fresh = [delivery for delivery in deliveries if delivery.seq > self._applied]
         if last_seq <= self._applied:
             return

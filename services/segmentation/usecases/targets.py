@@ -30,7 +30,6 @@ from services.segmentation.queries.targets import (
 )
 from services.segmentation.settings import SegmentationSettings
 from services.segmentation.store.store import Store
-from services.segmentation.usecases.feed import CustomerFeed
 from shared import clock
 from shared.audit import audit
 from shared.auth import Principal
@@ -259,7 +258,6 @@ async def keep_checking(runtime: Runtime) -> None:
     settings = runtime.settings
     if not isinstance(settings, SegmentationSettings):
         raise TypeError(f"not the settings of this service: {type(settings)}")
-    await runtime.resource(CustomerFeed).wait_filled()
     while True:
         await check_due(runtime)
         await asyncio.sleep(settings.look_for_drift_every_seconds)

@@ -27,7 +27,7 @@ from services.segmentation.store import families
 from services.segmentation.store.bitmaps import to_array
 from services.segmentation.store.scope import id_texts
 from services.segmentation.store.store import Store, position
-from services.segmentation.usecases.feed import STREAM, CustomerFeed
+from services.segmentation.usecases.feed import STREAM
 from services.segmentation.usecases.tier_moving import (
     day_of,
     lock_tiers,
@@ -51,7 +51,6 @@ Ordinals = NDArray[np.uint32]
 
 async def keep_tiers(runtime: Runtime) -> None:
     """The worker's endless task."""
-    await runtime.resource(CustomerFeed).wait_filled()
     while True:
         await expire_overrides(runtime)
         await follow_merges(runtime)

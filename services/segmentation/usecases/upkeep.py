@@ -24,7 +24,6 @@ async def keep_evaluated(runtime: Runtime) -> None:
     if not isinstance(settings, SegmentationSettings):
         raise TypeError(f"not the settings of this service: {type(settings)}")
     feed = runtime.resource(CustomerFeed)
-    await feed.wait_filled()
     filling: asyncio.Task[None] | None = None
     looked = -settings.evaluate_every_seconds
     try:
