@@ -174,7 +174,7 @@ def segment(value: object) -> str:
 
 def service_clients(urls: Mapping[ServiceName, str]) -> dict[ServiceName, httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=32, keepalive_expiry=2.0)
-    timeout = httpx.Timeout(30.0, connect=2.0)
+    timeout = httpx.Timeout(30.0, connect=5.0)
     return {
         name: httpx.AsyncClient(base_url=url, limits=limits, timeout=timeout, trust_env=False)
         for name, url in urls.items()
