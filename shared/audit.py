@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, select, text
+from sqlalchemy import event, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from shared import clock
 from shared.auth import Principal
@@ -16,9 +17,10 @@ from shared.db import AuditEntry
 
 GENESIS = bytes(32)
 _BATCH = 5_000
+_ENTRIES = "audit"
 
 
-async def audit(
+def audit(
     session: AsyncSession,
     principal: Principal,
     action: str,
@@ -27,23 +29,36 @@ async def audit(
     *,
     org_path: str | None = None,
 ) -> None:
-    """Append one entry. Holds the chain until commit, so call it last; `detail` carries no personal data."""
-    await session.execute(text("SELECT pg_advisory_xact_lock(hashtext('huanying.audit'))"))
-    # The head of the chain may belong to an organisation this principal does not see.
-    last = (await session.execute(text("SELECT seq, hash FROM audit_head()"))).one_or_none()
-    seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
-    entry = {
-        "seq": seq + 1,
-        "at": clock.now(),
-        "principal": principal.id,
-        "action": action,
-        "object": object_,
-        "org_path": org_path or principal.org,
-        "detail": dict(detail or {}),
-    }
-    await session.execute(
-        insert(AuditEntry).values(**entry, previous_hash=previous, hash=_link(previous, entry))
+    """One more entry, appended when the transaction commits: the chain is held for no longer than that, so
+    whoever waits for rows never holds it. `detail` carries no personal data.
+    """
+    entries: list[dict[str, Any]] = session.info.setdefault(_ENTRIES, [])
+    if not entries:
+        event.listen(session.sync_session, "before_commit", _append, once=True)
+    entries.append(
+        {
+            "principal": principal.id,
+            "action": action,
+            "object": object_,
+            "org_path": org_path or principal.org,
+            "detail": dict(detail or {}),
+        }
     )
+
+
+def _append(session: Session) -> None:
+    # Rows still to be written are locked before the chain, by everybody.
+    session.flush()
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtext('huanying.audit'))"))
+    # The head of the chain may belong to an organisation this principal does not see.
+    last = session.execute(text("SELECT seq, hash FROM audit_head()")).one_or_none()
+    seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
+    links = []
+    for number, told in enumerate(session.info.pop(_ENTRIES), seq + 1):
+        entry = {"seq": number, "at": clock.now(), **told}
+        links.append({**entry, "previous_hash": previous, "hash": _link(previous, entry)})
+        previous = links[-1]["hash"]
+    session.execute(insert(AuditEntry), links)
 
 
 @dataclass(frozen=True)

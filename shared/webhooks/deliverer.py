@@ -214,7 +214,7 @@ class Deliverer:
             for endpoint_id, reason, org_path in await fetch(session, _DISABLE, columns) if hopeless else []:
                 logger.warning("webhook_disabled", webhook=str(endpoint_id), reason=reason)
                 detail = {"reason": reason}
-                await audit(session, _SYSTEM, "disable", f"webhook/{endpoint_id}", detail, org_path=org_path)
+                audit(session, _SYSTEM, "disable", f"webhook/{endpoint_id}", detail, org_path=org_path)
 
 
 def _claim_of(

@@ -47,7 +47,7 @@ async def create(
     session.add(row)
     await session.flush()
     await session.refresh(row)
-    await audit(session, principal, "create", _name(row), {"event_types": row.event_types})
+    audit(session, principal, "create", _name(row), {"event_types": row.event_types})
     return row, show_secret(key)
 
 
@@ -60,14 +60,14 @@ async def change(
         setattr(row, name, value)
     row.version += 1
     await session.flush()
-    await audit(session, principal, "change", _name(row), {"fields": sorted(changes)})
+    audit(session, principal, "change", _name(row), {"fields": sorted(changes)})
 
 
 async def remove(session: AsyncSession, principal: Principal, row: WebhookEndpoint) -> None:
     """Its deliveries go with it, sent or not."""
     await session.delete(row)
     await session.flush()
-    await audit(session, principal, "delete", _name(row))
+    audit(session, principal, "delete", _name(row))
 
 
 async def rotate(session: AsyncSession, runtime: Runtime, principal: Principal, row: WebhookEndpoint) -> str:
@@ -78,7 +78,7 @@ async def rotate(session: AsyncSession, runtime: Runtime, principal: Principal, 
     row.version += 1
     await session.flush()
     await session.refresh(row)
-    await audit(session, principal, "rotate_secret", _name(row))
+    audit(session, principal, "rotate_secret", _name(row))
     return show_secret(key)
 
 
@@ -94,7 +94,7 @@ async def switch(session: AsyncSession, principal: Principal, row: WebhookEndpoi
     row.version += 1
     await session.flush()
     await session.refresh(row)
-    await audit(session, principal, "enable" if on else "disable", _name(row))
+    audit(session, principal, "enable" if on else "disable", _name(row))
 
 
 async def send_test(
@@ -125,7 +125,7 @@ async def send_test(
     session.add(delivery)
     await session.flush()
     await session.refresh(delivery)
-    await audit(session, principal, "test", _name(row))
+    audit(session, principal, "test", _name(row))
     return delivery, message
 
 
@@ -169,7 +169,7 @@ async def replay(
             "failed": body.failed,
         },
     )
-    await audit(session, principal, "replay", _name(row), {"queued": len(queued)})
+    audit(session, principal, "replay", _name(row), {"queued": len(queued)})
     return len(queued)
 
 

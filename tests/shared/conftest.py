@@ -85,7 +85,7 @@ async def create_note(session: Session, principal: Writer, body: NoteIn) -> Note
     await session.flush()
     await session.refresh(note)
     await emit(session, CampaignPaused(campaign_id=new_id(), at=clock.now()))
-    await audit(session, principal, "create", f"note/{note.id}")
+    audit(session, principal, "create", f"note/{note.id}")
     if body.title == "boom":
         raise RuntimeError("boom with 13800000000")
     return _out(note)

@@ -121,7 +121,7 @@ async def create_absence(session: AsyncSession, principal: Principal, request: A
     await _require_sound(session, absence)
     session.add(absence)
     await session.flush()
-    await _audit(session, principal, "create_absence", absence)
+    _audit(session, principal, "create_absence", absence)
     return absence
 
 
@@ -178,7 +178,7 @@ async def change_absence(
     await _require_sound(session, absence)
     absence.version += 1
     await session.flush()
-    await _audit(session, principal, "change_absence", absence)
+    _audit(session, principal, "change_absence", absence)
     return absence
 
 
@@ -198,7 +198,7 @@ async def cancel_absence(
     absence.version += 1
     await session.flush()
     back = await _give_back(session, [absence.id])
-    await _audit(session, principal, "cancel_absence", absence, tasks=back)
+    _audit(session, principal, "cancel_absence", absence, tasks=back)
     return absence
 
 
@@ -225,7 +225,7 @@ async def reassign_tasks(
     outcome = _outcome(await fetch(session, _MOVE, parameters), dry_run=False)
     if outcome.tasks:
         counts = {"tasks": outcome.tasks, "returned": outcome.returned}
-        await _audit(session, principal, "reassign_tasks", absence, **counts)
+        _audit(session, principal, "reassign_tasks", absence, **counts)
     return outcome
 
 
@@ -265,7 +265,7 @@ async def follow_absences(session: AsyncSession) -> None:
     await session.flush()
     back = await _give_back(session, [absence.id for absence in over])
     if back:
-        await audit(session, _SYSTEM, "return_tasks", "absences", {"absences": len(over), "tasks": back})
+        audit(session, _SYSTEM, "return_tasks", "absences", {"absences": len(over), "tasks": back})
 
 
 async def _give_back(session: AsyncSession, absences: list[UUID]) -> int:
@@ -286,9 +286,7 @@ async def _lock(session: AsyncSession, principal: Principal, absence_id: UUID) -
     return absence
 
 
-async def _audit(
-    session: AsyncSession, principal: Principal, action: str, absence: Absence, **counts: int
-) -> None:
+def _audit(session: AsyncSession, principal: Principal, action: str, absence: Absence, **counts: int) -> None:
     detail = {
         "manager": absence.manager,
         "starts_on": absence.starts_on.isoformat(),
@@ -296,4 +294,4 @@ async def _audit(
         "substitute": absence.substitute,
         **counts,
     }
-    await audit(session, principal, action, f"absence/{absence.id}", detail, org_path=absence.org_path)
+    audit(session, principal, action, f"absence/{absence.id}", detail, org_path=absence.org_path)

@@ -69,7 +69,7 @@ async def create_plan(session: AsyncSession, principal: Principal, request: Acco
     )
     session.add(plan)
     await session.flush()
-    await _audit(session, principal, "create_account_plan", plan)
+    _audit(session, principal, "create_account_plan", plan)
     return plan.id
 
 
@@ -137,7 +137,7 @@ async def add_action(
     )
     session.add(action)
     await session.flush()
-    await _audit_action(session, principal, "add_account_action", plan, action)
+    _audit_action(session, principal, "add_account_action", plan, action)
     return action.id
 
 
@@ -207,12 +207,12 @@ async def _save(session: AsyncSession, principal: Principal, plan: AccountPlan, 
     plan.version += 1
     plan.edited_by = principal.id
     await session.flush()
-    await _audit(session, principal, action, plan)
+    _audit(session, principal, action, plan)
 
 
-async def _audit(session: AsyncSession, principal: Principal, action: str, plan: AccountPlan) -> None:
+def _audit(session: AsyncSession, principal: Principal, action: str, plan: AccountPlan) -> None:
     detail = {"year": plan.year, "status": plan.status, "owner": plan.owner}
-    await audit(session, principal, action, f"account_plan/{plan.id}", detail, org_path=plan.org_path)
+    audit(session, principal, action, f"account_plan/{plan.id}", detail, org_path=plan.org_path)
 
 
 async def _save_action(
@@ -220,12 +220,12 @@ async def _save_action(
 ) -> None:
     action.version += 1
     await session.flush()
-    await _audit_action(session, principal, verb, plan, action)
+    _audit_action(session, principal, verb, plan, action)
 
 
-async def _audit_action(
+def _audit_action(
     session: AsyncSession, principal: Principal, verb: str, plan: AccountPlan, action: AccountAction
 ) -> None:
     due: date = action.due_on
     detail = {"plan": str(plan.id), "owner": action.owner, "due_on": due.isoformat()}
-    await audit(session, principal, verb, f"account_action/{action.id}", detail, org_path=plan.org_path)
+    audit(session, principal, verb, f"account_action/{action.id}", detail, org_path=plan.org_path)

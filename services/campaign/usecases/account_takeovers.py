@@ -85,7 +85,7 @@ async def follow_customers(session: AsyncSession, parameters: Mapping[str, Any],
     """By the columns of what changed."""
     counts = {name: (await fetch(session, move, parameters))[0][0] for name, move in _MOVES.items()}
     if any(counts.values()):
-        await audit(session, _SYSTEM, "move_accounts", origin, counts)
+        audit(session, _SYSTEM, "move_accounts", origin, counts)
 
 
 async def complete_handover(session: AsyncSession, event: HandoverCompleted) -> None:

@@ -77,4 +77,4 @@ async def _save(session: AsyncSession, principal: Principal, target: ActivityTar
         "valid_from": target.valid_from.isoformat(),
         **{name: getattr(target, name) for name in ACTIVITIES},
     }
-    await audit(session, principal, action, f"activity_target/{target.id}", detail, org_path=target.org_path)
+    audit(session, principal, action, f"activity_target/{target.id}", detail, org_path=target.org_path)

@@ -93,6 +93,4 @@ async def _close(session: AsyncSession, principal: Principal, work: Work, refusa
     if not closed:
         raise Conflict("The contact was closed meanwhile", slug="illegal-transition")
     detail = {"rule": refusal.rule}
-    await audit(
-        session, principal, "refuse_contact", f"task/{work.task.id}", detail, org_path=work.task.org_path
-    )
+    audit(session, principal, "refuse_contact", f"task/{work.task.id}", detail, org_path=work.task.org_path)

@@ -61,7 +61,7 @@ async def create_campaign(session: AsyncSession, principal: Principal, request: 
     _write_content(campaign, content)
     session.add(campaign)
     await session.flush()
-    await audit(session, principal, "create_campaign", f"campaign/{campaign.id}", {"key": campaign.key})
+    audit(session, principal, "create_campaign", f"campaign/{campaign.id}", {"key": campaign.key})
     return campaign
 
 
@@ -281,4 +281,4 @@ async def _save(
     campaign.version += 1
     await session.flush()
     # Of the campaign's own organisation: whoever decides there next sees what was decided above.
-    await audit(session, principal, action, f"campaign/{campaign.id}", detail, org_path=campaign.home_org)
+    audit(session, principal, action, f"campaign/{campaign.id}", detail, org_path=campaign.home_org)

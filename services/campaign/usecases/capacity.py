@@ -40,6 +40,6 @@ async def set_capacity(
     row.changed_at, row.changed_by = clock.now(), principal.id
     row.version += 1
     await session.flush()
-    await audit(
+    audit(
         session, principal, "set_capacity", f"manager/{manager}", {"minutes_per_day": minutes}, org_path=org
     )

@@ -21,5 +21,5 @@ async def create_offer(session: AsyncSession, principal: Principal, request: Off
     offer = Offer(**plain, **stored, created_at=clock.now(), created_by=principal.id)
     session.add(offer)
     await session.flush()
-    await audit(session, principal, "create_offer", f"offer/{offer.key}")
+    audit(session, principal, "create_offer", f"offer/{offer.key}")
     return offer_view(offer)

@@ -60,7 +60,7 @@ async def create_channel(
     made = await session.scalar(insert(Channel).values(values).on_conflict_do_nothing().returning(Channel))
     if made is None:
         raise Conflict(f"there is a channel {body.key}: change it", slug="already-exists")
-    await audit(session, principal, "create_channel", _name(made), {"connector": body.connector.type})
+    audit(session, principal, "create_channel", _name(made), {"connector": body.connector.type})
     return channel_view(made)
 
 
@@ -89,7 +89,7 @@ async def change_channel(
     await session.flush()
     await session.refresh(channel)
     fields = sorted(body.model_dump(exclude_none=True))
-    await audit(session, principal, "change_channel", _name(channel), {"fields": fields})
+    audit(session, principal, "change_channel", _name(channel), {"fields": fields})
     return channel_view(channel)
 
 
@@ -100,7 +100,7 @@ async def switch_channel(session: AsyncSession, principal: Principal, key: str, 
     channel.state = "enabled" if on else "disabled"
     channel.version += 1
     await session.flush()
-    await audit(session, principal, "enable_channel" if on else "disable_channel", _name(channel))
+    audit(session, principal, "enable_channel" if on else "disable_channel", _name(channel))
     return channel_view(channel)
 
 
@@ -139,7 +139,7 @@ async def try_channel(
     session.add(test)
     await session.flush()
     detail = {"test": str(test.id), "outcome": test.outcome}
-    await audit(session, principal, "test_channel", _name(channel), detail)
+    audit(session, principal, "test_channel", _name(channel), detail)
     return test_view(test)
 
 

@@ -132,7 +132,7 @@ async def refuse(session: AsyncSession, channel: str, refused: Mapping[UUID, Ref
         proofs = {"ids": list(evidence), "evidence": list(evidence.values()), "rule": rule}
         await fetch(session, _PROVE, proofs)
     if closed:
-        await audit(session, _SYSTEM, "refuse_contacts", f"channel/{channel}", closed)
+        audit(session, _SYSTEM, "refuse_contacts", f"channel/{channel}", closed)
 
 
 async def _room(session: AsyncSession, channel: Channel, now: datetime) -> int:

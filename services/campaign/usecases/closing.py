@@ -54,9 +54,7 @@ async def _complete(session: AsyncSession, principal: Principal, campaign: Campa
         session,
         CampaignCompleted(campaign_id=campaign.id, completed_at=campaign.completed_at, ledger=totals),
     )
-    await audit(
-        session, principal, "complete_campaign", f"campaign/{campaign.id}", totals.model_dump(mode="json")
-    )
+    audit(session, principal, "complete_campaign", f"campaign/{campaign.id}", totals.model_dump(mode="json"))
 
 
 async def abort_campaign(
@@ -70,7 +68,7 @@ async def abort_campaign(
     await session.flush()
     if campaign.launched_at is not None:
         await _close_all(session, principal, campaign_id)
-    await audit(session, principal, "abort_campaign", f"campaign/{campaign_id}", {"reason": reason})
+    audit(session, principal, "abort_campaign", f"campaign/{campaign_id}", {"reason": reason})
     return campaign
 
 

@@ -40,7 +40,7 @@ async def write_note(
     session.add(note)
     await session.flush()
     detail = {"note": str(note.id), "manager": note.manager, "attempt": note.attempt}
-    await audit(session, principal, "write_coaching_note", f"task/{task_id}", detail, org_path=task.org_path)
+    audit(session, principal, "write_coaching_note", f"task/{task_id}", detail, org_path=task.org_path)
     return note
 
 
@@ -65,4 +65,4 @@ async def acknowledge_note(session: AsyncSession, principal: Principal, note_id:
     await session.flush()
     org = await session.scalar(select(Contact.org_path).where(Contact.id == note.task_id))
     detail = {"note": str(note_id)}
-    await audit(session, principal, "acknowledge_coaching_note", f"task/{note.task_id}", detail, org_path=org)
+    audit(session, principal, "acknowledge_coaching_note", f"task/{note.task_id}", detail, org_path=org)

@@ -32,5 +32,5 @@ async def create_policy(
     )
     session.add(policy)
     await session.flush()
-    await audit(session, principal, "create_policy", f"contact-policy/{policy.key}@{policy.version}")
+    audit(session, principal, "create_policy", f"contact-policy/{policy.key}@{policy.version}")
     return policy_view(policy)

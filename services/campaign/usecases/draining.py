@@ -26,51 +26,38 @@ _SYSTEM = Principal(id="system:campaign", roles=frozenset(), org="hq", name="cam
 async def drain_campaign(session: AsyncSession, principal: Principal, campaign_id: UUID) -> Campaign:
     """Nobody new is contacted; what has begun goes on."""
     campaign = await lock_campaign(session, principal, campaign_id)
-    await _drain(session, campaign, reason=None)
-    await _audit(session, principal, campaign)
+    await _drain(session, principal, campaign, reason=None)
     return campaign
 
 
-async def _drain(session: AsyncSession, campaign: Campaign, reason: str | None) -> None:
+async def _drain(session: AsyncSession, principal: Principal, campaign: Campaign, reason: str | None) -> None:
     campaign.status = next_status(campaign.status, "drain")
     campaign.status_reason, campaign.paused_at = reason, None
     campaign.version += 1
     await session.flush()
     await write_off_unreleased(session, campaign.id)
-
-
-async def _audit(session: AsyncSession, principal: Principal, campaign: Campaign) -> None:
-    detail = {"reason": campaign.status_reason}
-    await audit(session, principal, "drain_campaign", f"campaign/{campaign.id}", detail)
+    audit(session, principal, "drain_campaign", f"campaign/{campaign.id}", {"reason": reason})
 
 
 async def follow_draining(session: AsyncSession) -> None:
     """What the clock does: campaigns drain after their last day, and complete once nothing is under way."""
-    over = (
-        await session.scalars(
-            select(Campaign)
-            .where(Campaign.status.in_(("running", "paused")), Campaign.ends_on < clock.today())
-            .order_by(Campaign.id)
-            .with_for_update(skip_locked=True)
-        )
-    ).all()
-    for campaign in over:
-        await _drain(session, campaign, reason="its last day has passed")
-    draining = (
-        await session.scalars(
-            select(Campaign)
-            .where(Campaign.status == "draining")
-            .order_by(Campaign.id)
-            .with_for_update(skip_locked=True)
-        )
-    ).all()
-    for campaign in draining:
+    over = await session.scalars(
+        select(Campaign)
+        .where(Campaign.status.in_(("running", "paused")), Campaign.ends_on < clock.today())
+        .order_by(Campaign.id)
+        .with_for_update(skip_locked=True)
+    )
+    for campaign in over.all():
+        await _drain(session, _SYSTEM, campaign, reason="its last day has passed")
+    draining = await session.scalars(
+        select(Campaign)
+        .where(Campaign.status == "draining")
+        .order_by(Campaign.id)
+        .with_for_update(skip_locked=True)
+    )
+    for campaign in draining.all():
         if campaign.ends_on is not None and campaign.ends_on < clock.today():
             await _stop_what_would_begin(session, campaign.id)
-    # Audited when no task is waited for any more: whoever holds one may wait for the audit's chain.
-    for campaign in over:
-        await _audit(session, _SYSTEM, campaign)
-    for campaign in draining:
         if await _is_under_way(session, campaign.id):
             continue
         if not await complete_drained(session, _SYSTEM, campaign):

@@ -97,4 +97,4 @@ async def forget(session: AsyncSession, event: CustomerErased) -> None:
     rows += len(await fetch(session, _ANSWERS, {"needles": [str(each).encode() for each in ids]}))
     await emit(session, CampaignErasureConfirmed(receipt_id=event.receipt_id, rows=rows, confirmed_at=now))
     system = Principal(id=_BY, roles=frozenset(), org="hq")
-    await audit(session, system, "forget_customers", f"erasure/{event.receipt_id}", {"rows": rows})
+    audit(session, system, "forget_customers", f"erasure/{event.receipt_id}", {"rows": rows})

@@ -37,5 +37,5 @@ async def escalate_overdue(session: AsyncSession) -> int:
     rows = await fetch(session, _ESCALATE, parameters)
     for (campaign_id, org), tasks in sorted(Counter(map(tuple, rows)).items()):
         detail = {"tasks": tasks}
-        await audit(session, _SYSTEM, "escalate_tasks", f"campaign/{campaign_id}", detail, org_path=org)
+        audit(session, _SYSTEM, "escalate_tasks", f"campaign/{campaign_id}", detail, org_path=org)
     return len(rows)

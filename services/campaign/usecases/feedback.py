@@ -69,7 +69,7 @@ async def give_feedback(session: AsyncSession, principal: Principal, request: Fe
     session.add(feedback)
     await session.flush()
     await emit(session, _given(feedback))
-    await _audit(session, principal, "give_feedback", feedback)
+    _audit(session, principal, "give_feedback", feedback)
     return feedback
 
 
@@ -162,9 +162,9 @@ async def _lock(
 async def _save(session: AsyncSession, principal: Principal, action: str, feedback: Feedback) -> None:
     feedback.version += 1
     await session.flush()
-    await _audit(session, principal, action, feedback)
+    _audit(session, principal, action, feedback)
 
 
-async def _audit(session: AsyncSession, principal: Principal, action: str, feedback: Feedback) -> None:
+def _audit(session: AsyncSession, principal: Principal, action: str, feedback: Feedback) -> None:
     detail = {"kind": feedback.kind, "rating": feedback.rating, "state": feedback.state}
-    await audit(session, principal, action, f"feedback/{feedback.id}", detail, org_path=feedback.org_path)
+    audit(session, principal, action, f"feedback/{feedback.id}", detail, org_path=feedback.org_path)

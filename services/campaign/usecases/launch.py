@@ -64,7 +64,7 @@ async def request_launch(session: AsyncSession, principal: Principal, campaign_i
     campaign.status = status
     campaign.version += 1
     job = await defer(session, principal, LAUNCH_TASK, {"campaign_id": str(campaign.id)})
-    await audit(session, principal, "launch_campaign", f"campaign/{campaign.id}", {"status": status})
+    audit(session, principal, "launch_campaign", f"campaign/{campaign.id}", {"status": status})
     return job
 
 

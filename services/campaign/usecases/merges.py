@@ -126,7 +126,7 @@ async def merge(session: AsyncSession, event: CustomersMerged) -> None:
     withdrawn += await withdraw_contacts(session, second, "merged", at=now, by=_BY, merge_id=event.merge_id)
     if withdrawn:
         detail = {"contacts": withdrawn}
-        await audit(session, _SYSTEM, "withdraw_contacts", f"merge/{event.merge_id}", detail)
+        audit(session, _SYSTEM, "withdraw_contacts", f"merge/{event.merge_id}", detail)
 
 
 async def unmerge(session: AsyncSession, event: CustomersUnmerged) -> None:
@@ -151,7 +151,7 @@ async def unmerge(session: AsyncSession, event: CustomersUnmerged) -> None:
     reopened = await reopen_contacts(session, list(withdrawn), at=clock.now(), by=_BY)
     if reopened:
         detail = {"contacts": reopened}
-        await audit(session, _SYSTEM, "reopen_contacts", f"merge/{event.merge_id}", detail)
+        audit(session, _SYSTEM, "reopen_contacts", f"merge/{event.merge_id}", detail)
 
 
 async def _is_news(session: AsyncSession, merge_id: UUID) -> bool:

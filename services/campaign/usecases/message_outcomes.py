@@ -162,7 +162,7 @@ async def resolve_message(
         message.id, message.campaign_id, RESOLVED[resolution], detail=f"resolved as {resolution}"
     )
     await _apply(session, [change], Decimal(0))
-    await audit(session, principal, "resolve_message", f"message/{message_id}", {"as": resolution})
+    audit(session, principal, "resolve_message", f"message/{message_id}", {"as": resolution})
     await session.refresh(message)
     return message
 

@@ -85,7 +85,7 @@ async def open_opportunity(
     session.add(row)
     await session.flush()
     await _record_move(session, principal, row, None, stage.key, now)
-    await _audit(session, principal, "open_opportunity", row)
+    _audit(session, principal, "open_opportunity", row)
     return row
 
 
@@ -203,7 +203,7 @@ async def _step(
         row.stage, row.stage_since = to_stage, now
     row.version += 1
     await _record_move(session, principal, row, before, to_stage, now)
-    await _audit(session, principal, action, row)
+    _audit(session, principal, action, row)
 
 
 async def _save(
@@ -211,7 +211,7 @@ async def _save(
 ) -> None:
     row.version += 1
     await session.flush()
-    await audit(session, principal, action, f"opportunity/{row.id}", detail, org_path=row.org_path)
+    audit(session, principal, action, f"opportunity/{row.id}", detail, org_path=row.org_path)
 
 
 async def _record_move(
@@ -265,6 +265,6 @@ def moved(row: Opportunity, from_stage: str | None, to_stage: str, at: datetime,
     )
 
 
-async def _audit(session: AsyncSession, principal: Principal, action: str, row: Opportunity) -> None:
+def _audit(session: AsyncSession, principal: Principal, action: str, row: Opportunity) -> None:
     detail = {"status": row.status, "stage": row.stage, "amount": str(row.won_amount or row.amount)}
-    await audit(session, principal, action, f"opportunity/{row.id}", detail, org_path=row.org_path)
+    audit(session, principal, action, f"opportunity/{row.id}", detail, org_path=row.org_path)

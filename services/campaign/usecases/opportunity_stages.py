@@ -36,7 +36,7 @@ async def write_stages(session: AsyncSession, principal: Principal, request: Sta
     )
     session.add(row)
     await session.flush()
-    await audit(session, principal, "write_stages", f"opportunity_stages/{row.version}", {"stages": kept})
+    audit(session, principal, "write_stages", f"opportunity_stages/{row.version}", {"stages": kept})
     return stages_view(row)
 
 

@@ -68,7 +68,7 @@ async def request_optimisation(
     )
     session.add(run)
     await session.flush()
-    await audit(
+    audit(
         session,
         principal,
         "optimise_contacts",

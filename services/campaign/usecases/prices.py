@@ -30,7 +30,7 @@ async def create_price_list(
     )
     session.add(row)
     await session.flush()
-    await audit(session, principal, "create_price_list", f"price_list/{row.key}@{row.version}")
+    audit(session, principal, "create_price_list", f"price_list/{row.key}@{row.version}")
     return list_view(row)
 
 
@@ -52,7 +52,7 @@ async def decide_price_list(
     row.state = "approved" if verb == "approve" else "rejected"
     row.decided_at, row.decided_by, row.comment = clock.now(), principal.id, comment
     await session.flush()
-    await audit(session, principal, f"{verb}_price_list", f"price_list/{ref}", {"comment": comment})
+    audit(session, principal, f"{verb}_price_list", f"price_list/{ref}", {"comment": comment})
     return list_view(row)
 
 

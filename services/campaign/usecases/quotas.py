@@ -80,7 +80,7 @@ async def create_quota(session: AsyncSession, principal: Principal, request: Quo
     if made is None:
         raise Conflict(f"{request.offer} has a quota: change its units", slug="already-exists")
     await _tell_exhausted(session, made, None)
-    await audit(session, principal, "create_quota", f"offer/{made.offer}", {"units": made.units})
+    audit(session, principal, "create_quota", f"offer/{made.offer}", {"units": made.units})
     return quota_view(made)
 
 
@@ -104,7 +104,7 @@ async def change_quota(
         quota.exhausted_at = quota.exhausted_at or quota.changed_at
     await session.flush()
     await _tell_exhausted(session, quota, before)
-    await audit(session, principal, "change_quota", f"offer/{offer}", detail)
+    audit(session, principal, "change_quota", f"offer/{offer}", detail)
     return quota_view(quota)
 
 
@@ -120,7 +120,6 @@ async def _tell_exhausted(session: AsyncSession, quota: OfferQuota, before: date
 async def follow_quotas(session: AsyncSession) -> None:
     """Withdraw what waits for something sold out or spent, bring back what is on sale again: a batch each."""
     now = clock.now()
-    done: list[tuple[str, str, int]] = []
     reasons: tuple[tuple[SuppressionReason, Sequence[UUID]], ...] = (
         ("quota", await _ids(session, _SOLD_OUT)),
         ("budget", await _ids(session, _SPENT)),
@@ -128,15 +127,14 @@ async def follow_quotas(session: AsyncSession) -> None:
     for reason, contacts in reasons:
         if contacts:
             withdrawn = await withdraw_contacts(session, contacts, reason, at=now, by=_BY)
-            done.append(("withdraw_contacts", reason, withdrawn))
+            # Another worker may have been first.
+            if withdrawn:
+                audit(session, _SYSTEM, "withdraw_contacts", reason, {"contacts": withdrawn})
     again = await _ids(session, _ON_SALE_AGAIN)
     if again:
-        done.append(("reopen_contacts", "quota", await reopen_contacts(session, again, at=now, by=_BY)))
-    # Last: whoever holds one of these contacts may wait for the audit's chain. Another worker may have been
-    # first.
-    for action, of, count in done:
-        if count:
-            await audit(session, _SYSTEM, action, of, {"contacts": count})
+        reopened = await reopen_contacts(session, again, at=now, by=_BY)
+        if reopened:
+            audit(session, _SYSTEM, "reopen_contacts", "quota", {"contacts": reopened})
 
 
 async def _ids(session: AsyncSession, statement: LiteralString) -> list[UUID]:

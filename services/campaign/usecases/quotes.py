@@ -39,7 +39,7 @@ async def create_quote(session: AsyncSession, principal: Principal, request: Quo
     _write(quote, request, pricing)
     session.add(quote)
     await session.flush()
-    await audit(session, principal, "create_quote", f"price_quote/{quote.id}", _figures(quote))
+    audit(session, principal, "create_quote", f"price_quote/{quote.id}", _figures(quote))
     return quote
 
 
@@ -169,7 +169,7 @@ def _write(quote: PriceQuote, request: QuoteWrite, pricing: Pricing) -> None:
 async def _save(session: AsyncSession, principal: Principal, quote: PriceQuote, action: str) -> None:
     quote.version += 1
     await session.flush()
-    await audit(session, principal, action, f"price_quote/{quote.id}", _figures(quote))
+    audit(session, principal, action, f"price_quote/{quote.id}", _figures(quote))
 
 
 def _figures(quote: PriceQuote) -> dict[str, object]:

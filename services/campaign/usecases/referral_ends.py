@@ -47,7 +47,7 @@ async def lapse_referrals(session: AsyncSession) -> None:
     lapsed = await _end(session, Referral.id.in_(due), "lapsed", at=clock.now(), by=_CLOCK)
     if lapsed:
         system = Principal(id=_CLOCK, roles=frozenset(), org="hq")
-        await audit(session, system, "lapse_referrals", "referrals", {"referrals": lapsed})
+        audit(session, system, "lapse_referrals", "referrals", {"referrals": lapsed})
 
 
 async def forget_referrals(session: AsyncSession, ids: Sequence[UUID], *, at: datetime, by: str) -> int:

@@ -52,4 +52,4 @@ async def complete_handover(session: AsyncSession, event: HandoverCompleted) -> 
         moved = await fetch(session, _LEAVE, {"staff": event.staff, **columns})
     if moved:
         detail = {"receivers": {str(id_): receiver for id_, receiver in moved}}
-        await audit(session, _SYSTEM, "move_referrals", f"handover/{event.handover_id}", detail)
+        audit(session, _SYSTEM, "move_referrals", f"handover/{event.handover_id}", detail)

@@ -46,7 +46,7 @@ async def make_referral(
         errors = [FieldError("/customer_id", wrong)]
         raise Unprocessable("this customer cannot be referred", errors=errors)
     made = await _refer(session, principal, settings, request.customer_id, request)
-    await _audit(session, principal, made, "make_referral")
+    _audit(session, principal, made, "make_referral")
     return made
 
 
@@ -60,7 +60,7 @@ async def refer_from_task(
 ) -> None:
     """What was found in a contact, in the transaction that records it and holds off erasures."""
     made = await _refer(session, principal, settings, customer_id, need, task_id=task_id, at="/referral")
-    await _audit(session, principal, made, "make_referral")
+    _audit(session, principal, made, "make_referral")
 
 
 async def is_referred_so(session: AsyncSession, task_id: UUID, need: ReferralNeed) -> bool:
@@ -282,17 +282,17 @@ async def _answer(
 async def _save(session: AsyncSession, principal: Principal, referral: Referral, action: str) -> Referral:
     referral.version += 1
     await session.flush()
-    await _audit(session, principal, referral, action)
+    _audit(session, principal, referral, action)
     return referral
 
 
-async def _audit(session: AsyncSession, principal: Principal, referral: Referral, action: str) -> None:
+def _audit(session: AsyncSession, principal: Principal, referral: Referral, action: str) -> None:
     detail = {
         "state": referral.state,
         "receiver": referral.receiver,
         "amount": None if referral.amount is None else str(referral.amount),
     }
-    await audit(session, principal, action, f"referral/{referral.id}", detail)
+    audit(session, principal, action, f"referral/{referral.id}", detail)
 
 
 def _keyed(referral: Referral) -> dict[str, Any]:

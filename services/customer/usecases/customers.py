@@ -92,7 +92,7 @@ async def create_customer(
     await publish_customers(session, [customer_id])
     await apply_parked(session, vault, [customer_id])
     await compare_again(session, [customer_id])
-    await audit(session, principal, "create", f"customer/{customer_id}", org_path=body.org)
+    audit(session, principal, "create", f"customer/{customer_id}", org_path=body.org)
     return customer_id
 
 
@@ -133,7 +133,7 @@ async def change_customer(
     if body.model_fields_set & _COMPARED:
         await compare_again(session, [customer_id])
     fields = sorted(body.model_fields_set - {"reason"})
-    await audit(
+    audit(
         session,
         principal,
         "change",

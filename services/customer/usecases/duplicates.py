@@ -37,7 +37,7 @@ async def compare_again(session: AsyncSession, customer_ids: Collection[UUID]) -
 async def start_finding(session: AsyncSession, principal: Principal) -> JobView:
     """Queue the comparison of all customers of the caller's organisation."""
     job = await defer(session, principal, TASK, {"scope": principal.scope})
-    await audit(session, principal, "find_duplicates", f"job/{job.id}")
+    audit(session, principal, "find_duplicates", f"job/{job.id}")
     return job
 
 
@@ -118,4 +118,4 @@ async def _locked(session: AsyncSession, duplicate_id: UUID) -> Duplicate:
 async def _decide(session: AsyncSession, principal: Principal, pair: Duplicate, action: str) -> None:
     pair.decided_by, pair.decided_at = principal.id, clock.now()
     await session.flush()
-    await audit(session, principal, action, f"duplicate/{pair.id}")
+    audit(session, principal, action, f"duplicate/{pair.id}")

@@ -87,7 +87,7 @@ async def request_erasure(
     await session.flush()
     detail = {"erasure": str(erasure.id), "legal_basis": body.legal_basis}
     target = f"customer/{family.head}"
-    await audit(session, principal, "request_erasure", target, detail, org_path=family.org_path)
+    audit(session, principal, "request_erasure", target, detail, org_path=family.org_path)
     return erasure
 
 
@@ -97,7 +97,7 @@ async def withdraw_erasure(session: AsyncSession, principal: Principal, erasure_
     erasure.state = "withdrawn"
     await session.flush()
     target, detail = f"customer/{erasure.customer_id}", {"erasure": str(erasure_id)}
-    await audit(session, principal, "withdraw_erasure", target, detail, org_path=erasure.org_path)
+    audit(session, principal, "withdraw_erasure", target, detail, org_path=erasure.org_path)
     return erasure
 
 
@@ -126,7 +126,7 @@ async def confirm_erasure(
     await emit(session, CustomerErased(receipt_id=erasure_id, customers=refs, erased_at=now))
     detail = {"erasure": str(erasure_id), "destroyed": erasure.destroyed}
     target = f"customer/{family.head}"
-    await audit(session, principal, "erase", target, detail, org_path=family.org_path)
+    audit(session, principal, "erase", target, detail, org_path=family.org_path)
     erasure.audit_seq, erasure.audit_hash = (await fetch(session, _HEAD))[0]
     await session.flush()
     await _see(session, principal.scope)

@@ -125,7 +125,7 @@ async def order_handover(
         "effective_on": effective_on.isoformat(),
         "customers": handover.customers,
     }
-    await audit(session, principal, "order_handover", f"staff/{code}", detail, org_path=staff.org_path)
+    audit(session, principal, "order_handover", f"staff/{code}", detail, org_path=staff.org_path)
     return outlook.summary, handover
 
 

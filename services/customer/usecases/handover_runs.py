@@ -95,7 +95,7 @@ async def cancel_handover(session: AsyncSession, principal: Principal, handover_
     handover.state, handover.finished_at = "cancelled", clock.now()
     handover.version += 1
     await session.flush()
-    await audit(session, principal, "cancel_handover", f"handover/{handover_id}", org_path=handover.org_path)
+    audit(session, principal, "cancel_handover", f"handover/{handover_id}", org_path=handover.org_path)
     return handover
 
 
@@ -111,7 +111,7 @@ async def undo_handover(session: AsyncSession, principal: Principal, handover_id
     handover.state, handover.job_id, handover.finished_at = "undoing", job.id, None
     handover.version += 1
     await session.flush()
-    await audit(session, principal, "undo_handover", f"handover/{handover_id}", org_path=handover.org_path)
+    audit(session, principal, "undo_handover", f"handover/{handover_id}", org_path=handover.org_path)
     return handover
 
 
@@ -242,7 +242,7 @@ async def _finish(session: AsyncSession, handover_id: UUID, actor: str) -> Hando
     principal = Principal(id=actor, roles=frozenset(), org=handover.scope)
     detail = {"customers": event.customers, "left": handover.left}
     action = "handover_undone" if undone else "handover_completed"
-    await audit(session, principal, action, f"staff/{handover.staff}", detail, org_path=handover.org_path)
+    audit(session, principal, action, f"staff/{handover.staff}", detail, org_path=handover.org_path)
     return handover
 
 

@@ -108,7 +108,7 @@ async def start_import(
     session.add(row)
     await session.flush()
     detail = {"dataset": order.dataset, "bytes": source.size, "dry_run": order.dry_run}
-    await audit(session, principal, "import", f"import/{import_id}", detail)
+    audit(session, principal, "import", f"import/{import_id}", detail)
     return row
 
 
@@ -140,7 +140,7 @@ async def resume_import(session: AsyncSession, principal: Principal, import_id: 
     job = await defer(session, principal, TASK, {"import_id": str(import_id)})
     row.job_id, row.state, row.finished_at, row.kept_until = job.id, "queued", None, None
     await session.flush()
-    await audit(session, principal, "resume_import", f"import/{import_id}", {"after_row": row.taken})
+    audit(session, principal, "resume_import", f"import/{import_id}", {"after_row": row.taken})
     return row
 
 

@@ -74,7 +74,7 @@ async def merge_customers(
     await give_reason(session, f"merge/{merge_id}")
     await _write(session, principal, vault, merge_id, plan, body.reason)
     detail = {"survivor": str(body.survivor), "merged": len(plan.named), "moved_along": len(plan.moved)}
-    await audit(session, principal, "merge", f"merge/{merge_id}", detail, org_path=plan.survivor.org)
+    audit(session, principal, "merge", f"merge/{merge_id}", detail, org_path=plan.survivor.org)
     return _result(merge_id, plan)
 
 

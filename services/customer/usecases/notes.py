@@ -55,7 +55,7 @@ async def create_need_note(
     )
     session.add(note)
     await session.flush()
-    await audit(session, principal, "create", f"need-note/{note.id}", org_path=customer.org_path)
+    audit(session, principal, "create", f"need-note/{note.id}", org_path=customer.org_path)
     return note.id
 
 
@@ -86,7 +86,7 @@ async def change_need_note(
     note.updated_at = clock.now()
     await session.flush()
     detail = {"fields": sorted(body.model_fields_set)}
-    await audit(session, principal, "change", f"need-note/{note_id}", detail, org_path=customer.org_path)
+    audit(session, principal, "change", f"need-note/{note_id}", detail, org_path=customer.org_path)
 
 
 async def record_interaction(
@@ -124,7 +124,7 @@ async def record_interaction(
         {**told, "by": staff},
     )
     await tell_outgoing(session, [SOURCE], [interaction.event_id])
-    await audit(session, principal, "record", f"interaction/{interaction.id}", org_path=customer.org_path)
+    audit(session, principal, "record", f"interaction/{interaction.id}", org_path=customer.org_path)
     return interaction.id
 
 
@@ -152,7 +152,7 @@ async def change_interaction(
     await session.flush()
     detail = {"fields": sorted(body.model_fields_set)}
     path = customer.org_path
-    await audit(session, principal, "change", f"interaction/{interaction_id}", detail, org_path=path)
+    audit(session, principal, "change", f"interaction/{interaction_id}", detail, org_path=path)
 
 
 async def file_complaint(
@@ -176,7 +176,7 @@ async def file_complaint(
     if body.kind == "complaint":
         told = {"category": body.category, "severity": body.severity, "reference": str(complaint_id)}
         await record_own(session, body.customer_id, "complaint.filed", f"complaint-{complaint_id}", now, told)
-    await audit(session, principal, "file", f"complaint/{complaint_id}", org_path=customer.org_path)
+    audit(session, principal, "file", f"complaint/{complaint_id}", org_path=customer.org_path)
     return complaint_id
 
 
@@ -200,7 +200,7 @@ async def change_complaint(
     await session.flush()
     detail = {"fields": sorted(body.model_fields_set)}
     path = customer.org_path
-    await audit(session, principal, "change", f"complaint/{complaint_id}", detail, org_path=path)
+    audit(session, principal, "change", f"complaint/{complaint_id}", detail, org_path=path)
 
 
 async def resolve_complaint(session: AsyncSession, principal: Principal, complaint_id: UUID) -> None:
@@ -222,7 +222,7 @@ async def resolve_complaint(session: AsyncSession, principal: Principal, complai
         }
         event_id = f"complaint-{complaint_id}-resolved-{complaint.version}"
         await record_own(session, complaint.customer_id, "complaint.resolved", event_id, now, told)
-    await audit(session, principal, "resolve", f"complaint/{complaint_id}", org_path=customer.org_path)
+    audit(session, principal, "resolve", f"complaint/{complaint_id}", org_path=customer.org_path)
 
 
 async def _customer(session: AsyncSession, customer_id: UUID) -> Customer:

@@ -96,5 +96,5 @@ async def _put(
     row.version = version
     session.add(row)
     await session.flush()
-    await audit(session, principal, "put", f"{model.__tablename__}/{code}", {"version": version})
+    audit(session, principal, "put", f"{model.__tablename__}/{code}", {"version": version})
     return row

@@ -84,7 +84,7 @@ async def change_ownership(
     await publish_customers(session, family)
     await session.refresh(customer)
     detail = {"before": before, "after": _owners(customer), "branches": _told(shares)}
-    await audit(session, principal, "change_ownership", f"customer/{customer_id}", detail, org_path=body.org)
+    audit(session, principal, "change_ownership", f"customer/{customer_id}", detail, org_path=body.org)
 
 
 async def check_owners(

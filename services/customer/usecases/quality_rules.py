@@ -47,12 +47,12 @@ async def put_rule(
     row.version, row.spec = version, spec
     session.add(row)
     await session.flush()
-    await audit(session, principal, "put", f"quality_rule/{code}", {"version": version})
+    audit(session, principal, "put", f"quality_rule/{code}", {"version": version})
     return row
 
 
 async def start_quality_run(session: AsyncSession, principal: Principal) -> JobView:
     """Judge all files of the caller's organisation now."""
     job = await defer(session, principal, TASK, {"org": principal.org})
-    await audit(session, principal, "run", "quality", {"job": str(job.id)})
+    audit(session, principal, "run", "quality", {"job": str(job.id)})
     return job

@@ -116,7 +116,7 @@ async def post_relationships(
     taken = await take_relations(session, told, principal.id, clock.now())
     counts: dict[str, int] = {status: sum(1 for one in taken if one.status == status) for status in _COUNTED}
     if counts["created"] or counts["updated"]:
-        await audit(session, principal, "relate", "relationships", counts)
+        audit(session, principal, "relate", "relationships", counts)
     return RelationshipsResult(**counts, items=[_result(index, one) for index, one in enumerate(taken)])
 
 
@@ -186,7 +186,7 @@ async def change_relationship(
     await session.flush()
     await publish_relations(session, [row.id])
     detail = {"fields": sorted(body.model_fields_set)}
-    await audit(session, principal, "change", f"relationship/{relationship_id}", detail)
+    audit(session, principal, "change", f"relationship/{relationship_id}", detail)
 
 
 def _told(principal: Principal, item: RelationshipWrite) -> Told:

@@ -67,9 +67,7 @@ async def request_export(
     session.add(export)
     await session.flush()
     target = f"customer/{family.head}"
-    await audit(
-        session, principal, "export_subject", target, {"export": str(export_id)}, org_path=family.org_path
-    )
+    audit(session, principal, "export_subject", target, {"export": str(export_id)}, org_path=family.org_path)
     return export
 
 
@@ -107,7 +105,7 @@ async def fetch_export(session: AsyncSession, principal: Principal, vault: Vault
     export.content, export.state, export.fetched_at = None, "fetched", clock.now()
     await session.flush()
     target = f"customer/{export.customer_id}"
-    await audit(session, principal, "fetch_subject_export", target, {"export": str(export_id)})
+    audit(session, principal, "fetch_subject_export", target, {"export": str(export_id)})
     return package
 
 

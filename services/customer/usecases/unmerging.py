@@ -77,7 +77,7 @@ async def undo_merge(
     await announce(session, survivor.id, [survivor, *members], previous.keys())
     await compare_again(session, [survivor.id, *previous])
     detail = {"survivor": str(survivor.id), "separated": len(previous)}
-    await audit(session, principal, "undo_merge", f"merge/{merge_id}", detail, org_path=survivor.org)
+    audit(session, principal, "undo_merge", f"merge/{merge_id}", detail, org_path=survivor.org)
     return UndoResult(
         merge_id=merge_id,
         survivor=survivor.id,

@@ -44,7 +44,7 @@ async def put_value_model(
     )
     session.add(row)
     await session.flush()
-    await audit(session, principal, "put", f"value_model/{code}", {"version": version})
+    audit(session, principal, "put", f"value_model/{code}", {"version": version})
     return row
 
 
@@ -107,7 +107,7 @@ async def queue_run(
     session.add(run)
     await session.flush()
     detail: dict[str, Any] = {"run": str(run_id), "month": f"{month:%Y-%m}", "version": model.version}
-    await audit(session, principal, "run", f"value_model/{model.code}", detail)
+    audit(session, principal, "run", f"value_model/{model.code}", detail)
     return run
 
 

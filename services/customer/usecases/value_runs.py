@@ -213,7 +213,7 @@ async def _finish(
         await session.flush()
         detail = {"model": run.model, "month": f"{run.month:%Y-%m}", "replaces": str(run.replaces or "")}
         principal = Principal(id=job.principal, roles=frozenset(), org="hq")
-        await audit(session, principal, "calculate", f"value_run/{run_id}", detail)
+        audit(session, principal, "calculate", f"value_run/{run_id}", detail)
     return {"run_id": str(run_id), "customers": customers, "rows": rows}
 
 

@@ -35,7 +35,7 @@ async def define(session: AsyncSession, principal: Principal, metric: MetricCrea
         raise Conflict(
             f"There is a metric {metric.key!r} already, and metrics never change: take another key."
         )
-    await audit(session, principal, "metric.define", metric.key)
+    audit(session, principal, "metric.define", metric.key)
     return as_contract(row)
 
 

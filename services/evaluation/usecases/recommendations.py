@@ -66,7 +66,7 @@ async def _begin(
         row.segment = made.model_dump(mode="json")
         await session.flush()
         detail: dict[str, object] = {"segment": made.segment_key}
-        await audit(session, principal, "recommendation.segment_drafted", str(row.id), detail)
+        audit(session, principal, "recommendation.segment_drafted", str(row.id), detail)
 
 
 async def reject(
@@ -104,5 +104,5 @@ async def _decided(
     row.state, row.note = state.value, note or None
     row.decided_at, row.decided_by = clock.now(), principal.id
     await session.flush()
-    await audit(session, principal, f"recommendation.{state.value}", str(row.id), detail)
+    audit(session, principal, f"recommendation.{state.value}", str(row.id), detail)
     return as_contract(row)

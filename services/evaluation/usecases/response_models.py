@@ -43,7 +43,7 @@ async def request_fit(session: AsyncSession, principal: Principal, campaign_id: 
     if result.health.verdict != "ok":
         raise Conflict("The verdict is withheld: nothing may be learned from this comparison.", slug=SLUG)
     job = await defer(session, principal, TASK, {"campaign_id": str(campaign_id)})
-    await audit(session, principal, "response_model.fit", str(campaign_id))
+    audit(session, principal, "response_model.fit", str(campaign_id))
     return job
 
 

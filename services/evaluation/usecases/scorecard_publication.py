@@ -124,7 +124,7 @@ async def publish(
     }
     if head.supersedes is not None:
         detail |= {"supersedes": str(head.supersedes), "reason": head.reason}
-    await audit(session, principal, "scorecard.publish", str(row.id), detail, org_path=row.org_path)
+    audit(session, principal, "scorecard.publish", str(row.id), detail, org_path=row.org_path)
 
 
 async def _take_the_place(session: AsyncSession, former: UUID, by: UUID, at: datetime) -> None:

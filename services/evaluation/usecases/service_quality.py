@@ -54,7 +54,7 @@ async def declare(session: AsyncSession, principal: Principal, model: QualityMod
     )
     if row is None:
         raise Conflict(f"Somebody else has just declared version {version} of {model.key!r}: read it first.")
-    await audit(session, principal, "service-quality.declare", model.key, {"version": version})
+    audit(session, principal, "service-quality.declare", model.key, {"version": version})
     return await queries.model(session, model.key)
 
 
@@ -90,7 +90,7 @@ async def replace_observations(
         ignored_columns=checked.ignored,
     )
     detail = {"period": period, "rows": taken.rows, "refused": taken.refused}
-    await audit(session, principal, "service-quality.observe", model.key, detail)
+    audit(session, principal, "service-quality.observe", model.key, detail)
     return taken
 
 
@@ -106,7 +106,7 @@ async def take_away(session: AsyncSession, principal: Principal, key: str, perio
     if not rows:
         raise NotFound(f"The model {key!r} has no observations of {period}.", slug="no-observations")
     left = await queries.observed_periods(session, key)
-    await audit(session, principal, "service-quality.take-away", key, {"period": period, "rows": rows})
+    audit(session, principal, "service-quality.take-away", key, {"period": period, "rows": rows})
     return left
 
 
@@ -164,7 +164,5 @@ async def request_run(
             "seed": asked.seed,
         },
     )
-    await audit(
-        session, principal, "service-quality.run", key, {"run": str(job.id), "version": model.version}
-    )
+    audit(session, principal, "service-quality.run", key, {"run": str(job.id), "version": model.version})
     return job

@@ -44,5 +44,5 @@ async def export_events(
     # Asked before the snapshot begins: what is published in between is seen twice, never not at all.
     sequence = await runtime.bus.sequence_if_reachable("SEGMENTATION")
     headers = {} if sequence is None else {"Watermark": str(sequence)}
-    await audit(session, principal, "export_events", "events", {"watermark": sequence})
+    audit(session, principal, "export_events", "events", {"watermark": sequence})
     return arrow_response(SCHEMA, KEPT.export(runtime.db), accept, headers)

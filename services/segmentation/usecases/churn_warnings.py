@@ -94,7 +94,7 @@ async def request_raise(session: AsyncSession, principal: Principal, run_id: UUI
     model = await session.get_one(Model, run.model_id)
     await _check(session, model, run)
     job = await defer(session, principal, RAISE, {"run_id": str(run_id)})
-    await audit(session, principal, "raise-warnings", f"model-run/{run_id}")
+    audit(session, principal, "raise-warnings", f"model-run/{run_id}")
     return job
 
 
@@ -268,7 +268,7 @@ async def acknowledge(session: AsyncSession, principal: Principal, warning: Chur
     warning.state = WarningState.acknowledged
     warning.acknowledged_by, warning.acknowledged_at = principal.id, clock.now()
     await session.flush()
-    await audit(session, principal, "acknowledge", f"churn-warning/{warning.id}", org_path=warning.org_path)
+    audit(session, principal, "acknowledge", f"churn-warning/{warning.id}", org_path=warning.org_path)
 
 
 async def close(
@@ -281,7 +281,7 @@ async def close(
     warning.closed_by, warning.closed_at = principal.id, clock.now()
     await session.flush()
     detail = {"outcome": outcome}
-    await audit(session, principal, "close", f"churn-warning/{warning.id}", detail, org_path=warning.org_path)
+    audit(session, principal, "close", f"churn-warning/{warning.id}", detail, org_path=warning.org_path)
 
 
 async def follow_owners(session: AsyncSession, event: OwnershipChanged) -> None:

@@ -42,7 +42,7 @@ async def create_feature(
         created_at=now,
         updated_at=now,
     )
-    await audit(session, principal, "create", f"feature/{created.key}", {"expression": created.expression})
+    audit(session, principal, "create", f"feature/{created.key}", {"expression": created.expression})
     return created
 
 
@@ -65,7 +65,7 @@ async def edit_feature(
         feature.unit = change.unit
     _touch(feature)
     await session.flush()
-    await audit(session, principal, "edit", f"feature/{feature.key}", {"expression": feature.expression})
+    audit(session, principal, "edit", f"feature/{feature.key}", {"expression": feature.expression})
 
 
 async def archive_feature(session: AsyncSession, principal: Principal, feature: DefinedFeature) -> None:
@@ -75,7 +75,7 @@ async def archive_feature(session: AsyncSession, principal: Principal, feature: 
     feature.archived = True
     _touch(feature)
     await session.flush()
-    await audit(session, principal, "archive", f"feature/{feature.key}")
+    audit(session, principal, "archive", f"feature/{feature.key}")
 
 
 def checked_expression(key: str, text: str, catalogue: Catalogue) -> Expression:

@@ -79,7 +79,7 @@ async def create_matrix(session: AsyncSession, principal: Principal, wanted: GeM
         created_at=now,
         updated_at=now,
     )
-    await audit(session, principal, "create", f"ge-matrix/{created.key}")
+    audit(session, principal, "create", f"ge-matrix/{created.key}")
     return created
 
 
@@ -102,7 +102,7 @@ async def edit_matrix(
         moved = await place_again(session, principal, matrix, ScoreCause.cutoffs)
     await _touch(session, matrix)
     detail = {"fields": sorted(change.model_fields_set), "placed_again": moved}
-    await audit(session, principal, "edit", f"ge-matrix/{matrix.key}", detail)
+    audit(session, principal, "edit", f"ge-matrix/{matrix.key}", detail)
 
 
 async def weigh(
@@ -120,7 +120,7 @@ async def weigh(
     moved = await place_again(session, principal, matrix, ScoreCause.weights)
     await _touch(session, matrix)
     detail = {"group": wanted.group, "method": wanted.method, "placed_again": moved}
-    await audit(session, principal, "weigh", f"ge-matrix/{matrix.key}", detail)
+    audit(session, principal, "weigh", f"ge-matrix/{matrix.key}", detail)
     return found
 
 

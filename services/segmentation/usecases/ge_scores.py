@@ -107,7 +107,7 @@ async def score(
         position = position_view(positions, place_)
         results.append(ScoreResult(index=index, customer_id=ids[index], position=position))
     if taken:
-        await audit(session, principal, "score", f"ge-matrix/{matrix.key}", {"customers": len(taken)})
+        audit(session, principal, "score", f"ge-matrix/{matrix.key}", {"customers": len(taken)})
     ordered = sorted(results, key=lambda result: result.index)
     return ScoreResults(scored=len(taken), refused=len(items) - len(taken), items=ordered)
 

@@ -126,7 +126,7 @@ async def keep_test(
     await session.flush()
     detail = {"number": test.number, "metric": test.metric, "direction": test.direction}
     path = insight.org_path
-    await audit(session, principal, "test", f"insight/{insight.id}", detail, org_path=path)
+    audit(session, principal, "test", f"insight/{insight.id}", detail, org_path=path)
     return test
 
 

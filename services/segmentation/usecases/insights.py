@@ -63,7 +63,7 @@ async def propose(session: AsyncSession, principal: Principal, wanted: InsightCr
     )
     session.add(insight)
     await session.flush()
-    await _audited(session, principal, "propose", insight)
+    _audited(session, principal, "propose", insight)
     return insight
 
 
@@ -86,7 +86,7 @@ async def change(session: AsyncSession, principal: Principal, insight: Insight, 
     if "group" in given:
         insight.group_sql = await rule_sql(session, wanted.group, "/group")
     await _touched(session, insight)
-    await _audited(session, principal, "change", insight, {"fields": sorted(given)})
+    _audited(session, principal, "change", insight, {"fields": sorted(given)})
 
 
 async def move(session: AsyncSession, principal: Principal, insight: Insight, wanted: InsightMove) -> None:
@@ -100,7 +100,7 @@ async def move(session: AsyncSession, principal: Principal, insight: Insight, wa
     if wanted.reason is not None:
         session.add(_comment(insight, principal, CommentCreate(text=wanted.reason)))
         await session.flush()
-    await _audited(session, principal, "move", insight, {"from": before, "to": wanted.to})
+    _audited(session, principal, "move", insight, {"from": before, "to": wanted.to})
 
 
 async def comment(
@@ -111,7 +111,7 @@ async def comment(
     session.add(said)
     await session.flush()
     action = "add-evidence" if wanted.kind is CommentKind.evidence else "comment"
-    await _audited(session, principal, action, insight)
+    _audited(session, principal, action, insight)
     return said
 
 
@@ -132,7 +132,7 @@ async def vote(session: AsyncSession, principal: Principal, insight: Insight, va
                 set_={"value": cast_.excluded.value, "voted_at": cast_.excluded.voted_at},
             )
         )
-    await _audited(session, principal, "vote", insight, {"value": value})
+    _audited(session, principal, "vote", insight, {"value": value})
 
 
 async def promote(
@@ -161,7 +161,7 @@ async def promote(
     )
     insight.promoted_segment = segment.id
     await _touched(session, insight)
-    await _audited(session, principal, "promote", insight, {"segment": segment.key})
+    _audited(session, principal, "promote", insight, {"segment": segment.key})
     return segment
 
 
@@ -221,7 +221,7 @@ async def _touched(session: AsyncSession, insight: Insight) -> None:
     await session.flush()
 
 
-async def _audited(
+def _audited(
     session: AsyncSession,
     principal: Principal,
     action: str,
@@ -230,4 +230,4 @@ async def _audited(
 ) -> None:
     # Whoever speaks from below about an insight of a unit above leaves the entry in the own unit.
     path = insight.org_path if principal.covers(insight.org_path) else principal.org
-    await audit(session, principal, action, f"insight/{insight.id}", detail, org_path=path)
+    audit(session, principal, action, f"insight/{insight.id}", detail, org_path=path)

@@ -53,5 +53,5 @@ async def change_scheme(
     )
     if segments := [str(each) for each in ids]:
         await defer(session, principal, REFRESH, {"segments": segments})
-    await audit(session, principal, "change", "life-cycle-scheme", {"version": before.version + 1})
+    audit(session, principal, "change", "life-cycle-scheme", {"version": before.version + 1})
     return await current_scheme(session)

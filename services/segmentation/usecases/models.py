@@ -53,7 +53,7 @@ async def create_model(session: AsyncSession, principal: Principal, wanted: Mode
         created_by=principal.id,
         created_at=clock.now(),
     )
-    await audit(session, principal, "create", f"model/{created.key}")
+    audit(session, principal, "create", f"model/{created.key}")
     return created
 
 
@@ -73,7 +73,7 @@ async def start_run(session: AsyncSession, principal: Principal, model: Model) -
     job = await defer(session, principal, RUN, {"run_id": str(run.id)})
     run.job_id = job.id
     await session.flush()
-    await audit(session, principal, "run", f"model/{model.key}", {"run": str(run.id)})
+    audit(session, principal, "run", f"model/{model.key}", {"run": str(run.id)})
     return run, job
 
 
@@ -85,7 +85,7 @@ async def approve_run(session: AsyncSession, principal: Principal, run: ModelRun
         raise Forbidden("Who trained a model does not approve it.")
     run.approved_by, run.approved_at, run.approval_note = principal.id, clock.now(), note
     await session.flush()
-    await audit(session, principal, "approve", f"model-run/{run.id}")
+    audit(session, principal, "approve", f"model-run/{run.id}")
 
 
 async def request_reproduction(session: AsyncSession, principal: Principal, run: ModelRun) -> JobView:
@@ -94,7 +94,7 @@ async def request_reproduction(session: AsyncSession, principal: Principal, run:
     if kept is None:
         raise Conflict("What the run read is kept for the newest runs of a model and for approved ones only.")
     job = await defer(session, principal, REPRODUCE, {"run_id": str(run.id)})
-    await audit(session, principal, "reproduce", f"model-run/{run.id}")
+    audit(session, principal, "reproduce", f"model-run/{run.id}")
     return job
 
 

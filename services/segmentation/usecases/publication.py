@@ -59,7 +59,7 @@ async def publish_run(
     else:
         segments = await _publish_members(session, store, principal, run, wanted, clusters, there)
     detail = wanted.model_dump(mode="json", include={"prefix", "publish_as", "min_degree"})
-    await audit(session, principal, "publish", f"model-run/{run.id}", detail)
+    audit(session, principal, "publish", f"model-run/{run.id}", detail)
     for segment in segments:
         await session.refresh(segment)
     return segments

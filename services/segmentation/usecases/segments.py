@@ -53,7 +53,7 @@ async def create_segment(session: AsyncSession, principal: Principal, wanted: Se
     )
     _add_version(session, created, rule, principal)
     await session.flush()
-    await audit(session, principal, "create", f"segment/{created.key}", {"sql": to_sql(rule)})
+    audit(session, principal, "create", f"segment/{created.key}", {"sql": to_sql(rule)})
     return created
 
 
@@ -78,7 +78,7 @@ async def edit_segment(
     segment.revision += 1
     segment.updated_at = clock.now()
     await session.flush()
-    await audit(session, principal, "edit", f"segment/{segment.key}", {"version": segment.version})
+    audit(session, principal, "edit", f"segment/{segment.key}", {"version": segment.version})
 
 
 async def publish_segment(session: AsyncSession, principal: Principal, segment: Segment) -> JobView | None:
@@ -94,7 +94,7 @@ async def publish_segment(session: AsyncSession, principal: Principal, segment: 
     await emit(session, published(segment))
     # What waits is evaluated anyhow: named, it would be once more if a pass came before the job.
     job = await defer(session, principal, REFRESH, {"segments": []})
-    await audit(session, principal, "publish", f"segment/{segment.key}", {"version": segment.version})
+    audit(session, principal, "publish", f"segment/{segment.key}", {"version": segment.version})
     return job
 
 
@@ -110,7 +110,7 @@ async def archive_segment(session: AsyncSession, principal: Principal, segment: 
     await session.flush()
     if segment.live_version is not None:
         await emit(session, published(segment))
-    await audit(session, principal, "archive", f"segment/{segment.key}")
+    audit(session, principal, "archive", f"segment/{segment.key}")
 
 
 async def restore_segment(session: AsyncSession, principal: Principal, segment: Segment) -> None:
@@ -132,7 +132,7 @@ async def restore_segment(session: AsyncSession, principal: Principal, segment: 
     segment.revision += 1
     segment.updated_at = clock.now()
     await session.flush()
-    await audit(session, principal, "restore", f"segment/{segment.key}", {"version": segment.version})
+    audit(session, principal, "restore", f"segment/{segment.key}", {"version": segment.version})
 
 
 async def _let_go(session: AsyncSession, segment: Segment) -> None:

@@ -47,7 +47,7 @@ async def freeze(
     session.add(snapshot)
     await session.flush()
     detail = {"segment": segment.key, "size": snapshot.size, "digest": snapshot.digest}
-    await audit(session, principal, "freeze", f"snapshot/{snapshot.id}", detail)
+    audit(session, principal, "freeze", f"snapshot/{snapshot.id}", detail)
     return snapshot
 
 

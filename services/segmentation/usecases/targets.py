@@ -83,7 +83,7 @@ async def declare(session: AsyncSession, principal: Principal, wanted: TargetPro
     _add_version(session, profile, rule, wanted.tolerances, principal)
     await session.flush()
     detail = {"sql": to_sql(rule)}
-    await audit(session, principal, "declare", f"target-profile/{profile.id}", detail, org_path=wanted.org)
+    audit(session, principal, "declare", f"target-profile/{profile.id}", detail, org_path=wanted.org)
     return profile
 
 
@@ -109,7 +109,7 @@ async def change(
     await session.flush()
     said = {"fields": sorted(given), "version": profile.version}
     path = profile.org_path
-    await audit(session, principal, "change", f"target-profile/{profile.id}", said, org_path=path)
+    audit(session, principal, "change", f"target-profile/{profile.id}", said, org_path=path)
 
 
 async def _declare_anew(
@@ -169,7 +169,7 @@ async def check(
     await emit(session, *(_told(profile, alert) for alert in new))
     detail = {"alerts": len(new), "version": asked.version}
     path = profile.org_path
-    await audit(session, principal, "check", f"target-profile/{profile.id}", detail, org_path=path)
+    audit(session, principal, "check", f"target-profile/{profile.id}", detail, org_path=path)
     return TargetCheck(
         profile_id=profile.id,
         checked_at=drift.now,

@@ -70,7 +70,7 @@ async def request_list(
     args = {"list_id": str(entry.id), "dry_run": wanted.dry_run}
     entry.job_id = (await defer(session, principal, PROPOSE, args)).id
     await session.flush()
-    await audit(session, principal, "apply", f"tier-scheme/{scheme.key}", {"list": str(entry.id)})
+    audit(session, principal, "apply", f"tier-scheme/{scheme.key}", {"list": str(entry.id)})
     return entry
 
 
@@ -191,7 +191,7 @@ async def approve_list(session: AsyncSession, principal: Principal, entry: TierL
     entry.decided_by, entry.decided_at = principal.id, clock.now()
     entry.job_id = (await defer(session, principal, SETTLE, {"list_id": str(entry.id)})).id
     await session.flush()
-    await audit(session, principal, "approve", f"tier-list/{entry.id}")
+    audit(session, principal, "approve", f"tier-list/{entry.id}")
 
 
 async def reject_list(session: AsyncSession, principal: Principal, entry: TierList, comment: str) -> None:
@@ -201,7 +201,7 @@ async def reject_list(session: AsyncSession, principal: Principal, entry: TierLi
     entry.state, entry.comment = TierListState.rejected, comment
     entry.decided_by, entry.decided_at = principal.id, clock.now()
     await session.flush()
-    await audit(session, principal, "reject", f"tier-list/{entry.id}")
+    audit(session, principal, "reject", f"tier-list/{entry.id}")
 
 
 def require_other_eyes(checker: Principal, maker: str) -> None:

@@ -70,7 +70,7 @@ async def propose_override(
     session.add(override)
     await session.flush()
     detail = {"scheme": scheme.key, "tier": wanted.tier, "until": wanted.until.isoformat()}
-    await audit(session, principal, "propose", f"tier-override/{override.id}", detail)
+    audit(session, principal, "propose", f"tier-override/{override.id}", detail)
     return override
 
 
@@ -111,7 +111,7 @@ async def approve_override(
     await record(
         session, scheme, entry, moves.where(moves.before != after), {override.ordinal: str(customer_id)}, now
     )
-    await audit(session, principal, "approve", f"tier-override/{override.id}")
+    audit(session, principal, "approve", f"tier-override/{override.id}")
 
 
 async def _merged(store: Store) -> set[int]:
@@ -144,7 +144,7 @@ async def reject_override(
     override.state, override.comment = OverrideState.rejected, comment
     override.decided_by, override.decided_at = principal.id, clock.now()
     await session.flush()
-    await audit(session, principal, "reject", f"tier-override/{override.id}")
+    audit(session, principal, "reject", f"tier-override/{override.id}")
 
 
 async def end_override(
@@ -172,7 +172,7 @@ async def end_override(
     ids = await store.run(lambda cursor: id_texts(cursor, place))
     moves = moves.where((moves.before != after) & np.isin(place, list(ids)))
     await record(session, scheme, new_list(scheme, TierCause.override_ended, principal.id), moves, ids, now)
-    await audit(session, principal, str(state), f"tier-override/{override.id}")
+    audit(session, principal, str(state), f"tier-override/{override.id}")
 
 
 def _require_open(override: TierOverride) -> None:

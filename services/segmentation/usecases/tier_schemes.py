@@ -34,7 +34,7 @@ async def create_scheme(session: AsyncSession, principal: Principal, wanted: Tie
         created_at=now,
         updated_at=now,
     )
-    await audit(session, principal, "create", f"tier-scheme/{created.key}")
+    audit(session, principal, "create", f"tier-scheme/{created.key}")
     return created
 
 
@@ -61,4 +61,4 @@ async def edit_scheme(
     scheme.updated_at = clock.now()
     await session.flush()
     detail_ = {"fields": sorted(change.model_fields_set)}
-    await audit(session, principal, "edit", f"tier-scheme/{scheme.key}", detail_)
+    audit(session, principal, "edit", f"tier-scheme/{scheme.key}", detail_)

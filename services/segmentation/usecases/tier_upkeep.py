@@ -152,7 +152,7 @@ async def _settle_merges(session: AsyncSession, store: Store, scheme: TierScheme
         entry.evaluated_at = at
         await record(session, scheme, entry, moves.where(known), found.ids, at)
         detail = {"cause": "merge", **moves.counts()}
-        await audit(session, _ITSELF, "move", f"tier-scheme/{scheme.key}", detail)
+        audit(session, _ITSELF, "move", f"tier-scheme/{scheme.key}", detail)
 
 
 def regroup(ladder: Ladder, standing: Standing, found: Regrouped, held: Ordinals, today: int) -> Moves:
