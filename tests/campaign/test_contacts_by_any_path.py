@@ -394,8 +394,12 @@ async def test_nobody_is_contacted_in_many_more_banks(stage: Stage, seed: int, a
     await _live(stage, seed, acts)
 
 
-def test_contacts_were_made() -> None:
-    """Of what the test before has seen: it would find nothing if nothing happened. Arms differ in every run."""
-    if not _TALLY:
-        pytest.skip("the test before was not asked for")
-    assert min(_TALLY["begun"], _TALLY["sent"], _TALLY["recorded"]) >= 1, _TALLY
+async def test_contacts_were_made(stage: Stage) -> None:
+    """The tests before would find nothing wrong if nobody were contacted. Arms differ in every run, so some
+    more lives may be needed.
+    """
+    for seed in range(20):
+        if all(_TALLY[way] for way in ("begun", "sent", "recorded")):
+            return
+        await _live(stage, seed, ["launch"])
+    pytest.fail(f"nobody was contacted: {_TALLY}")
