@@ -1,8 +1,7 @@
 """How small an effect the planned numbers can show."""
 
 from math import sqrt
-
-from scipy.stats import norm
+from statistics import NormalDist
 
 
 def minimum_detectable_effect(
@@ -13,7 +12,7 @@ def minimum_detectable_effect(
     """
     if n_arm < 1 or n_hold_out < 1:
         return None
-    quantiles = float(norm.ppf(1 - alpha / 2) + norm.ppf(power))
+    quantiles = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(power)
     return quantiles * sqrt(1 / n_arm + 1 / n_hold_out)
 
 
