@@ -52,7 +52,7 @@ def _is_strict(folder: Path, rows: list[tuple[object, ...]], options: dict[str, 
     types = (pa.string(), pa.float64(), pa.int64(), pa.string(), pa.int64())
     columns = [pa.array([row[at] for row in rows], type=kind) for at, kind in enumerate(types)]
     pq.write_table(pa.table(columns, names=names), folder / "t.parquet")
-    metrics = ["y", "x"] if "cluster" in options else ["y", "x", "y/x", "y:p50"]
+    metrics = ["y", "x", "y/x", "x/y"] if "cluster" in options else ["y", "x", "y/x", "x/y", "y:p50"]
     asked = AnalyseOptions.model_validate(
         {"arm": "arm", "control": "a", "metrics": metrics, "dimensions": ["d"], **options}
     )

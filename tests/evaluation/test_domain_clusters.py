@@ -150,6 +150,25 @@ def test_clusters_without_any_variance_are_no_effect(method: Callable[..., Clust
     assert found.code == "no-variance"
 
 
+@pytest.mark.parametrize("method", [compare_clusters, compare_cluster_means])
+def test_the_unit_of_the_outcome_does_not_matter(method: Callable[..., Clustered | NoEffect]) -> None:
+    """Also where the square of a variance is no number any more."""
+    y, cluster, treated = of_unequal_clusters(np.random.default_rng(20))
+    small, large = (
+        clustered(
+            method(
+                of_units(y[treated] * unit, cluster[treated]),
+                of_units(y[~treated] * unit, cluster[~treated]),
+                0.05,
+            )
+        )
+        for unit in (1.0, 1e99)
+    )
+    assert large.freedom == pytest.approx(small.freedom, rel=1e-9)
+    assert large.p_value == pytest.approx(small.p_value, rel=1e-9)
+    assert large.difference == pytest.approx(small.difference * 1e99, rel=1e-9)
+
+
 @pytest.mark.parametrize("kind", ["sum", "proportion", "ratio"])
 def test_cells_of_drawn_managers_are_compared_by_manager(kind: MetricKind) -> None:
     """However the managers' customers fall into cells of other dimensions."""

@@ -7,7 +7,7 @@ level itself – means, the relative effect – is computed with the shift put b
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -171,13 +171,17 @@ def compare_ratios(treated: GroupMoments, control: GroupMoments, reading: Readin
     """Σ of the first column ÷ Σ of the second; not shifted."""
     mine, theirs = treated.pooled(), control.pooled()
     effect = ratio_effect(mine.moments(0, 1), theirs.moments(0, 1), reading.alpha)
-    levels = [
-        float(each.means[0] / each.means[1]) if each.n and each.means[1] else None for each in (mine, theirs)
-    ]
-    found = Comparison(mine.n, theirs.n, levels[0], levels[1], effect, "delta")
+    found = Comparison(mine.n, theirs.n, _ratio(mine), _ratio(theirs), effect, "delta")
     if isinstance(effect, NoEffect):
         return found
     return replace(found, relative=effect.relative, sequential=sequential(effect, mine.n + theirs.n, reading))
+
+
+def _ratio(sample: CoMoments) -> float | None:
+    """None where nothing is divided by, or by so little that no number is large enough."""
+    above, below = (float(mean) for mean in sample.means[:2])
+    value = above / below if sample.n and below else inf
+    return value if isfinite(value) else None
 
 
 def sequential(effect: Effect, n: int, reading: Reading) -> Sequential | None:

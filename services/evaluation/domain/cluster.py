@@ -27,6 +27,8 @@ from services.evaluation.domain.effect import (
     RelativeEffect,
     contrast,
     cuped,
+    of_mean,
+    satterthwaite,
     welch,
 )
 from services.evaluation.domain.moments import Moments, of_values
@@ -211,12 +213,10 @@ def compare_cluster_means(
         return few
     treated, control, adjustment = _without_covariate(treated, control)
     mine, theirs = of_values(treated.mean), of_values(control.mean)
-    effect = welch(mine, theirs, alpha)
+    effect, freedom = welch(mine, theirs, alpha), 0.0
     if isinstance(effect, Effect):
         effect = replace(effect, n=treated.pooled().n, n_control=control.pooled().n, method="cluster-means")
-    parts = [(each.variance / each.n, each.n - 1) for each in (mine, theirs)]
-    spread = sum(part**2 / rest for part, rest in parts)
-    freedom = sum(part for part, _ in parts) ** 2 / spread if spread > 0 else 0.0
+        freedom = satterthwaite(of_mean(mine), of_mean(theirs))
     return _clustered(effect, freedom, treated, control, adjustment)
 
 

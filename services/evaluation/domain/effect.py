@@ -157,8 +157,7 @@ def contrast(
     if error <= _DIGITS * max(abs(treated.mean), abs(control.mean)):
         return NoEffect("no-variance", "the outcome is the same for everybody, so chance cannot be judged")
     if freedom is None:
-        share = treated.variance / variance
-        freedom = 1 / (share**2 / treated.freedom + (1 - share) ** 2 / control.freedom)
+        freedom = satterthwaite(treated, control)
     difference = treated.mean - control.mean
     margin = float(stats.t.ppf(1 - alpha / 2, freedom)) * error
     return Effect(
@@ -173,6 +172,15 @@ def contrast(
         method=method,
         relative=_relative(treated, control, freedom, alpha),
     )
+
+
+def satterthwaite(treated: Estimate, control: Estimate) -> float:
+    """Degrees of freedom of the difference of two estimates, not both without variance.
+
+    Satterthwaite (1946); of shares of the variance, which can be squared whatever its size.
+    """
+    share = treated.variance / (treated.variance + control.variance)
+    return 1 / (share**2 / treated.freedom + (1 - share) ** 2 / control.freedom)
 
 
 def _relative(treated: Estimate, control: Estimate, freedom: float, alpha: float) -> RelativeEffect | None:
