@@ -12,6 +12,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 TABS = ("趋势", "版本", "进出记录", "影响", "快照")
 
 
+# A busy browser: what was put off until "at once" comes a second later.
+BUSY = """const later = window.setTimeout;
+window.setTimeout = (task, wait, ...given) => later(task, wait || 1000, ...given);"""
+
+
 def live(segmentation: httpx.Client) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = segmentation.get("/segments", params={"state": "live"}).json()["items"]
     return sorted(found, key=lambda segment: -(segment["size"] or 0))
@@ -33,6 +38,19 @@ def test_a_segment_shows_how_it_came_to_be(watched: Watched, segmentation: httpx
     assert kept[0]["purpose"] == "desk test"
     assert watched.errors == []
     assert watched.outside == []
+
+
+def test_leaving_a_chart_at_once_breaks_nothing(watched: Watched, segmentation: httpx.Client) -> None:
+    watched.sign_in("Admin")
+    page = watched.page
+    page.add_init_script(BUSY)
+    rule = next(each for each in live(segmentation) if each["kind"] == "rule")
+    watched.open(f"/segments/{rule['key']}")
+    page.locator(".chart").first.wait_for(state="attached")
+    for tab in ("版本", "趋势"):
+        watched.turn_to(tab)
+    watched.drawn(page.locator(".chart canvas").first)
+    assert watched.errors == []
 
 
 def test_the_intersection_of_two_segments_is_kept(watched: Watched, segmentation: httpx.Client) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import escape
-from nicegui import ui
+from nicegui.elements.echart import EChart
 
 from services.console import theme
 from services.console.formats import Quantity
@@ -44,7 +44,11 @@ class Effect:
         return theme.GOOD if (self.low > 0) == self.better else theme.BAD
 
 
-def chart(options: Options, *, height: int, label: str) -> ui.echart:
+class Chart(EChart, component="chart.js"):
+    """`ui.echart` with a browser side of ours: `chart.js` says why."""
+
+
+def chart(options: Options, *, height: int, label: str) -> Chart:
     """`label` tells people who cannot see the picture what it shows."""
     base: Options = {
         "textStyle": {"fontFamily": theme.FONT, "color": theme.TEXT},
@@ -52,7 +56,7 @@ def chart(options: Options, *, height: int, label: str) -> ui.echart:
         "aria": {"enabled": True, "label": {"description": label}},
         **options,
     }
-    drawn = ui.echart(base).classes("chart").style(f"height: {height}px")
+    drawn = Chart(base).classes("chart").style(f"height: {height}px")
     drawn.props["role"] = "img"
     drawn.props["aria-label"] = label
     return drawn
