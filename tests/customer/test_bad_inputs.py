@@ -263,7 +263,8 @@ def test_files_for_imports(target: Target, path: str, name: str) -> None:
     kind, content = FILES[name]
     datasets = _datasets(path)
     assert datasets
-    for dataset in datasets:
+    # A bomb goes off while it is unpacked, before anybody looks for the columns of a dataset.
+    for dataset in datasets[:1] if name == "a gzip bomb" else datasets:
         # A refusal may come before the whole file was read: the connection ends with it.
         headers = {"content-type": kind, "connection": "close"}
         answer = target.admin.post(path, params={"dataset": dataset}, content=content, headers=headers)
