@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 
 from shared import clock
 from shared.ids import new_id
@@ -200,6 +200,33 @@ def test_an_edit_voids_the_approval_and_a_copy_is_a_draft_of_its_own(
     assert copy["scheme"] == saved["scheme"]
     assert [each for each in watched.errors if "412" not in each] == []
     assert watched.outside == []
+
+
+def test_leaving_what_is_not_saved_is_asked_about(watched: Watched, campaign: httpx.Client) -> None:
+    key = f"desk-{new_id().hex[:12]}"
+    campaign_id = _drafted(campaign, key)
+    page, asked = watched.page, list[str]()
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    watched.sign_in("Strategist")
+    watched.open(f"/campaign-studio?campaign={campaign_id}")
+    page.get_by_label("预算金额").fill("250000")
+    page.locator("[data-unsaved]").wait_for()
+    page.locator(".main a", has_text=key).click()
+    expect(page.get_by_label("预算金额")).to_have_value("250000")
+    assert asked == ["beforeunload"]
+    page.keyboard.press("Control+s")
+    page.get_by_text("草稿已保存").wait_for()
+    page.locator("[data-unsaved]").wait_for(state="detached")
+    page.locator(".main a", has_text=key).click()
+    page.wait_for_url(f"**/campaigns/{campaign_id}")
+    assert asked == ["beforeunload"]
+    assert campaign.get(f"/campaigns/{campaign_id}").json()["budget"]["amount"] == "250000"
+    assert watched.errors == []
 
 
 def test_an_approver_sees_what_has_changed(

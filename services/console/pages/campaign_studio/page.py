@@ -17,12 +17,15 @@ from shared.auth import Role
 from shared.contracts.campaign import CampaignView
 
 # Part of the page itself: it is there as soon as the button is, and before the browser thinks of its own.
-_SAVE_KEYS = """<script>document.addEventListener('keydown', event => {
+_SCRIPT = """<script>document.addEventListener('keydown', event => {
   const button = document.querySelector('[data-save]');
   if (button && (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === 's') {
     event.preventDefault();
     button.click();
   }
+});
+window.addEventListener('beforeunload', event => {
+  if (document.querySelector('[data-unsaved]')) event.preventDefault();
 })</script>"""
 
 
@@ -36,7 +39,7 @@ class Opened:
 
 @page("/campaign-studio", title="campaign_studio.title", nav="campaigns")
 async def campaign_studio_page(view: View, campaign: str = "", copy: str = "") -> None:
-    ui.add_body_html(_SAVE_KEYS)
+    ui.add_body_html(_SCRIPT)
     view.section(lambda: _fetch(view, campaign, copy), lambda opened: _draw(view, opened), height=560)
 
 

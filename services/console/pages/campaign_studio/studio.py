@@ -98,7 +98,13 @@ class Studio:
             return "complete" if any(part in REQUIRED for part in step.parts) else "optional"
 
         self._stepper.mark(stand_of)
+        # What a copy or a new campaign begins with is no loss; a change of it is.
+        self._mark_loss(loses=bool(changed(self._body(), self._drawn)))
         self._say_state(unsaved=bool(changes))
+
+    def _mark_loss(self, *, loses: bool) -> None:
+        """The page asks before it is left while its state is marked so."""
+        self._state.props("data-unsaved" if loses else "", remove="" if loses else "data-unsaved")
 
     def _say_state(self, *, unsaved: bool) -> None:
         t, stored = self._t, self.stored
