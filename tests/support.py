@@ -19,6 +19,7 @@ from deploy.embedded.nats import NatsServer
 from deploy.embedded.postgres import PostgresServer
 from shared.auth import ApiKey, LocalIssuer, Role, new_api_key
 from shared.contracts.events import EventData
+from shared.ids import new_id
 from shared.outbox import row
 from shared.service import Runtime
 
@@ -150,6 +151,11 @@ async def run_service(servers: Servers, name: str, **settings: str) -> AsyncIter
     app: FastAPI = importlib.import_module(f"services.{name}.app").app
     async with started(app, {**servers.environment(name), **settings}):
         yield Running(name, app, app.state.runtime, servers)
+
+
+def new_word() -> str:
+    """Letters nobody else has. An id would not do in free text, where long numbers are blotted out."""
+    return new_id().hex.translate(str.maketrans("0123456789", "ghijklmnop"))
 
 
 async def empty_database(servers: Servers, service: str) -> None:

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from shared.ids import new_id
 from tests.browser.conftest import Watched
 from tests.conftest import Demonstration
+from tests.support import new_word
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 
@@ -14,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 def test_an_opportunity_is_opened_and_won_and_its_customer_planned_for(
     watched: Watched, demonstration: Demonstration, bank: httpx.Client
 ) -> None:
-    stack, name = demonstration.stack, f"商机 {new_id().hex[:8]}"
+    stack, name = demonstration.stack, f"商机 {new_word()}"
     headers = {"Authorization": f"Bearer {stack.token('admin')}"}
     base = f"{stack.base_url}/api/campaign/v1"
     customer = bank.get("/customers", params={"limit": 1, "status": "active"}).json()["items"][0]["id"]

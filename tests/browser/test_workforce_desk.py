@@ -7,9 +7,8 @@ import pytest
 from playwright.sync_api import Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from shared.ids import new_id
 from tests.browser.conftest import Watched
-from tests.support import wait_until
+from tests.support import new_word, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 
@@ -36,7 +35,7 @@ def test_who_is_away_what_they_think_and_what_they_are_told(
     watched: Watched, campaign: httpx.Client, bank: httpx.Client
 ) -> None:
     task = campaign.get("/tasks", params={"state": "done", "limit": 1}).json()["items"][0]
-    manager, org, mark = task["manager"], task["org"], new_id().hex[:12]
+    manager, org, mark = task["manager"], task["org"], new_word()
     staff = bank.get("/staff", params={"role": "branch_head", "org": org}).json()["items"]
     page = watched.page
 
