@@ -226,6 +226,12 @@ def test_leaving_what_is_not_saved_is_asked_about(watched: Watched, campaign: ht
     page.wait_for_url(f"**/campaigns/{campaign_id}")
     assert asked == ["beforeunload"]
     assert campaign.get(f"/campaigns/{campaign_id}").json()["budget"]["amount"] == "250000"
+    # What a copy begins with is no work of anybody's.
+    watched.open(f"/campaign-studio?copy={campaign_id}")
+    page.locator("[data-state]").get_by_text("草稿").wait_for()
+    assert page.locator("[data-unsaved]").count() == 0
+    page.get_by_label("预算金额").fill("9")
+    page.locator("[data-unsaved]").wait_for()
     assert watched.errors == []
 
 

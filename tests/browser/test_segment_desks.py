@@ -11,10 +11,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demonstration")]
 
 TABS = ("趋势", "版本", "进出记录", "影响", "快照")
 
-
 # A busy browser: what was put off until "at once" comes a second later.
 BUSY = """const later = window.setTimeout;
 window.setTimeout = (task, wait, ...given) => later(task, wait || 1000, ...given);"""
+_NARROWER = "([canvas, wide]) => canvas.clientWidth > 0 && canvas.clientWidth < wide.width"
 
 
 def live(segmentation: httpx.Client) -> list[dict[str, Any]]:
@@ -49,7 +49,11 @@ def test_leaving_a_chart_at_once_breaks_nothing(watched: Watched, segmentation: 
     page.locator(".chart").first.wait_for(state="attached")
     for tab in ("版本", "趋势"):
         watched.turn_to(tab)
-    watched.drawn(page.locator(".chart canvas").first)
+    canvas = page.locator(".chart canvas").first
+    watched.drawn(canvas)
+    wide = canvas.bounding_box()
+    page.set_viewport_size({"width": 900, "height": 940})
+    page.wait_for_function(_NARROWER, arg=[canvas.element_handle(), wide])
     assert watched.errors == []
 
 

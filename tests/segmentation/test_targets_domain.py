@@ -91,6 +91,17 @@ def test_welch_as_scipy() -> None:
     assert turned.effect_size == pytest.approx(-(found.effect_size or 0))
 
 
+@pytest.mark.parametrize("unit", [1e-99, 1e99])
+def test_welch_whatever_the_unit(unit: float) -> None:
+    """Also where the square of a variance is no number any more."""
+    rng = np.random.default_rng(3)
+    group, rest = rng.normal(110, 30, 80), rng.normal(100, 10, 400)
+    plain = welch(_arm(group), _arm(rest), "higher", 2.0)
+    scaled = welch(_arm(group * unit), _arm(rest * unit), "higher", 2.0 * unit)
+    assert scaled.p_value == pytest.approx(plain.p_value)
+    assert scaled.effect_size == pytest.approx(plain.effect_size)
+
+
 def _arm(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Arm:
     return Arm(len(values), len(values), float(values.mean()), float(values.var(ddof=1)))
 

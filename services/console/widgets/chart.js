@@ -5,6 +5,7 @@ import { convertDynamicProperties } from "../../static/utils/dynamic_properties.
 
 export default {
   template: "<div></div>",
+  // All that ui.echart sends, or the rest would become attributes of the element.
   props: ["options", "renderer", "theme", "enable3d"],
   mounted() {
     this.chart = echarts.init(this.$el, null, { renderer: this.renderer });

@@ -55,7 +55,8 @@ def welch(group: Arm, against: Arm, direction: Direction, minimal_difference: fl
     difference = mean - base
     if error == 0:
         return Outcome(difference=difference, reason="the metric does not vary on either side")
-    freedom = (part + base_part) ** 2 / (part**2 / (group.n - 1) + base_part**2 / (against.n - 1))
+    share = part / (part + base_part)  # squared instead of the variances, which have any unit
+    freedom = 1 / (share**2 / (group.n - 1) + (1 - share) ** 2 / (against.n - 1))
     margin = float(stats.t.ppf(1 - ALPHA / 2, freedom)) * error
     sign = 1.0 if direction == "higher" else -1.0
     return Outcome(

@@ -119,8 +119,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The first revision is undone by dropping the database."""
-    raise NotImplementedError
+    raise NotImplementedError("the first revision is undone by dropping the database")
 
 
 def plumbing_tables() -> None:

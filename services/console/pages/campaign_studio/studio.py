@@ -85,7 +85,8 @@ class Studio:
 
     def _look(self) -> None:
         """Marks follow what is typed. Compared, not listened to: a part that was taken away says nothing."""
-        changes = self.changes()
+        # What a new campaign or a copy begins with is no change of it.
+        changes = changed(self._body(), self._drawn)
         missing = self._missing()
 
         def stand_of(step: Step) -> str:
@@ -98,15 +99,10 @@ class Studio:
             return "complete" if any(part in REQUIRED for part in step.parts) else "optional"
 
         self._stepper.mark(stand_of)
-        # What a copy or a new campaign begins with is no loss; a change of it is.
-        self._mark_loss(loses=bool(changed(self._body(), self._drawn)))
         self._say_state(unsaved=bool(changes))
 
-    def _mark_loss(self, *, loses: bool) -> None:
-        """The page asks before it is left while its state is marked so."""
-        self._state.props("data-unsaved" if loses else "", remove="" if loses else "data-unsaved")
-
     def _say_state(self, *, unsaved: bool) -> None:
+        """The page asks before it is left while its state is marked as unsaved."""
         t, stored = self._t, self.stored
         said = state_tag(t, stored.status) if stored else state_tag(t, "draft")
         if stored is None:
@@ -117,6 +113,7 @@ class Studio:
             note = t("campaign_studio.saved_as", n=stored.version, by=_person(stored.edited_by))
         warn = stored is not None and stored.status in DECIDED
         words = t("campaign_studio.voids") if warn else ""
+        self._state.props("data-unsaved" if unsaved else "", remove="" if unsaved else "data-unsaved")
         _show(self._state, Markup('{} <span class="muted small">{}</span>').format(said, note))
         _show(self._warning, Markup('<p class="warn small">{}</p>').format(words) if words else Markup())
 

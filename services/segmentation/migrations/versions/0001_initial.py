@@ -248,4 +248,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("the first revision has nothing before it")
+    raise NotImplementedError("the first revision is undone by dropping the database")
